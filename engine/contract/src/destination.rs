@@ -1,0 +1,203 @@
+//! Seam: how records become requests, and answers become outcomes. No I/O on this side of it.
+//!
+//! A [`Connector`] is a kind of destination (`webhook`): a [`Descriptor`] and a way to configure it.
+//! A [`Destination`] is one of them, configured, for one action. Sockets, clocks, retries, rate limits and redaction
+//! live once, in the engine's `deliver/`.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::outcome::{Answer, Outcome, Records, Request};
+use crate::plan::DestinationConfig;
+use crate::{Op, Result};
+
+/// A kind of destination.
+pub trait Connector: Send + Sync {
+    /// What it is, as data: the catalogue, the checks of a project and its schema are made from it.
+    fn descriptor(&self) -> &Descriptor;
+    /// The destination of `config` for `action`. Settings have been checked against the descriptor before.
+    fn configure(&self, config: &DestinationConfig, action: &str) -> Result<Arc<dyn Destination>>;
+}
+
+/// A destination, configured, for one action.
+///
+/// Guarantees of an implementation:
+/// - Both functions are pure: the same input gives the same output, and nothing is read or sent.
+/// - Neither panics, whatever it is given.
+/// - `decode` returns one outcome for each record, in order, and acknowledges none that the answer does not prove.
+pub trait Destination: Send + Sync {
+    /// Which account at which place: two mappings with the same account write the same objects. Holds no secret.
+    fn account(&self) -> String;
+    /// How records are cut into requests.
+    fn limits(&self) -> RequestLimits;
+    /// The header that carries the idempotency key, if the destination takes one.
+    fn idempotency_header(&self) -> Option<&str> {
+        None
+    }
+    /// The request for these records, at least one.
+    fn encode(&self, records: &Records, origin: &Origin) -> Result<Request>;
+    /// What the answer proves about each record of the request.
+    fn decode(&self, records: &Records, answer: &Answer) -> Vec<Outcome>;
+}
+
+/// Which request this is: the same for the same bytes, however often it is sent.
+#[derive(Clone, Debug)]
+pub struct Origin {
+    /// The mapping.
+    pub mapping: String,
+    /// The run of the request's first intent.
+    pub epoch: u64,
+    /// The number of its first intent in that run.
+    pub sequence: u32,
+}
+
+/// How records are cut into requests. The size of a body is
+/// `body_overhead + Σ (payload + record_overhead)` bytes, never more than `bytes_max`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RequestLimits {
+    /// Records in one request, at least 1.
+    pub records_max: usize,
+    /// Bytes of one body.
+    pub bytes_max: usize,
+    /// Bytes that each record adds besides its payload, such as a separator.
+    pub record_overhead: usize,
+    /// Bytes of an empty body.
+    pub body_overhead: usize,
+    /// Requests under way at once, where the destination wants fewer than its `concurrency`.
+    pub concurrency_max: Option<usize>,
+}
+
+/// What a kind of destination is, as data.
+#[derive(Clone, Debug, Serialize)]
+pub struct Descriptor {
+    /// The machine name: `type:` in a project.
+    pub name: String,
+    /// The name for people.
+    pub title: String,
+    /// One sentence.
+    pub description: String,
+    /// Its settings.
+    pub settings: Vec<Field>,
+    /// Its actions.
+    pub actions: Vec<Action>,
+}
+
+impl Descriptor {
+    /// The action of that name.
+    pub fn action(&self, name: &str) -> Option<&Action> {
+        self.actions.iter().find(|action| action.name == name)
+    }
+}
+
+/// Something that a destination can do with a record.
+#[derive(Clone, Debug, Serialize)]
+pub struct Action {
+    /// The machine name: `action:` in a mapping.
+    pub name: String,
+    /// The name for people.
+    pub title: String,
+    /// One sentence.
+    pub description: String,
+    /// The operations that it takes.
+    pub ops: Vec<Op>,
+    /// Its fields; `None` if any mapping will do.
+    pub fields: Option<Vec<Field>>,
+}
+
+/// A setting of a destination or a field of an action.
+#[derive(Clone, Debug, Serialize)]
+pub struct Field {
+    /// The machine name.
+    pub name: String,
+    /// One sentence.
+    pub description: String,
+    /// What it holds.
+    #[serde(rename = "type")]
+    pub kind: FieldKind,
+    /// Must it be there?
+    pub required: bool,
+    /// A list of them rather than one.
+    pub multiple: bool,
+    /// The value, or mapping, where none is given.
+    pub default: Option<Value>,
+    /// The only values that it takes; empty if any will do.
+    pub choices: Vec<String>,
+    /// Never shown.
+    pub secret: bool,
+    /// The members of an object; empty if any will do.
+    pub properties: Vec<Field>,
+}
+
+impl Field {
+    /// An optional field of that name and kind.
+    pub fn new(name: &str, kind: FieldKind, description: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            description: description.to_owned(),
+            kind,
+            required: false,
+            multiple: false,
+            default: None,
+            choices: Vec::new(),
+            secret: false,
+            properties: Vec::new(),
+        }
+    }
+
+    /// It must be there.
+    #[must_use]
+    pub fn required(mut self) -> Self {
+        self.required = true;
+        self
+    }
+
+    /// It is never shown.
+    #[must_use]
+    pub fn secret(mut self) -> Self {
+        self.secret = true;
+        self
+    }
+
+    /// The value where none is given.
+    #[must_use]
+    pub fn default(mut self, value: impl Into<Value>) -> Self {
+        self.default = Some(value.into());
+        self
+    }
+
+    /// The only values that it takes.
+    #[must_use]
+    pub fn choices(mut self, choices: &[&str]) -> Self {
+        self.choices = choices.iter().map(|&choice| choice.to_owned()).collect();
+        self
+    }
+
+    /// The members of an object.
+    #[must_use]
+    pub fn properties(mut self, properties: Vec<Self>) -> Self {
+        self.properties = properties;
+        self
+    }
+}
+
+/// What a field holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FieldKind {
+    /// Text.
+    String,
+    /// A number.
+    Number,
+    /// A number without a fraction.
+    Integer,
+    /// True or false.
+    Boolean,
+    /// A moment, as text or number.
+    Datetime,
+    /// An object.
+    Object,
+    /// Text, or an object of the field's `properties`.
+    StringOrObject,
+}

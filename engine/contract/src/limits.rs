@@ -1,0 +1,71 @@
+//! Every default limit, with its unit in the name and its reason beside it. What a project may set is in [`Limits`].
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// The longest answer that is read, after decompression. A longer one proves nothing, and is cut off.
+pub const RESPONSE_BYTES_MAX: usize = 16 << 20;
+/// How much of an answer or a payload is kept as a sample.
+pub const SAMPLE_BYTES_MAX: usize = 2048;
+/// How many samples of failed records a sync keeps for each reason.
+pub const SAMPLES_PER_REASON: usize = 5;
+/// How many examples of rejected records an extraction reports for each reason.
+pub const EXAMPLES_MAX: usize = 5;
+/// How often one request is tried before its records wait for the next sync.
+pub const REQUEST_ATTEMPTS_MAX: u32 = 5;
+/// The longest wait that a destination may ask for with `Retry-After`.
+pub const RETRY_AFTER_MAX: Duration = Duration::from_mins(5);
+/// The first wait of the backoff; it doubles from there, with full jitter.
+pub const BACKOFF_FIRST: Duration = Duration::from_millis(250);
+/// The longest wait of the backoff.
+pub const BACKOFF_MAX: Duration = Duration::from_secs(30);
+/// A project file larger than this is refused unread.
+pub const PROJECT_FILE_BYTES_MAX: u64 = 8 << 20;
+/// Deeper nesting in a project file is refused.
+pub const PROJECT_DEPTH_MAX: usize = 64;
+/// Deeper values in a record are refused.
+pub const RECORD_DEPTH_MAX: usize = 64;
+
+/// The limits of a project (`limits:`). The defaults are those of product.md.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Limits {
+    /// Records extracted in one sync.
+    pub records: u64,
+    /// Columns of a model.
+    pub columns: usize,
+    /// Characters of a column's name.
+    pub column_name: usize,
+    /// Characters of a model's SQL.
+    pub query_length: usize,
+    /// Characters of an identifier column's name.
+    pub id_column_name: usize,
+    /// Characters of the timestamp column's name.
+    pub timestamp_column_name: usize,
+    /// Bytes of a record as JSON.
+    pub record_bytes: usize,
+    /// Bytes of one value as JSON.
+    pub value_bytes: usize,
+    /// Seconds between two syncs of a schedule.
+    pub interval_min_seconds: u64,
+    /// Records processed per destination and calendar month, successful and failed alike.
+    pub monthly_records: Option<u64>,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            records: 30_000_000,
+            columns: 512,
+            column_name: 128,
+            query_length: 131_072,
+            id_column_name: 191,
+            timestamp_column_name: 191,
+            record_bytes: 512 << 10,
+            value_bytes: 128 << 10,
+            interval_min_seconds: 15 * 60,
+            monthly_records: None,
+        }
+    }
+}

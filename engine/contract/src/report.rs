@@ -1,0 +1,176 @@
+//! What a sync did, as people and programs read it. Kept in the state, printed, and written to `target/run_results.json`.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::Counts;
+
+/// How a sync ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// Every selected record was delivered.
+    Success,
+    /// Some were not, now or in an earlier sync.
+    PartialSuccess,
+    /// It could not be carried out, or nothing of it was delivered.
+    Failed,
+    /// There was nothing to send.
+    NoChanges,
+    /// It is disabled, or not due.
+    Skipped,
+    /// A guard stopped it.
+    Blocked,
+    /// A limit was reached.
+    Paused,
+    /// Somebody stopped it.
+    Cancelled,
+}
+
+impl Status {
+    /// The name as programs read it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Success => "success",
+            Self::PartialSuccess => "partial_success",
+            Self::Failed => "failed",
+            Self::NoChanges => "no_changes",
+            Self::Skipped => "skipped",
+            Self::Blocked => "blocked",
+            Self::Paused => "paused",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+/// Counts by operation, with their sum, as `run_results.json` has them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tally {
+    /// Added records.
+    pub added: u64,
+    /// Updated records.
+    pub updated: u64,
+    /// Deleted records.
+    pub deleted: u64,
+    /// All of them.
+    pub total: u64,
+}
+
+impl From<Counts> for Tally {
+    fn from(c: Counts) -> Self {
+        Self { added: c.added, updated: c.updated, deleted: c.deleted, total: c.total() }
+    }
+}
+
+/// The records of a sync.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SyncCounts {
+    /// Returned by the model.
+    pub extracted: u64,
+    /// New in the model's result since its last version.
+    pub added: u64,
+    /// Changed in it.
+    pub updated: u64,
+    /// Gone from it.
+    pub deleted: u64,
+    /// The same as before.
+    pub unchanged: u64,
+    /// Rejected at extraction: null or duplicate identifier, over a limit.
+    pub rejected: u64,
+    /// To be sent by this mapping.
+    pub selected: Tally,
+    /// Acknowledged by the destination.
+    pub delivered: Tally,
+    /// Refused, or of unknown fate, or not attempted: they wait for the next sync.
+    pub failed: Tally,
+    /// Requests sent again.
+    pub retried: u64,
+    /// Changes that this mapping does not send: another operation, or columns that it does not use.
+    pub skipped: u64,
+}
+
+/// Seconds by phase.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Timing {
+    /// Reading the model, hashing and diffing it. Shared by the mappings of a model.
+    pub extract: f64,
+    /// Composing what this mapping has to send, and sealing it.
+    pub plan: f64,
+    /// Mapping and delivering, which overlap.
+    pub deliver: f64,
+    /// Folding and committing.
+    pub commit: f64,
+    /// From start to end.
+    pub total: f64,
+}
+
+/// Failed records with one reason.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FailureGroup {
+    /// The code, such as `http_422`.
+    pub code: String,
+    /// The message of the first of them.
+    pub message: String,
+    /// How many.
+    pub records: u64,
+    /// What to do about it.
+    pub action: String,
+    /// Identifiers and payloads of a few of them, secrets removed.
+    pub samples: Vec<FailureSample>,
+}
+
+/// One failed record, for people.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FailureSample {
+    /// The identifier as JSON text.
+    pub id: String,
+    /// The operation.
+    pub op: crate::Op,
+    /// The payload, cut to `limits::SAMPLE_BYTES_MAX`.
+    pub payload: String,
+}
+
+/// What one sync did.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SyncReport {
+    /// Unique, and sorts by time.
+    pub sync_id: String,
+    /// The mapping.
+    pub mapping: String,
+    /// Its model.
+    pub model: String,
+    /// Its destination.
+    pub destination: String,
+    /// How it ended.
+    pub status: Status,
+    /// In words: why it ended so.
+    pub message: Option<String>,
+    /// Things worth knowing that did not change how it ended.
+    pub notices: Vec<String>,
+    /// When it began, RFC 3339.
+    pub started_at: String,
+    /// The model version that it delivered, if it came so far.
+    pub version: Option<u64>,
+    /// The records.
+    pub counts: SyncCounts,
+    /// Requests that left.
+    pub requests: u64,
+    /// Bytes of their bodies.
+    pub bytes: u64,
+    /// Seconds by phase.
+    pub timing: Timing,
+    /// Failed records by reason, most first.
+    pub failures: Vec<FailureGroup>,
+    /// Records rejected at extraction, by reason, with examples.
+    pub rejected: BTreeMap<String, Rejected>,
+}
+
+/// Records rejected at extraction for one reason.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rejected {
+    /// How many.
+    pub records: u64,
+    /// A few of them, as JSON text.
+    pub examples: Vec<String>,
+}
