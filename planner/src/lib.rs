@@ -1,1 +1,36 @@
-//! x
+//! The planner: everything between `outflow.yml` and a validated [`Project`](outflow_contract::plan::Project).
+//!
+//! ```text
+//! load.rs ─► yaml.rs ─► target.rs ─► interpolate.rs ─► shape.rs ─► validate/ ─► Project
+//! (file)     (tree)     (--target)   (${env:…})        (keys)      (meaning)     │
+//!                                                                    ├ sql.rs     ▼
+//!                                                                    └ mapping/   check_columns (against a schema)
+//! ```
+//!
+//! Invariants: every mistake is reported, all of them at once, each with its place and a way out ([`Problem`]); no
+//! message, excerpt or written form of a mapping holds a secret; nothing a file can contain makes the planner panic,
+//! overflow its stack or use memory without a bound.
+//!
+//! Not here: nothing connects anywhere, and no file but the project's own is read. What a query really returns is told
+//! to [`Loaded::check_columns`] by whoever has asked the source.
+
+mod columns;
+mod interpolate;
+mod keys;
+mod load;
+mod mapping;
+mod mask;
+mod nearest;
+mod problem;
+mod scalar;
+pub mod schema;
+pub mod select;
+mod shape;
+mod sql;
+mod target;
+mod tree;
+mod validate;
+mod yaml;
+
+pub use load::{Loaded, Options, PROJECT_FILE, load};
+pub use problem::{Problem, Problems, Severity, render};

@@ -1,0 +1,111 @@
+//! `outflow.yml` to a validated project.
+//!
+//! ```text
+//! file ─ yaml.rs ─► tree ─ target.rs ─► tree ─ interpolate.rs ─► tree ─ validate/ ─► Loaded
+//! ```
+//!
+//! Secrets are put in after parsing and after the target was laid over, so that a value can never change the structure,
+//! and a target that was not chosen needs no secret.
+
+use std::io::Read;
+use std::path::Path;
+
+use outflow_contract::destination::Descriptor;
+use outflow_contract::limits::{Limits, PROJECT_FILE_BYTES_MAX};
+use outflow_contract::plan::Project;
+
+use crate::interpolate::{self, Values};
+use crate::problem::{Log, Problem, Problems, Renderer};
+use crate::validate::{self, Context, Places};
+use crate::{target, yaml};
+
+/// The file of a project.
+pub const PROJECT_FILE: &str = "outflow.yml";
+
+/// What a project is loaded with.
+pub struct Options<'a> {
+    /// The project's folder.
+    pub root: &'a Path,
+    /// `--target`: the tree of `targets:` that is laid over the rest.
+    pub target: Option<&'a str>,
+    /// The environment: a variable's value, or `None` if it is not set.
+    pub env: &'a dyn Fn(&str) -> Option<String>,
+    /// The kinds of destinations that there are.
+    pub descriptors: &'a [Descriptor],
+}
+
+/// A project that can be run, and what is needed to check it against the schemas of its queries.
+pub struct Loaded {
+    /// The project.
+    pub project: Project,
+    /// What deserves a look, sorted by place.
+    pub warnings: Vec<Problem>,
+    pub(crate) places: Places,
+    pub(crate) renderer: Renderer,
+}
+
+/// Loads and checks `outflow.yml` in the root. All problems come at once, sorted by place, warnings among them.
+pub fn load(options: &Options<'_>) -> Result<Loaded, Problems> {
+    let mut log = Log::default();
+    let built = read(options.root, &mut log).and_then(|text| build(&text, options, &mut log));
+    if built.is_none() && !log.failed() {
+        // No check may drop a part in silence; if one did, a project without it must not run.
+        log.error_nowhere(format!("{PROJECT_FILE} could not be understood")).help("this is a defect of Outflow: please report it with the file");
+    }
+    let failed = log.failed();
+    let (problems, renderer) = log.finish();
+    match built {
+        Some((project, places)) if !failed => Ok(Loaded { project, warnings: problems, places, renderer }),
+        _ => Err(Problems(problems)),
+    }
+}
+
+fn build(text: &str, options: &Options<'_>, log: &mut Log) -> Option<(Project, Places)> {
+    let file = log.files.add(PROJECT_FILE, text);
+    let mut tree = yaml::parse(text, file, PROJECT_FILE, log)?;
+    if tree.as_map().is_none() {
+        log.error(tree.span.part(0, 0), format!("{PROJECT_FILE} must be a mapping, and this is {}", tree.kind_name())).help("begin with `version: 1`");
+        return None;
+    }
+    let others = target::choose(&mut tree, options.target, log);
+    interpolate::interpolate(&mut tree, &Values { root: options.root, env: options.env }, log);
+    let root = std::path::absolute(options.root).unwrap_or_else(|_| options.root.to_owned());
+    let context = Context { root: &root, target: options.target, descriptors: options.descriptors, limits: Limits::default() };
+    validate::project(&tree, &others, context, log)
+}
+
+fn read(root: &Path, log: &mut Log) -> Option<String> {
+    let path = root.join(PROJECT_FILE);
+    let mut failed = |message: String, help: &str| {
+        log.error_nowhere(message).help(help);
+        None
+    };
+    let found = match std::fs::metadata(&path) {
+        Ok(found) => found,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let help = "run `outflow init NAME` to make a project, or change to a project's folder";
+            return failed(format!("there is no {PROJECT_FILE} in {}", root.display()), help);
+        }
+        Err(error) => return failed(format!("{} cannot be read: {error}", path.display()), "check the permissions of the file and its folder"),
+    };
+    if !found.is_file() {
+        return failed(format!("{} is not a regular file", path.display()), "a project is described by a file of that name");
+    }
+    let too_large = || format!("{} is larger than {} MiB", path.display(), PROJECT_FILE_BYTES_MAX >> 20);
+    const SMALLER: &str = "move long queries to `.sql` files, or split the project";
+    if found.len() > PROJECT_FILE_BYTES_MAX {
+        return failed(too_large(), SMALLER);
+    }
+    let mut bytes = Vec::new();
+    let read = std::fs::File::open(&path).and_then(|file| file.take(PROJECT_FILE_BYTES_MAX + 1).read_to_end(&mut bytes));
+    if let Err(error) = read {
+        return failed(format!("{} cannot be read: {error}", path.display()), "check the permissions of the file");
+    }
+    if bytes.len() as u64 > PROJECT_FILE_BYTES_MAX {
+        return failed(too_large(), SMALLER);
+    }
+    match String::from_utf8(bytes) {
+        Ok(text) => Some(text.strip_prefix('\u{feff}').map_or(text.clone(), str::to_owned)),
+        Err(_) => failed(format!("{} is not text in UTF-8", path.display()), "save it as UTF-8"),
+    }
+}

@@ -1,0 +1,123 @@
+//! The mapping language: a tree of the project file to an expression of the contract.
+//!
+//! A mapping is any value. A mapping of keys in which one starts with `@` is a directive; everything else is copied,
+//! with directives wherever they stand inside. A bare text that begins with `$.` is the path it looks like, except
+//! inside `@literal`. Parts without a directive fold into constants here, so that nothing is worked out per record
+//! that does not depend on it.
+//!
+//! ```text
+//! { email: $.email, tier: { "@if": { exists: $.plan, then: paid } } }
+//!      └─ Path(email)        └─ If { test: Exists(Path(plan)), then: Literal("paid") }
+//! ```
+//!
+//! Every path is remembered with its place, so that a column that the query does not return can be shown where it is used.
+
+mod directive;
+pub(crate) mod path;
+pub(crate) mod template;
+
+pub(crate) use directive::DIRECTIVES;
+use outflow_contract::expr::{Expr, Path, RESERVED_ROOTS, Test};
+use serde_json::{Map, Value};
+
+use crate::problem::{Log, Span};
+use crate::tree::{Data, Node, Text};
+
+/// A column that a mapping reads, and where it says so.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ColumnUse {
+    pub(crate) column: String,
+    pub(crate) span: Span,
+    /// The field whose default reads it, where the project does not say so itself.
+    pub(crate) default_of: Option<String>,
+}
+
+/// Turns `node` into an expression, reports what is wrong with it, and adds the columns that it reads to `uses`.
+pub(crate) fn parse(node: &Node, uses: &mut Vec<ColumnUse>, log: &mut Log) -> Expr {
+    Reader { uses, log, literal: false, in_item: false }.value(node)
+}
+
+/// The value that is missing whatever the record: what a part that can never be there folds into.
+fn missing() -> Expr {
+    Expr::If { test: Test::NotBlank(Box::new(Expr::Literal(Value::Null))), then: None, otherwise: None }
+}
+
+/// Can this part never be there?
+fn is_missing(expr: &Expr) -> bool {
+    *expr == missing()
+}
+
+struct Reader<'a> {
+    uses: &'a mut Vec<ColumnUse>,
+    log: &'a mut Log,
+    /// Inside `@literal`: a text that looks like a path is a text.
+    literal: bool,
+    /// Inside the shape of an `@arrayPath`: paths start from the item.
+    in_item: bool,
+}
+
+impl Reader<'_> {
+    fn value(&mut self, node: &Node) -> Expr {
+        match &node.data {
+            Data::Null | Data::Bool(_) | Data::Number(_) => Expr::Literal(node.to_json()),
+            Data::Text(text) => self.text(text, node.span),
+            Data::List(items) => {
+                let items: Vec<Expr> = items.iter().map(|item| self.value(item)).collect();
+                fold_array(items)
+            }
+            Data::Map(members) => match members.iter().find(|member| member.key.starts_with('@')) {
+                Some(_) => self.directive(node),
+                None => {
+                    let members = members.iter().map(|member| (member.key.clone(), self.value(&member.value))).collect();
+                    fold_object(members)
+                }
+            },
+        }
+    }
+
+    fn text(&mut self, text: &Text, span: Span) -> Expr {
+        // What the environment brings is data, never language.
+        if text.value.starts_with("$.") && !self.literal && !text.is_interpolated() {
+            return Expr::Path(self.path(&text.value, span));
+        }
+        Expr::Literal(Value::String(text.value.clone()))
+    }
+
+    /// Reads a path, and remembers the column that it starts from.
+    fn path(&mut self, text: &str, span: Span) -> Path {
+        let path = path::parse(text);
+        self.uses(&path, span);
+        path
+    }
+
+    fn uses(&mut self, path: &Path, span: Span) {
+        let Some(column) = path.root().filter(|_| !self.in_item) else { return };
+        if column == "__before" {
+            self.log
+                .error(span, "`$.__before` is not available in this version")
+                .help("a record's values before a change cannot be sent yet; use its present columns");
+        } else if !RESERVED_ROOTS.contains(&column) {
+            self.uses.push(ColumnUse { column: column.to_owned(), span, default_of: None });
+        }
+    }
+}
+
+/// An array, or a constant if all of it is constant. A member that can never be there is null in an array.
+fn fold_array(items: Vec<Expr>) -> Expr {
+    let items: Vec<Expr> = items.into_iter().map(|item| if is_missing(&item) { Expr::Literal(Value::Null) } else { item }).collect();
+    let constants: Option<Vec<Value>> = items.iter().map(|item| if let Expr::Literal(value) = item { Some(value.clone()) } else { None }).collect();
+    constants.map_or(Expr::Array(items), |values| Expr::Literal(Value::Array(values)))
+}
+
+/// An object, or a constant if all of it is constant. A member that can never be there is left out.
+fn fold_object(members: Vec<(String, Expr)>) -> Expr {
+    let members: Vec<(String, Expr)> = members.into_iter().filter(|(_, value)| !is_missing(value)).collect();
+    let constants: Option<Map<String, Value>> = members
+        .iter()
+        .map(|(key, value)| if let Expr::Literal(value) = value { Some((key.clone(), value.clone())) } else { None })
+        .collect();
+    constants.map_or(Expr::Object(members), |values| Expr::Literal(Value::Object(values)))
+}
+
+#[cfg(test)]
+mod tests;

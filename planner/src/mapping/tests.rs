@@ -1,0 +1,120 @@
+use outflow_contract::expr::TemplatePart;
+use serde_json::json;
+
+use super::*;
+use crate::yaml;
+
+fn read(text: &str) -> (Expr, Vec<String>, Vec<String>) {
+    let mut log = Log::default();
+    let file = log.files.add("outflow.yml", text);
+    let node = yaml::parse(text, file, "outflow.yml", &mut log).unwrap();
+    let mut uses = Vec::new();
+    let expr = parse(&node, &mut uses, &mut log);
+    let (problems, _) = log.finish();
+    let uses = uses.into_iter().map(|one| one.column).collect();
+    (expr, uses, problems.iter().map(|p| p.message().to_owned()).collect())
+}
+
+fn expr(text: &str) -> Expr {
+    let (expr, _, problems) = read(text);
+    assert_eq!(problems, Vec::<String>::new(), "{text}");
+    expr
+}
+
+fn problem(text: &str) -> String {
+    let (_, _, problems) = read(text);
+    assert_eq!(problems.len(), 1, "{text}: {problems:?}");
+    problems[0].clone()
+}
+
+fn path(steps: &[&str]) -> Path {
+    Path { segments: steps.iter().map(|step| (*step).to_owned()).collect() }
+}
+
+#[test]
+fn a_bare_path_means_the_directive_and_other_text_is_itself() {
+    assert_eq!(expr("$.email"), Expr::Path(path(&["email"])));
+    assert_eq!(expr("{ '@path': email }"), Expr::Path(path(&["email"])));
+    assert_eq!(expr("{ '@path': $.email, _metadata: { label: x } }"), Expr::Path(path(&["email"])));
+    assert_eq!(expr("email"), Expr::Literal(json!("email")));
+    assert_eq!(expr("'{{ email }}'"), Expr::Literal(json!("{{ email }}")));
+    assert_eq!(expr("$email"), Expr::Literal(json!("$email")));
+}
+
+#[test]
+fn parts_without_a_directive_fold_into_constants() {
+    assert_eq!(expr("{ a: [1, { b: null }], c: 1.50 }"), Expr::Literal(serde_json::from_str(r#"{"a":[1,{"b":null}],"c":1.50}"#).unwrap()));
+    let mixed = Expr::Object(vec![("a".into(), Expr::Path(path(&["x"]))), ("b".into(), Expr::Literal(json!({"c": 1})))]);
+    assert_eq!(expr("{ a: $.x, b: { c: 1 } }"), mixed);
+    assert_eq!(expr("{ a: { '@template': hello }, b: { '@case': { operator: upper, value: straße } } }"), Expr::Literal(json!({"a": "hello", "b": "STRASSE"})));
+}
+
+#[test]
+fn a_literal_keeps_text_that_looks_like_a_path_and_still_resolves_directives() {
+    assert_eq!(expr("{ '@literal': $.email }"), Expr::Literal(json!("$.email")));
+    assert_eq!(expr("{ '@literal': { a: $.b } }"), Expr::Literal(json!({"a": "$.b"})));
+    assert_eq!(expr("{ '@literal': { '@path': $.b } }"), Expr::Path(path(&["b"])));
+}
+
+#[test]
+fn an_if_keeps_what_its_branches_say() {
+    let asked = || Box::new(Expr::Path(path(&["a"])));
+    let literal = |value: Value| Some(Box::new(Expr::Literal(value)));
+    let full = Expr::If { test: Test::Exists(asked()), then: literal(json!("y")), otherwise: literal(json!("n")) };
+    assert_eq!(expr("{ '@if': { exists: $.a, then: y, else: n } }"), full);
+    assert_eq!(expr("{ '@if': { exists: $.a, blank: $.b, then: y, else: n } }"), full);
+    assert_eq!(
+        expr("{ '@if': { blank: $.a, then: null, else: 0 } }"),
+        Expr::If { test: Test::NotBlank(asked()), then: literal(Value::Null), otherwise: None }
+    );
+    assert_eq!(expr("{ '@if': { blank: ' ', then: y, else: n } }"), Expr::Literal(json!("y")));
+    assert_eq!(expr("[{ '@if': { exists: x, else: n } }]"), Expr::Literal(json!([null])));
+    assert_eq!(expr("{ k: { '@if': { exists: x, else: n } } }"), Expr::Literal(json!({})));
+    assert_eq!(problem("{ '@if': { exists: '', then: y } }"), "`@if` needs `exists` or `blank`");
+    assert_eq!(problem("{ '@if': { exists: false, then: y } }"), "`@if` needs `exists` or `blank`");
+    assert_eq!(problem("{ '@if': { exists: $.a, esle: y } }"), "`@if` has no key `esle`");
+}
+
+#[test]
+fn a_case_changes_constants_at_once_and_leaves_the_rest_for_later() {
+    assert_eq!(expr("{ '@case': { operator: lower, value: $.a } }"), Expr::Case { upper: false, value: Box::new(Expr::Path(path(&["a"]))) });
+    assert_eq!(expr("{ k: { '@case': { operator: upper } } }"), Expr::Literal(json!({})));
+    assert_eq!(expr("{ k: { '@case': { operator: upper, value: '' } } }"), Expr::Literal(json!({})));
+    assert_eq!(expr("{ '@case': { operator: upper, value: null } }"), Expr::Literal(Value::Null));
+    assert_eq!(problem("{ '@case': { operator: title, value: a } }"), "the `operator` of `@case` is `lower` or `upper`");
+    assert_eq!(problem("{ '@case': { operator: upper, value: 5 } }"), "the `value` of `@case` is text or a directive, and this is a number");
+}
+
+#[test]
+fn an_array_path_shapes_items_and_reads_only_its_list_of_the_record() {
+    let (shaped, uses, problems) = read("{ '@arrayPath': [$.order.items, { id: $.sku, t: { '@template': '{{sku}}!' } }] }");
+    assert!(problems.is_empty());
+    assert_eq!(uses, ["order"]);
+    let parts = vec![TemplatePart::Value(path(&["sku"])), TemplatePart::Text("!".into())];
+    let shape = Expr::Object(vec![("id".into(), Expr::Path(path(&["sku"]))), ("t".into(), Expr::Template(parts))]);
+    assert_eq!(shaped, Expr::ArrayPath { root: path(&["order", "items"]), shape: Some(Box::new(shape)) });
+    assert_eq!(expr("{ '@arrayPath': [$.items, {}] }"), Expr::ArrayPath { root: path(&["items"]), shape: None });
+    assert_eq!(expr("{ '@arrayPath': [{ '@literal': $.items }] }"), Expr::ArrayPath { root: path(&["items"]), shape: None });
+    let scalars = Expr::ArrayPath { root: path(&["items"]), shape: Some(Box::new(Expr::Path(path(&["sku"])))) };
+    assert_eq!(expr("{ '@arrayPath': [$.items, $.sku] }"), scalars);
+    assert_eq!(problem("{ '@arrayPath': $.x }"), "`@arrayPath` takes a list of a path and, if wanted, a shape");
+    assert_eq!(problem("{ '@arrayPath': [$.x, 5] }"), "the shape of `@arrayPath` is a mapping or a path, and this is a number");
+}
+
+#[test]
+fn the_columns_that_are_read_are_remembered_without_the_reserved_names() {
+    let (_, uses, problems) = read("{ a: $.x.y, b: { '@template': '{{z}} {{__op}}' }, c: $.__segment_id, d: [$.w[0]], e: $. }");
+    assert!(problems.is_empty(), "{problems:?}");
+    assert_eq!(uses, ["x", "z", "w"]);
+}
+
+#[test]
+fn what_is_not_a_directive_is_said_to_be_none() {
+    assert_eq!(problem("{ '@pathh': $.a }"), "there is no directive `@pathh`");
+    assert_eq!(problem("{ '@liquid': x }"), "`@liquid` is not available in this version");
+    assert_eq!(problem("{ '@path': $.a, '@case': {} }"), "a directive stands alone, and `@path` has `@case` beside it");
+    assert_eq!(problem("{ a: 1, '@path': $.a }"), "a directive stands alone, and `@path` has `a` beside it");
+    assert_eq!(problem("{ '@path': 5 }"), "`@path` takes text, and this is a number");
+    assert_eq!(problem("{ '@path': { '@path': $.a } }"), "`@path` cannot be worked out from the record in this version");
+    assert_eq!(problem("$.__before.a"), "`$.__before` is not available in this version");
+}

@@ -1,0 +1,100 @@
+//! `mappings`: references, the action, the records, and the payload.
+
+use outflow_contract::destination::{Action, Descriptor};
+use outflow_contract::plan::{Guards, Mapping, Tolerance};
+use outflow_contract::{Op, Selection};
+
+use super::{Context, Places, destination, entry_names, fields, model, policy, schedule, unresolved};
+use crate::nearest::{list, nearest};
+use crate::problem::Log;
+use crate::scalar;
+use crate::tree::{Member, Node};
+
+const SELECTIONS: [Selection; 5] = [Selection::AddedOrUpdated, Selection::Added, Selection::Updated, Selection::Deleted, Selection::All];
+
+pub(super) fn all(root: &Node, context: &Context<'_>, guards: Guards, places: &mut Places, log: &mut Log) -> Vec<Mapping> {
+    let members = root.get("mappings").map(Node::members).unwrap_or_default();
+    members.iter().filter_map(|member| one(member, root, context, guards, places, log)).collect()
+}
+
+fn one(member: &Member, root: &Node, context: &Context<'_>, guards: Guards, places: &mut Places, log: &mut Log) -> Option<Mapping> {
+    let (name, node) = (&member.key, &member.value);
+    node.as_map()?;
+    let owner = format!("mapping `{name}`");
+    let model = reference(node, "model", "models", root, &owner, log);
+    let destination = reference(node, "destination", "destinations", root, &owner, log);
+    let written = destination.as_deref().and_then(|name| root.get("destinations")?.get(name));
+    let descriptor = written.and_then(|written| destination::descriptor(written, context));
+    let action = descriptor.and_then(|descriptor| action(node, descriptor, destination.as_deref().unwrap_or_default(), &owner, log));
+    mode(node, action, &owner, log);
+    let selection = selection(member, action, &owner, log);
+    let mut uses = Vec::new();
+    let payload = fields::payload(member, action, &owner, &mut uses, log);
+    places.columns.insert(name.clone(), uses);
+    let schedule = node.get("schedule").and_then(|node| schedule::read(node, &owner, context, log));
+    let tolerate = node.get("tolerate_failed").and_then(|node| scalar::tolerance(node.as_number(), node.as_str()).ok());
+    Some(Mapping {
+        name: name.clone(),
+        model: model?,
+        destination: destination?,
+        action: action?.name.clone(),
+        selection: selection?,
+        fields: payload?,
+        fields_written: node.get("fields").map_or(serde_json::Value::Null, Node::written_json),
+        enabled: node.get("enabled").and_then(Node::as_bool).unwrap_or(true),
+        tags: model::texts(node, "tags"),
+        tolerate_failed: tolerate.unwrap_or(Tolerance::default()),
+        guards: policy::guards(node.get("guards"), guards),
+        schedule,
+    })
+}
+
+fn reference(node: &Node, key: &str, entries: &str, root: &Node, owner: &str, log: &mut Log) -> Option<String> {
+    let node = node.get(key)?;
+    let name = node.as_str().filter(|name| !name.is_empty())?;
+    let known = entry_names(root, entries);
+    if !known.contains(&name) {
+        unresolved(node, key, owner, &known, log);
+        return None;
+    }
+    Some(name.to_owned())
+}
+
+fn action<'a>(node: &Node, descriptor: &'a Descriptor, destination: &str, owner: &str, log: &mut Log) -> Option<&'a Action> {
+    let node = node.get("action")?;
+    let name = node.as_str().filter(|name| !name.is_empty())?;
+    let action = descriptor.action(name);
+    if action.is_none() {
+        let known = || descriptor.actions.iter().map(|action| action.name.as_str());
+        let message = format!("{owner} asks for action {}, which destination `{destination}` of type `{}` does not have", node.shown(), descriptor.name);
+        log.error(node.span, message).label("no such action").meant(nearest(name, known())).help(format!("actions of `{}`: {}", descriptor.name, list(known())));
+    }
+    action
+}
+
+fn mode(node: &Node, action: Option<&Action>, owner: &str, log: &mut Log) {
+    if let (Some(mode), Some(action)) = (node.member("mode").filter(|mode| !mode.value.is_null()), action) {
+        log.error(mode.key_span, format!("{owner} sets a `mode`, and action `{}` has none", action.name)).help("leave `mode` out");
+    }
+}
+
+/// The records that a mapping sends; those that its action takes.
+fn selection(member: &Member, action: Option<&Action>, owner: &str, log: &mut Log) -> Option<Selection> {
+    let node = member.value.get("records");
+    let selection = match node {
+        Some(node) => SELECTIONS.into_iter().find(|selection| Some(selection.as_str()) == node.as_str())?,
+        None => Selection::AddedOrUpdated,
+    };
+    let Some(action) = action else { return Some(selection) };
+    let fits = |selection: Selection| Op::ALL.into_iter().all(|op| !selection.contains(op) || action.ops.contains(&op));
+    if fits(selection) {
+        return Some(selection);
+    }
+    let fitting = list(SELECTIONS.into_iter().filter(|selection| fits(*selection)).map(Selection::as_str));
+    let (span, message) = match node {
+        Some(node) => (node.span, format!("{owner} sends `{}` records, which action `{}` does not take", selection.as_str(), action.name)),
+        None => (member.key_span, format!("{owner} does not say which records action `{}` is sent", action.name)),
+    };
+    log.error(span, message).help(format!("write `records:` with one of {fitting}"));
+    None
+}
