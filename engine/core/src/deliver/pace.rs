@@ -1,0 +1,415 @@
+//! How fast requests leave: so many at once, so many in a time, and not before a given moment.
+//!
+//! ```text
+//! admit ─► turn (first come, first served) ─► room at once? ─► rate limit? ─► not before? ─► Admission
+//!                                                 ▲                                │ finish
+//!                                                 └────── good: a little more ◄────┤
+//!                                                         congested: half as many ◄┘
+//! ```
+//!
+//! Invariants: never more than `concurrency` requests under way, never fewer than 1 allowed; never more than
+//! `RateLimit::requests` admitted in any stretch of `RateLimit::per`; none admitted before the moment that the
+//! destination asked for. Dropping an [`Admission`] or the future of [`Pace::admit`] gives its place back.
+//! Not here: the wait of one request before it is tried again (`retry`).
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use outflow_contract::clock::Clock;
+use outflow_contract::plan::RateLimit;
+use tokio::sync::Notify;
+
+/// The rate limit remembers at most so many admissions; a larger one is kept in shorter stretches.
+const REMEMBERED_MAX: u32 = 1024;
+
+/// How a request went, as far as the pace is concerned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Feedback {
+    /// Answered in peace, whatever the answer said of the records.
+    Good,
+    /// Throttled (429, 503) or timed out: too many at once.
+    Congested,
+    /// Says nothing about the pace: refused connections, cancelled work.
+    Neutral,
+}
+
+/// The pace of one destination. Clones share it.
+#[derive(Clone)]
+pub struct Pace {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    clock: Arc<dyn Clock>,
+    concurrency: usize,
+    rate: Option<RateLimit>,
+    state: Mutex<State>,
+    /// Whose turn it is; a fair lock, so that nobody starves.
+    turn: tokio::sync::Mutex<()>,
+    /// Told when room may have been made. Only the holder of `turn` listens.
+    freed: Notify,
+}
+
+struct State {
+    /// How many may be under way; whole numbers count, the fraction is growth under way.
+    allowed: f64,
+    under_way: usize,
+    /// Number of admissions so far.
+    admitted: u64,
+    /// `admitted` when `allowed` was last halved: requests that left before that have nothing new to say.
+    halved_at: u64,
+    /// When the latest admissions happened, oldest first, as many as the rate limit needs.
+    recent: VecDeque<Duration>,
+    not_before: Duration,
+}
+
+enum Step {
+    Admitted(u64),
+    WaitForRoom,
+    WaitFor(Duration),
+}
+
+impl Pace {
+    /// A pace of at most `concurrency` requests at once (at least 1), and of `rate` if there is one.
+    pub fn new(concurrency: usize, rate: Option<RateLimit>, clock: Arc<dyn Clock>) -> Self {
+        let concurrency = concurrency.max(1);
+        let state = State {
+            allowed: concurrency as f64,
+            under_way: 0,
+            admitted: 0,
+            halved_at: 0,
+            recent: VecDeque::new(),
+            not_before: Duration::ZERO,
+        };
+        let shared = Shared {
+            clock,
+            concurrency,
+            rate: rate.map(in_stretches),
+            state: Mutex::new(state),
+            turn: tokio::sync::Mutex::new(()),
+            freed: Notify::new(),
+        };
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// Waits until one more request may leave.
+    pub async fn admit(&self) -> Admission {
+        let _turn = self.shared.turn.lock().await;
+        loop {
+            match self.shared.step() {
+                Step::Admitted(number) => return Admission { shared: Arc::clone(&self.shared), number, feedback: Feedback::Neutral },
+                Step::WaitForRoom => self.shared.freed.notified().await,
+                Step::WaitFor(duration) => self.shared.clock.sleep(duration).await,
+            }
+        }
+    }
+
+    /// Admits nothing more for `wait`, or for as long as was asked before if that is longer (`Retry-After`).
+    pub fn hold(&self, wait: Duration) {
+        let until = self.shared.clock.monotonic().saturating_add(wait);
+        let mut state = self.shared.state();
+        state.not_before = state.not_before.max(until);
+    }
+
+    /// How many requests may be under way now.
+    pub fn allowed(&self) -> usize {
+        self.shared.state().allowed as usize
+    }
+
+    /// How many are.
+    pub fn under_way(&self) -> usize {
+        self.shared.state().under_way
+    }
+}
+
+/// A rate limit of no more than `REMEMBERED_MAX` requests that is nowhere looser than `rate`.
+fn in_stretches(rate: RateLimit) -> RateLimit {
+    let stretches = rate.requests.div_ceil(REMEMBERED_MAX).max(1);
+    RateLimit { requests: (rate.requests / stretches).max(1), per: rate.per / stretches }
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Every change to it is a few assignments: a panic elsewhere leaves it whole.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn step(&self) -> Step {
+        let now = self.clock.monotonic();
+        let mut state = self.state();
+        if state.under_way >= state.allowed as usize {
+            return Step::WaitForRoom;
+        }
+        let mut ready_at = state.not_before;
+        if let Some(rate) = self.rate {
+            while state.recent.len() > rate.requests as usize {
+                state.recent.pop_front();
+            }
+            if state.recent.len() == rate.requests as usize
+                && let Some(oldest) = state.recent.front()
+            {
+                ready_at = ready_at.max(oldest.saturating_add(rate.per));
+            }
+        }
+        if ready_at > now {
+            return Step::WaitFor(ready_at - now);
+        }
+        if self.rate.is_some() {
+            state.recent.push_back(now);
+        }
+        state.under_way += 1;
+        state.admitted += 1;
+        Step::Admitted(state.admitted)
+    }
+
+    fn finish(&self, number: u64, feedback: Feedback) {
+        let mut state = self.state();
+        state.under_way -= 1;
+        match feedback {
+            // About one more after as many good answers as are allowed at once.
+            Feedback::Good => state.allowed = (state.allowed + 1.0 / state.allowed).min(self.concurrency as f64),
+            // Requests that left together are throttled together: that is one sign, not many.
+            Feedback::Congested if number > state.halved_at => {
+                state.allowed = (state.allowed / 2.0).floor().max(1.0);
+                state.halved_at = state.admitted;
+            }
+            Feedback::Congested | Feedback::Neutral => {}
+        }
+        drop(state);
+        self.freed.notify_one();
+    }
+}
+
+/// Leave for one request. Its place is free again when this is finished or dropped.
+pub struct Admission {
+    shared: Arc<Shared>,
+    number: u64,
+    feedback: Feedback,
+}
+
+impl Admission {
+    /// Gives the place back, and says how the request went. Dropping it says nothing.
+    pub fn finish(mut self, feedback: Feedback) {
+        self.feedback = feedback;
+    }
+}
+
+impl Drop for Admission {
+    fn drop(&mut self) {
+        self.shared.finish(self.number, self.feedback);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::{Poll, Waker};
+    use std::time::SystemTime;
+
+    use futures::future::{BoxFuture, FutureExt, poll_fn};
+
+    use super::*;
+
+    /// A clock that stands still until it is moved.
+    #[derive(Default)]
+    struct Still {
+        now: Arc<Mutex<(Duration, Vec<Waker>)>>,
+    }
+
+    impl Still {
+        async fn advance(&self, duration: Duration) {
+            let wakers = {
+                let mut now = self.now.lock().unwrap();
+                now.0 += duration;
+                std::mem::take(&mut now.1)
+            };
+            wakers.into_iter().for_each(Waker::wake);
+            settle().await;
+        }
+    }
+
+    impl Clock for Still {
+        fn wall(&self) -> SystemTime {
+            SystemTime::UNIX_EPOCH
+        }
+
+        fn monotonic(&self) -> Duration {
+            self.now.lock().unwrap().0
+        }
+
+        fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
+            let (now, until) = (Arc::clone(&self.now), self.monotonic() + duration);
+            poll_fn(move |context| {
+                let mut now = now.lock().unwrap();
+                if now.0 >= until {
+                    return Poll::Ready(());
+                }
+                now.1.push(context.waker().clone());
+                Poll::Pending
+            })
+            .boxed()
+        }
+
+        fn random(&self) -> u64 {
+            4
+        }
+    }
+
+    /// Lets every task that can go on do so.
+    async fn settle() {
+        for _ in 0..20 {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn pace(concurrency: usize, rate: Option<(u32, Duration)>) -> (Pace, Arc<Still>) {
+        let clock = Arc::new(Still::default());
+        let rate = rate.map(|(requests, per)| RateLimit { requests, per });
+        (Pace::new(concurrency, rate, Arc::clone(&clock) as Arc<dyn Clock>), clock)
+    }
+
+    /// As many admissions as can be had at once.
+    async fn all(pace: &Pace) -> Vec<Admission> {
+        let mut admissions = Vec::new();
+        while let Some(admission) = pace.admit().now_or_never() {
+            admissions.push(admission);
+        }
+        settle().await;
+        admissions
+    }
+
+    async fn answer(pace: &Pace, feedback: Feedback) {
+        all(pace).await.into_iter().for_each(|admission| admission.finish(feedback));
+    }
+
+    #[tokio::test]
+    async fn no_more_than_the_concurrency_are_under_way() {
+        let (pace, _) = pace(3, None);
+        let mut admissions = all(&pace).await;
+        assert_eq!((admissions.len(), pace.under_way()), (3, 3));
+        drop(admissions.pop());
+        assert_eq!(all(&pace).await.len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_place_given_back_wakes_the_one_that_waits_first() {
+        let (pace, _) = pace(1, None);
+        let held = pace.admit().await;
+        let order = Arc::new(Mutex::new(Vec::new()));
+        for name in ["first", "second"] {
+            let (pace, order) = (pace.clone(), Arc::clone(&order));
+            tokio::spawn(async move {
+                let _admission = pace.admit().await;
+                order.lock().unwrap().push(name);
+            });
+            settle().await;
+        }
+        assert!(order.lock().unwrap().is_empty());
+        held.finish(Feedback::Good);
+        settle().await;
+        assert_eq!(*order.lock().unwrap(), ["first", "second"]);
+    }
+
+    #[tokio::test]
+    async fn one_that_stops_waiting_does_not_hold_up_the_others() {
+        let (pace, _) = pace(1, None);
+        let held = pace.admit().await;
+        assert!(pace.admit().now_or_never().is_none());
+        drop(held);
+        assert!(pace.admit().now_or_never().is_some());
+    }
+
+    #[tokio::test]
+    async fn throttled_requests_that_left_together_halve_the_pace_once() {
+        let (pace, _) = pace(8, None);
+        answer(&pace, Feedback::Congested).await;
+        assert_eq!(pace.allowed(), 4);
+        answer(&pace, Feedback::Congested).await;
+        assert_eq!(pace.allowed(), 2);
+    }
+
+    #[tokio::test]
+    async fn the_pace_falls_to_one_and_grows_by_one_for_each_round_of_good_answers() {
+        let (pace, _) = pace(4, None);
+        for _ in 0..5 {
+            answer(&pace, Feedback::Congested).await;
+        }
+        assert_eq!(pace.allowed(), 1);
+        answer(&pace, Feedback::Neutral).await;
+        assert_eq!(pace.allowed(), 1);
+        let mut grown = Vec::new();
+        for _ in 0..8 {
+            answer(&pace, Feedback::Good).await;
+            grown.push(pace.allowed());
+        }
+        assert!(grown.windows(2).all(|pair| pair[1] - pair[0] <= 1), "{grown:?}");
+        assert_eq!(*grown.last().unwrap(), 4);
+    }
+
+    #[tokio::test]
+    async fn no_stretch_of_time_sees_more_requests_than_the_rate_limit() {
+        let (pace, clock) = pace(100, Some((5, SECOND)));
+        let mut times = Vec::new();
+        for _ in 0..400 {
+            times.extend(all(&pace).await.iter().map(|_| clock.monotonic()));
+            clock.advance(Duration::from_millis(70)).await;
+        }
+        assert!(times.windows(6).all(|six| six[5] - six[0] >= SECOND), "{times:?}");
+        // And it is used: 28 seconds at 5 a second, less what the steps of 70 ms lose.
+        assert!(times.len() > 128, "{}", times.len());
+    }
+
+    #[tokio::test]
+    async fn a_request_that_waits_for_the_rate_limit_leaves_when_its_time_has_come() {
+        let (pace, clock) = pace(10, Some((1, SECOND)));
+        drop(pace.admit().await);
+        let waiting = tokio::spawn({
+            let pace = pace.clone();
+            async move { drop(pace.admit().await) }
+        });
+        clock.advance(SECOND - Duration::from_millis(1)).await;
+        assert!(!waiting.is_finished());
+        clock.advance(Duration::from_millis(1)).await;
+        assert!(waiting.is_finished());
+    }
+
+    #[test]
+    fn a_large_rate_limit_is_kept_in_shorter_stretches_and_never_loosened() {
+        for requests in [1, 1000, 1024, 1025, 5000, 100_000, u32::MAX] {
+            let kept = in_stretches(RateLimit { requests, per: 60 * SECOND });
+            let rate = |limit: RateLimit| f64::from(limit.requests) / limit.per.as_secs_f64();
+            assert!(kept.requests <= REMEMBERED_MAX);
+            let share = rate(kept) / (f64::from(requests) / 60.0);
+            assert!(share > 0.99 && share < 1.000_001 || requests < 5000 && share > 0.5 && share <= 1.0, "{requests}: {share}");
+        }
+        assert_eq!(in_stretches(RateLimit { requests: 0, per: SECOND }).requests, 1);
+    }
+
+    #[tokio::test]
+    async fn nothing_leaves_before_the_moment_that_the_destination_asked_for() {
+        let (pace, clock) = pace(10, None);
+        pace.hold(10 * SECOND);
+        pace.hold(2 * SECOND);
+        let waiting = tokio::spawn({
+            let pace = pace.clone();
+            async move { drop(pace.admit().await) }
+        });
+        settle().await;
+        clock.advance(9 * SECOND).await;
+        // Asked again while somebody waits already.
+        pace.hold(5 * SECOND);
+        clock.advance(4 * SECOND).await;
+        assert!(!waiting.is_finished());
+        clock.advance(SECOND).await;
+        assert!(waiting.is_finished());
+    }
+
+    #[tokio::test]
+    async fn clones_share_one_pace() {
+        let (pace, _) = pace(2, None);
+        let held = all(&pace.clone()).await;
+        assert_eq!((held.len(), all(&pace).await.len()), (2, 0));
+    }
+}

@@ -1,0 +1,231 @@
+//! When a request is sent again, and after how long. Pure: the caller waits, draws the random number and sends.
+//!
+//! ```text
+//!              nothing sent ──┐
+//!               no answer ────┤  attempts left: RetryAll, the same bytes under the same intent
+//! all "not now" or "failed" ──┘  none left:     GiveUp
+//!       some of them so ───────  RetryPart: those records in a new request, with an intent of its own
+//!        anything else ────────  Done: every record has its outcome
+//! ```
+//!
+//! Invariants: an answer that acknowledges or refuses even one record is final for this request; a wait is never
+//! shorter than the destination asked for, up to `RETRY_AFTER_MAX`.
+//! Not here: pacing of the other requests (`pace`), and what an outcome means for the state (the ledger).
+
+use std::time::{Duration, SystemTime};
+
+use outflow_contract::limits::{BACKOFF_FIRST, BACKOFF_MAX, REQUEST_ATTEMPTS_MAX, RETRY_AFTER_MAX};
+use outflow_contract::outcome::Outcome;
+
+/// What became of one attempt to send a request.
+#[derive(Clone, Copy, Debug)]
+pub enum Attempt<'a> {
+    /// Proven: no byte of it left.
+    NotSent,
+    /// It may have taken effect, but no whole answer was read.
+    NoAnswer,
+    /// An answer was read; one outcome for each record.
+    Answered(&'a [Outcome]),
+}
+
+/// What to do next with a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// Nothing more: the outcomes of this answer are final.
+    Done,
+    /// Send the same bytes again under the same intent.
+    RetryAll {
+        /// No sooner than after this long.
+        after: Duration,
+    },
+    /// Send these records again in a new request with its own intent; the outcomes of the others are final.
+    RetryPart {
+        /// Which records of the request, from 0, ascending.
+        records: Vec<usize>,
+        /// No sooner than after this long.
+        after: Duration,
+    },
+    /// It would be sent again, but it has been tried often enough. What its last answer says, if there was one, is final;
+    /// the rest waits for the next sync.
+    GiveUp,
+}
+
+/// Decides after attempt number `attempt` (from 1). `random` is any number; it spreads the waits of several requests.
+pub fn decide(last: Attempt<'_>, attempt: u32, random: u64) -> Decision {
+    let wait = backoff(attempt, random);
+    let (again, after) = match last {
+        Attempt::NotSent | Attempt::NoAnswer => (None, wait),
+        Attempt::Answered(outcomes) => {
+            let again: Vec<usize> = (0..outcomes.len()).filter(|&i| is_passing(&outcomes[i])).collect();
+            if again.is_empty() {
+                return Decision::Done;
+            }
+            let asked = outcomes.iter().filter_map(asked_for).max().unwrap_or_default();
+            (Some(again).filter(|again| again.len() < outcomes.len()), wait.max(asked.min(RETRY_AFTER_MAX)))
+        }
+    };
+    match again {
+        // The part has attempts of its own, but a destination that answers so for ever must not split one for ever.
+        _ if attempt >= REQUEST_ATTEMPTS_MAX => Decision::GiveUp,
+        Some(records) => Decision::RetryPart { records, after },
+        None => Decision::RetryAll { after },
+    }
+}
+
+/// An outcome that another attempt may change.
+fn is_passing(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Throttled { .. } | Outcome::Retry(_))
+}
+
+fn asked_for(outcome: &Outcome) -> Option<Duration> {
+    match outcome {
+        Outcome::Throttled { after } => *after,
+        _ => None,
+    }
+}
+
+/// `outcomes` as they stand after an earlier attempt of the same request went unanswered: that one may have taken
+/// effect, so only an acknowledgement is definite (rule 8 of the state).
+pub fn in_doubt(outcomes: Vec<Outcome>) -> Vec<Outcome> {
+    let doubt = |outcome| match outcome {
+        Outcome::Acked | Outcome::Unknown { .. } => outcome,
+        Outcome::Rejected(why) | Outcome::Retry(why) => {
+            Outcome::Unknown { reason: format!("refused ({}), after an attempt that was not answered", why.code) }
+        }
+        Outcome::Throttled { .. } => Outcome::Unknown { reason: "not processed, after an attempt that was not answered".to_owned() },
+    };
+    outcomes.into_iter().map(doubt).collect()
+}
+
+/// The wait after attempt number `attempt` (from 1): anything from nothing to a bound that doubles each time, so that
+/// requests that failed together do not come back together.
+pub fn backoff(attempt: u32, random: u64) -> Duration {
+    let doubled = 1u32.checked_shl(attempt.saturating_sub(1)).filter(|&n| n > 0).unwrap_or(u32::MAX);
+    let bound = BACKOFF_FIRST.saturating_mul(doubled).min(BACKOFF_MAX);
+    // A number in 0..=bound, in microseconds, without the bias that would matter here.
+    let micros = bound.as_micros() * u128::from(random) / u128::from(u64::MAX);
+    Duration::from_micros(u64::try_from(micros).unwrap_or(u64::MAX))
+}
+
+/// The wait that a `Retry-After` header asks for, at most `RETRY_AFTER_MAX`: seconds, or an HTTP date as seen at `now`
+/// (a past one is no wait). `None` if it says nothing that can be understood.
+pub fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
+    let value = value.trim();
+    if value.starts_with(|c: char| c.is_ascii_digit()) && value.bytes().all(|b| b.is_ascii_digit() || b == b'.') {
+        // The standard has whole seconds; fractions are seen in the wild. Too many digits are too long a wait, not garbage.
+        let seconds: f64 = value.parse().ok()?;
+        return Some(Duration::try_from_secs_f64(seconds).unwrap_or(RETRY_AFTER_MAX).min(RETRY_AFTER_MAX));
+    }
+    let date = httpdate::parse_http_date(value).ok()?;
+    Some(date.duration_since(now).unwrap_or_default().min(RETRY_AFTER_MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use outflow_contract::outcome::Rejection;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn why() -> Rejection {
+        Rejection { code: "http_503".to_owned(), message: "busy".to_owned() }
+    }
+
+    fn throttled(seconds: u64) -> Outcome {
+        Outcome::Throttled { after: Some(Duration::from_secs(seconds)) }
+    }
+
+    fn unknown() -> Outcome {
+        Outcome::Unknown { reason: "no JSON".to_owned() }
+    }
+
+    #[test]
+    fn a_request_that_was_not_processed_goes_out_again_whole() {
+        for last in [Attempt::NotSent, Attempt::NoAnswer, Attempt::Answered(&[Outcome::Retry(why()), throttled(0)])] {
+            assert_eq!(decide(last, 1, u64::MAX), Decision::RetryAll { after: BACKOFF_FIRST }, "{last:?}");
+        }
+    }
+
+    #[test]
+    fn an_answer_that_settles_every_record_is_final() {
+        let outcomes = [Outcome::Acked, Outcome::Rejected(why()), unknown()];
+        for n in 0..=outcomes.len() {
+            assert_eq!(decide(Attempt::Answered(&outcomes[..n]), 1, 0), Decision::Done);
+        }
+    }
+
+    #[test]
+    fn records_left_over_by_an_answer_go_out_in_a_request_of_their_own() {
+        let outcomes = [Outcome::Acked, throttled(7), Outcome::Rejected(why()), Outcome::Retry(why()), unknown()];
+        let after = Duration::from_secs(7);
+        assert_eq!(decide(Attempt::Answered(&outcomes), 1, 0), Decision::RetryPart { records: vec![1, 3], after });
+    }
+
+    #[test]
+    fn a_request_is_given_up_after_its_last_attempt() {
+        let outcomes = [Outcome::Acked, throttled(1)];
+        for last in [Attempt::NotSent, Attempt::NoAnswer, Attempt::Answered(&outcomes), Attempt::Answered(&outcomes[1..])] {
+            assert_ne!(decide(last, REQUEST_ATTEMPTS_MAX - 1, 0), Decision::GiveUp);
+            assert_eq!(decide(last, REQUEST_ATTEMPTS_MAX, 0), Decision::GiveUp);
+        }
+        assert_eq!(decide(Attempt::Answered(&outcomes[..1]), REQUEST_ATTEMPTS_MAX, 0), Decision::Done);
+    }
+
+    #[test]
+    fn the_longest_wait_asked_for_is_obeyed_up_to_the_limit() {
+        let after = |outcomes: &[Outcome]| match decide(Attempt::Answered(outcomes), 1, 0) {
+            Decision::RetryAll { after } => after,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(after(&[throttled(3), throttled(9), Outcome::Throttled { after: None }]), Duration::from_secs(9));
+        assert_eq!(after(&[throttled(999_999_999)]), RETRY_AFTER_MAX);
+    }
+
+    #[test]
+    fn after_an_unanswered_attempt_only_an_acknowledgement_is_definite() {
+        let outcomes = in_doubt(vec![Outcome::Acked, Outcome::Rejected(why()), throttled(1), Outcome::Retry(why()), unknown()]);
+        assert_eq!(outcomes[0], Outcome::Acked);
+        assert!(outcomes[1..].iter().all(|o| matches!(o, Outcome::Unknown { .. })), "{outcomes:?}");
+        assert_eq!(outcomes[4], unknown());
+    }
+
+    #[test]
+    fn the_backoff_doubles_from_its_first_wait_to_its_longest() {
+        let bounds: Vec<Duration> = (1..=4).map(|attempt| backoff(attempt, u64::MAX)).collect();
+        assert_eq!(bounds, [1, 2, 4, 8].map(|n| BACKOFF_FIRST * n));
+        assert_eq!(backoff(20, u64::MAX), BACKOFF_MAX);
+        assert_eq!(backoff(u32::MAX, u64::MAX), BACKOFF_MAX);
+        assert_eq!(backoff(3, 0), Duration::ZERO);
+        assert_eq!(backoff(0, u64::MAX), BACKOFF_FIRST);
+    }
+
+    #[test]
+    fn retry_after_is_read_as_seconds_or_date_and_clamped() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777); // Sun, 06 Nov 1994 08:49:37 GMT
+        let seconds = |value: &str| retry_after(value, now).map(|wait| wait.as_secs_f64());
+        assert_eq!(seconds("0"), Some(0.0));
+        assert_eq!(seconds(" 120 "), Some(120.0));
+        assert_eq!(seconds("1.5"), Some(1.5));
+        assert_eq!(seconds("999999999"), Some(300.0));
+        assert_eq!(seconds(&"9".repeat(400)), Some(300.0));
+        assert_eq!(seconds("Sun, 06 Nov 1994 08:49:57 GMT"), Some(20.0));
+        assert_eq!(seconds("Sun, 06 Nov 1994 08:49:17 GMT"), Some(0.0));
+        assert_eq!(seconds("Fri, 31 Dec 9999 23:59:59 GMT"), Some(300.0));
+        for garbage in ["", "-5", "soon", "1e9", "1.2.3", ".", "5s", "NaN", "inf", "0x10", "Sun, 99 Nov 1994 08:49:37 GMT", "\u{0}"] {
+            assert_eq!(seconds(garbage), None, "{garbage:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_header_can_ask_for_more_than_the_limit(value in ".{0,60}", at in 0u64..10_000_000_000) {
+            let now = SystemTime::UNIX_EPOCH + Duration::from_secs(at);
+            prop_assert!(retry_after(&value, now).unwrap_or_default() <= RETRY_AFTER_MAX);
+        }
+
+        #[test]
+        fn a_wait_stays_within_the_bound_of_its_attempt(attempt in 0u32..100, random: u64) {
+            prop_assert!(backoff(attempt, random) <= backoff(attempt, u64::MAX));
+        }
+    }
+}

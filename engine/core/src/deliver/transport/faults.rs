@@ -1,0 +1,141 @@
+//! What went wrong, in words that a person can act on, and whether the request may have taken effect.
+//!
+//! Libraries put the whole URL into their errors, and a URL may hold secrets: their texts are used from the innermost
+//! cause only, and pass the redactor.
+
+use std::error::Error as _;
+use std::io;
+use std::time::Duration;
+
+use outflow_contract::limits::RESPONSE_BYTES_MAX;
+use outflow_contract::secret::Redactor;
+use outflow_contract::{Blame, Error, Kind, Retry};
+
+use super::Sent;
+
+/// What the texts need to know.
+pub(super) struct Faults {
+    pub(super) request_timeout: Duration,
+    pub(super) connect_timeout: Duration,
+    /// Does this machine have certificate authorities?
+    pub(super) system_roots: bool,
+    pub(super) redactor: Redactor,
+}
+
+impl Faults {
+    /// A failure before any part of an answer came.
+    pub(super) fn before_answer(&self, error: reqwest::Error, host: &str) -> Sent {
+        if error.is_connect() {
+            return Sent::NotSent(self.not_connected(&error, host));
+        }
+        if error.is_builder() {
+            return Sent::NotSent(unusable_request(error, host));
+        }
+        if error.is_timeout() {
+            return Sent::Unknown(self.timed_out(host));
+        }
+        let broke = Error::io(format!("the connection to {host} broke before the answer came"), self.cause(&error));
+        Sent::Unknown(broke.blame(Blame::Destination))
+    }
+
+    /// A failure while the answer was being read.
+    pub(super) fn in_answer(&self, error: reqwest::Error, host: &str, status: u16) -> Sent {
+        if error.is_timeout() {
+            return Sent::Unknown(self.timed_out(host));
+        }
+        let cut = Error::io(format!("the answer of {host} (status {status}) could not be read to its end"), self.cause(&error));
+        Sent::Unknown(cut.blame(Blame::Destination))
+    }
+
+    /// An answer over the limit.
+    pub(super) fn too_long(&self, host: &str, status: u16) -> Sent {
+        let limit = RESPONSE_BYTES_MAX >> 20;
+        let error = Error::new(Kind::Limit, format!("the answer of {host} (status {status}) is longer than {limit} MiB"));
+        Sent::Unknown(error.blame(Blame::Destination).retry(Retry::May).remedy("smaller requests may get shorter answers"))
+    }
+
+    fn timed_out(&self, host: &str) -> Error {
+        let after = seconds(self.request_timeout);
+        Error::new(Kind::Io, format!("{host} timed out: no complete answer after {after}"))
+            .blame(Blame::Destination)
+            .remedy("raise the destination's `request_timeout`, or lower its `concurrency` or the size of its requests")
+    }
+
+    fn not_connected(&self, error: &reqwest::Error, host: &str) -> Error {
+        let cause = self.cause(error);
+        if error.is_timeout() {
+            let after = seconds(self.connect_timeout);
+            return Error::new(Kind::Io, format!("{host} timed out: no connection after {after}"))
+                .blame(Blame::Destination)
+                .remedy("check that the host is up, and that no firewall is in between; HTTPS_PROXY names a proxy");
+        }
+        if error.is_dns() {
+            return Error::io(format!("the host {host} was not found"), cause)
+                .remedy("check the spelling of the URL, and that this machine can look up names");
+        }
+        if io_kind(error) == Some(io::ErrorKind::ConnectionRefused) {
+            return Error::new(Kind::Io, format!("{host} refused the connection"))
+                .blame(Blame::Destination)
+                .remedy("check that the server is running, and the port in the URL");
+        }
+        if let Some(why) = cause.split("invalid peer certificate: ").nth(1) {
+            return self.untrusted(why, host);
+        }
+        if cause.contains("tunnel") || cause.contains("proxy auth") {
+            return Error::io(format!("the proxy did not connect to {host}"), cause)
+                .remedy("check HTTPS_PROXY with its user and password, or exempt the host in NO_PROXY");
+        }
+        Error::io(format!("could not connect to {host}"), cause)
+    }
+
+    /// `why` is rustls' word for it.
+    fn untrusted(&self, why: &str, host: &str) -> Error {
+        let (message, remedy) = if why.starts_with("certificate expired") || why.starts_with("Expired") {
+            (format!("the certificate of {host} has expired"), "it has to be renewed there; check this machine's clock, too")
+        } else if why.starts_with("certificate not valid for name") || why.starts_with("NotValidForName") {
+            (format!("the certificate of {host} is for another host"), "use the host name that the certificate was issued for")
+        } else if self.system_roots {
+            let remedy = "if it is signed by your own authority, name that one's PEM file in the destination's `tls: {ca_file}`";
+            (format!("the certificate of {host} is not trusted"), remedy)
+        } else {
+            let remedy = "install this system's certificate authorities (`ca-certificates`), or name a PEM file in `tls: {ca_file}`";
+            (format!("the certificate of {host} is not trusted: this machine has no certificate authorities"), remedy)
+        };
+        Error::io(message, self.redactor.clean(why)).blame(Blame::Operator).retry(Retry::No).remedy(remedy)
+    }
+
+    /// The innermost cause, which is free of the URL.
+    fn cause(&self, error: &reqwest::Error) -> String {
+        let mut cause = error.source();
+        while let Some(below) = cause.and_then(|cause| cause.source()) {
+            cause = Some(below);
+        }
+        self.redactor.clean(&cause.map_or_else(|| "no further cause is known".to_owned(), ToString::to_string))
+    }
+}
+
+/// The HTTP client could not be made at all.
+pub(super) fn unusable_client(error: &reqwest::Error) -> Error {
+    let cause = error.source().map_or_else(|| "TLS is not available".to_owned(), ToString::to_string);
+    Error::io("the HTTP client could not be set up", cause).retry(Retry::No)
+}
+
+/// A request that cannot be expressed in HTTP.
+pub(super) fn unusable_request(error: reqwest::Error, host: &str) -> Error {
+    Error::invalid(format!("the request to {host} cannot be sent")).caused_by(error.without_url())
+}
+
+fn io_kind(error: &reqwest::Error) -> Option<io::ErrorKind> {
+    let mut cause = error.source();
+    let mut kind = None;
+    while let Some(below) = cause {
+        kind = below.downcast_ref::<io::Error>().map(io::Error::kind).or(kind);
+        cause = below.source();
+    }
+    kind
+}
+
+/// `30 s`, `1.5 s`.
+fn seconds(duration: Duration) -> String {
+    format!("{} s", (duration.as_secs_f64() * 1000.0).round() / 1000.0)
+}

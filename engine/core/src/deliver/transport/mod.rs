@@ -1,0 +1,86 @@
+//! The rim: the only place that talks to a destination, over HTTP or by writing a file.
+//!
+//! ```text
+//! Request ─► Transport::send ─► Sent::Answer   read to its end, decompressed, within its limit
+//!                            ├► Sent::NotSent  proven: no byte of the request left
+//!                            └► Sent::Unknown  anything else: it may have taken effect
+//! ```
+//!
+//! Invariants: one call sends a request once, never twice behind the caller's back; whatever cannot be proven is
+//! `Unknown`; the whole exchange ends by `request_timeout`; no answer takes more memory than
+//! `limits::RESPONSE_BYTES_MAX`; no error text holds a path, a query, a user or a password of a URL.
+//! Not here: when to send (`pace`), whether to send again (`retry`), what an answer means (the destination).
+
+mod faults;
+mod file;
+mod http;
+#[cfg(test)]
+mod tests;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use outflow_contract::outcome::{Answer, Request};
+use outflow_contract::secret::Redactor;
+use outflow_contract::{Error, Result};
+
+/// How to reach a destination.
+#[derive(Clone)]
+pub struct TransportOptions {
+    /// A PEM file of certificate authorities to trust besides the system's (`tls: {ca_file}`).
+    pub ca_file: Option<PathBuf>,
+    /// All HTTP requests go there instead, path and query kept.
+    pub gateway: Option<String>,
+    /// How long a request may take, from connecting to the last byte of its answer.
+    pub request_timeout: Duration,
+    /// The proxies of the environment.
+    pub proxy_env: ProxyEnv,
+    /// The `User-Agent` of every request that brings none.
+    pub user_agent: String,
+    /// How many connections to one host are kept open for the next request.
+    pub concurrency: usize,
+    /// Takes secrets out of error texts.
+    pub redactor: Redactor,
+}
+
+/// The values of the environment's proxy variables. Empty ones count as absent.
+#[derive(Clone, Default)]
+pub struct ProxyEnv {
+    /// `HTTPS_PROXY`: for `https://` requests.
+    pub https: Option<String>,
+    /// `HTTP_PROXY`: for `http://` requests.
+    pub http: Option<String>,
+    /// `NO_PROXY`: hosts that are reached without one.
+    pub no: Option<String>,
+}
+
+/// What became of a request.
+#[derive(Debug)]
+pub enum Sent {
+    /// It was answered.
+    Answer(Answer),
+    /// No byte of it left: the host was not found, refused the connection or the TLS handshake; no file became visible.
+    NotSent(Error),
+    /// It may have taken effect: it timed out, the connection broke, the answer was cut short, too long or not HTTP.
+    Unknown(Error),
+}
+
+/// Sends requests of one destination.
+pub struct Transport {
+    http: http::Http,
+}
+
+impl Transport {
+    /// A transport for one destination. Fails if the certificate file, the gateway or a proxy is not usable; connects to nothing.
+    pub fn new(options: TransportOptions) -> Result<Self> {
+        Ok(Self { http: http::Http::new(options)? })
+    }
+
+    /// Sends a request, once. Dropping the future gives up on the answer, not on what has already left.
+    pub async fn send(&self, request: &Request) -> Sent {
+        match request {
+            Request::Http(request) => self.http.send(request).await,
+            Request::File(request) => file::write(request).await,
+        }
+    }
+}
