@@ -1,1 +1,33 @@
-//! x
+//! The engine: runs a plan. Its modules are the path of the data, in order:
+//!
+//! | module | does |
+//! |---|---|
+//! | [`run`] | the path on one page: which models, which mappings, which locks |
+//! | [`extract`] | one pass over a model's result becomes one version |
+//! | [`diff`] | hashes, equality, what changed |
+//! | [`snapshot`] | what a model's versions add up to: keys, hashes, places of values |
+//! | [`seal`] | what one sync has to do, fixed before its first byte leaves |
+//! | [`map`] | records to bytes |
+//! | [`deliver`] | bytes to requests, answers to outcomes |
+//! | [`commit`] | outcomes to the mapping's next state; recovery is the same |
+//! | [`plan`] | what a run would do, without doing it |
+//! | [`clock`], [`time`] | the real clock; moments as text |
+
+pub mod clock;
+pub mod commit;
+pub mod deliver;
+pub mod diff;
+pub mod extract;
+pub mod map;
+pub mod plan;
+pub mod run;
+pub mod seal;
+pub mod snapshot;
+pub mod time;
+
+use outflow_contract::{Error, Result};
+
+/// Runs `work` on a thread that may block.
+pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    tokio::task::spawn_blocking(work).await.map_err(|e| Error::bug("a task of the engine stopped").caused_by(e))?
+}

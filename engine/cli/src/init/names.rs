@@ -222,11 +222,11 @@ pub(super) const PRODUCTS: &[(u64, Product)] = &[
     (8, product("POT-12", "Teapot, 1.2 l", 4950, true)),
     (8, product("SPN-SET", "Spoons (set of 6)", 2400, true)),
     (6, product("HON-LND", "Heather honey / lynghonning", 1150, false)),
-    (5, product("KET-PRO", "Kettle Pro ½ l – 40 °C", 12_900, false)),
+    (5, product("KTL-PRO", "Kettle Pro ½ l – 40 °C", 12_900, false)),
     (4, product("CHO-70", "Chocolate 70 %", 450, false)),
     (3, product("GFT-BOX", "Gift box 🎁", 599, true)),
     (2, product("SMP-000", "Sample", 0, false)),
-    (1, product("MCH-X1", "Espresso machine X1", 89_900, true)),
+    (1, product("ESP-X1", "Espresso machine X1", 89_900, true)),
 ];
 
 /// What customers have engraved.

@@ -1,0 +1,113 @@
+//! From arguments to an exit code. The only place that reads the environment.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use outflow_contract::{Error, Kind};
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::util::SubscriberInitExt;
+
+use crate::args::{Cli, Command, Global, LogFormat};
+use crate::commands;
+use crate::render::Console;
+
+/// How a command ended, as an exit code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// All succeeded, or had nothing to do, or were skipped.
+    Ok = 0,
+    /// A sync failed or was blocked.
+    Failed = 1,
+    /// The project or the command line is wrong. For `plan --detailed-exitcode`: there is something to send.
+    Invalid = 2,
+    /// Partial success, or paused.
+    Partial = 3,
+    /// Another run holds the lock.
+    Busy = 4,
+}
+
+/// What a command can end with besides a result.
+pub(crate) enum Failure {
+    /// The project is wrong; every problem.
+    Project(outflow_planner::Problems),
+    /// Anything else.
+    Error(Error),
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Error(error)
+    }
+}
+
+impl From<outflow_planner::Problems> for Failure {
+    fn from(problems: outflow_planner::Problems) -> Self {
+        Self::Project(problems)
+    }
+}
+
+/// Runs the command line.
+pub(crate) fn main() -> ExitCode {
+    let cli = Cli::parse();
+    start_log(&cli.global);
+    let console = Console::new(&cli.global);
+    let exit = match dispatch(&cli, &console) {
+        Ok(exit) => exit,
+        Err(Failure::Project(problems)) => {
+            console.problems(&problems);
+            Exit::Invalid
+        }
+        Err(Failure::Error(error)) => {
+            console.error(&error);
+            exit_of(&error)
+        }
+    };
+    ExitCode::from(exit as u8)
+}
+
+fn exit_of(error: &Error) -> Exit {
+    match error.kind() {
+        Kind::Busy => Exit::Busy,
+        Kind::Invalid | Kind::NotFound => Exit::Invalid,
+        _ => Exit::Failed,
+    }
+}
+
+fn dispatch(cli: &Cli, console: &Console) -> Result<Exit, Failure> {
+    match &cli.command {
+        Command::Init(args) => commands::init::run(args, console),
+        Command::Check => on_runtime(commands::check::run(&cli.global, console)),
+        Command::Plan(args) => on_runtime(commands::plan::run(&cli.global, args, console)),
+        Command::Run(args) => on_runtime(commands::run::run(&cli.global, args, console)),
+        Command::History(args) => commands::history::run(&cli.global, args, console),
+        Command::Show(args) => commands::show::run(&cli.global, args, console),
+        Command::Reset(args) => on_runtime(commands::reset::run(&cli.global, args, console)),
+        Command::Schema => commands::schema::run(console),
+    }
+}
+
+fn on_runtime(command: impl Future<Output = Result<Exit, Failure>>) -> Result<Exit, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.map_err(|e| Error::io("could not start the threads of this program", e))?;
+    let result = runtime.block_on(command);
+    // What is still under way after a failure is not waited for.
+    runtime.shutdown_background();
+    result
+}
+
+fn start_log(global: &Global) {
+    let level = match (global.quiet, global.verbose) {
+        (true, _) => "error",
+        (false, 0) => "warn",
+        (false, 1) => "info,datafusion=warn",
+        (false, _) => "debug,datafusion=info,hyper=info,reqwest=info",
+    };
+    let filter = EnvFilter::try_from_env("OUTFLOW_LOG").unwrap_or_else(|_| EnvFilter::new(level));
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    // A log that is already there stays.
+    let started = match global.log_format {
+        LogFormat::Text => log.with_ansi(false).finish().try_init(),
+        LogFormat::Json => log.json().finish().try_init(),
+    };
+    drop(started);
+}

@@ -1,0 +1,202 @@
+//! The command line: one definition for parsing, help and completions.
+
+use std::path::PathBuf;
+
+use clap::builder::styling::{AnsiColor, Styles};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+const STYLES: Styles =
+    Styles::styled().header(AnsiColor::Green.on_default().bold()).usage(AnsiColor::Green.on_default().bold()).literal(AnsiColor::Cyan.on_default());
+
+/// Takes what changed in a SQL query's result to the tools that people work with.
+#[derive(Debug, Parser)]
+#[command(name = "outflow", version, styles = STYLES, propagate_version = true, max_term_width = 100)]
+#[command(after_help = "Start here:\n  outflow init shop && cd shop && outflow run\n\nExit codes: 0 all succeeded or had nothing to do · 1 a sync failed or was blocked ·\n2 the project or the command line is wrong · 3 partial success, or paused · 4 another run holds the lock")]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Options of every command.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Global options")]
+pub(crate) struct Global {
+    /// The project's folder.
+    #[arg(long, global = true, value_name = "FOLDER", default_value = ".", env = "OUTFLOW_PROJECT")]
+    pub(crate) project: PathBuf,
+    /// Lay `targets: NAME` over the rest of the project.
+    #[arg(long, global = true, value_name = "NAME", env = "OUTFLOW_TARGET")]
+    pub(crate) target: Option<String>,
+    /// How results are printed.
+    #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
+    pub(crate) output: Output,
+    /// When to use colours. `NO_COLOR` turns them off too.
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub(crate) color: Color,
+    /// The form of the log on standard error.
+    #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
+    pub(crate) log_format: LogFormat,
+    /// Say more on standard error; twice for even more.
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+    /// Say nothing on standard error but errors.
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+}
+
+/// `--output`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    /// For people.
+    Text,
+    /// For programs: one JSON document.
+    Json,
+}
+
+/// `--color`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Color {
+    /// On a terminal.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// `--log-format`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// Lines for people.
+    Text,
+    /// One JSON object on each line.
+    Json,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Make a sample project that runs as it stands.
+    #[command(after_help = "Example:\n  outflow init shop")]
+    Init(InitArgs),
+    /// Check the project without running anything: files, names, SQL, mappings, columns.
+    #[command(after_help = "Example:\n  outflow check --target dev")]
+    Check,
+    /// Show what a run would send; change nothing.
+    #[command(after_help = "Example:\n  outflow plan --select customers_to_crm\n\nWith --detailed-exitcode: 0 nothing to send · 2 something to send.")]
+    Plan(PlanArgs),
+    /// Run mappings: extract, diff, map, deliver, commit.
+    #[command(after_help = "Examples:\n  outflow run\n  outflow run --select 'customers_*' --select tag:hourly\n  outflow run --exclude destination:crm --wait")]
+    Run(RunArgs),
+    /// List past syncs, newest first.
+    #[command(after_help = "Example:\n  outflow history --mapping customers_to_crm --limit 5")]
+    History(HistoryArgs),
+    /// Show one sync: counts, phases, failures with samples and what to do about them.
+    #[command(after_help = "Examples:\n  outflow show last\n  outflow show 20260301-123000-3f9a2c")]
+    Show(ShowArgs),
+    /// Make the next sync of a mapping treat every record as added.
+    #[command(after_help = "Example:\n  outflow reset customers_to_crm --yes")]
+    Reset(ResetArgs),
+    /// Print the JSON Schema of outflow.yml, for editors.
+    #[command(after_help = "Example:\n  outflow schema > outflow.schema.json\n  # then, as the first line of outflow.yml:\n  # yaml-language-server: $schema=outflow.schema.json")]
+    Schema,
+}
+
+/// `outflow init`
+#[derive(Debug, Args)]
+pub(crate) struct InitArgs {
+    /// The folder to make.
+    #[arg(value_name = "FOLDER", default_value = ".")]
+    pub(crate) folder: PathBuf,
+    /// Seed of the sample data.
+    #[arg(long, default_value_t = 1, value_name = "NUMBER")]
+    pub(crate) seed: u64,
+}
+
+/// Which mappings.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct Selecting {
+    /// Only these mappings: a name, with `*` and `?`, or `model:`, `destination:`, `source:`, `tag:` and a name. Repeat for more.
+    #[arg(long, short, value_name = "PATTERN", num_args = 1..)]
+    pub(crate) select: Vec<String>,
+    /// Not these mappings.
+    #[arg(long, value_name = "PATTERN", num_args = 1..)]
+    pub(crate) exclude: Vec<String>,
+}
+
+/// Guards to pass once.
+#[derive(Clone, Copy, Debug, Default, Args)]
+#[command(next_help_heading = "Guards, passed once")]
+pub(crate) struct Allowing {
+    /// Go on though more records are deleted than `guards: deleted_share` says.
+    #[arg(long)]
+    pub(crate) allow_deleted: bool,
+    /// Go on though more records changed than `guards: changed_share` says.
+    #[arg(long)]
+    pub(crate) allow_changed: bool,
+    /// Go on though the model returns no record at all.
+    #[arg(long)]
+    pub(crate) allow_empty: bool,
+}
+
+/// `outflow run`
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    #[command(flatten)]
+    pub(crate) selecting: Selecting,
+    #[command(flatten)]
+    pub(crate) allowing: Allowing,
+    /// Wait while another run holds a lock.
+    #[arg(long)]
+    pub(crate) wait: bool,
+}
+
+/// `outflow plan`
+#[derive(Debug, Args)]
+pub(crate) struct PlanArgs {
+    #[command(flatten)]
+    pub(crate) selecting: Selecting,
+    #[command(flatten)]
+    pub(crate) allowing: Allowing,
+    /// Wait while another run holds a lock.
+    #[arg(long)]
+    pub(crate) wait: bool,
+    /// Exit with 2 if there is something to send.
+    #[arg(long)]
+    pub(crate) detailed_exitcode: bool,
+}
+
+/// `outflow history`
+#[derive(Debug, Args)]
+pub(crate) struct HistoryArgs {
+    /// Only syncs of this mapping.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) mapping: Option<String>,
+    /// At the most so many.
+    #[arg(long, default_value_t = 20, value_name = "NUMBER")]
+    pub(crate) limit: usize,
+}
+
+/// `outflow show`
+#[derive(Debug, Args)]
+pub(crate) struct ShowArgs {
+    /// The sync's id, or the start of it, or `last`.
+    #[arg(value_name = "SYNC")]
+    pub(crate) sync: String,
+}
+
+/// `outflow reset`
+#[derive(Debug, Args)]
+pub(crate) struct ResetArgs {
+    /// The mapping.
+    #[arg(value_name = "MAPPING")]
+    pub(crate) mapping: String,
+    /// Do not ask.
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+    /// Wait while another run holds the lock.
+    #[arg(long)]
+    pub(crate) wait: bool,
+}

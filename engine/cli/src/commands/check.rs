@@ -1,0 +1,40 @@
+//! `outflow check`: everything that can be known without running.
+
+use std::sync::Arc;
+
+use outflow_engine::run::Silent;
+use serde_json::json;
+
+use crate::app::{Exit, Failure};
+use crate::args::Global;
+use crate::project;
+use crate::render::{Console, count};
+
+pub(crate) async fn run(global: &Global, console: &Console) -> Result<Exit, Failure> {
+    let loaded = project::load(global)?;
+    let engine = project::open_for_check(&loaded, Arc::new(Silent))?;
+    let all: Vec<String> = loaded.project.mappings.iter().map(|mapping| mapping.name.clone()).collect();
+    project::check_columns(&loaded, &engine, &all).await??;
+    let project = &loaded.project;
+    if console.is_json() {
+        let warnings: Vec<String> = loaded.warnings.iter().map(|warning| warning.message().to_owned()).collect();
+        console.json(&json!({
+            "valid": true,
+            "sources": project.sources.len(),
+            "models": project.models.len(),
+            "destinations": project.destinations.len(),
+            "mappings": project.mappings.len(),
+            "warnings": warnings,
+        }));
+        return Ok(Exit::Ok);
+    }
+    console.warnings(&loaded.warnings);
+    console.line(&format!(
+        "The project is fine: {}, {}, {}, {}.",
+        count(project.sources.len(), "source"),
+        count(project.models.len(), "model"),
+        count(project.destinations.len(), "destination"),
+        count(project.mappings.len(), "mapping"),
+    ));
+    Ok(Exit::Ok)
+}

@@ -1,0 +1,35 @@
+//! `outflow plan`: what a run would send.
+
+use std::sync::Arc;
+
+use serde_json::json;
+
+use crate::app::{Exit, Failure};
+use crate::args::{Global, PlanArgs};
+use crate::progress::Progress;
+use crate::project;
+use crate::render::{Console, plan};
+
+pub(crate) async fn run(global: &Global, args: &PlanArgs, console: &Console) -> Result<Exit, Failure> {
+    let loaded = project::load(global)?;
+    let mappings = project::select(&loaded, &args.selecting)?;
+    console.warnings(&loaded.warnings);
+    let progress = Arc::new(Progress::new(console));
+    let engine = project::open(&loaded, Arc::clone(&progress) as Arc<_>)?;
+    project::check_columns(&loaded, &engine, &mappings).await??;
+    let plans = engine.plan(&project::run_options(mappings, args.allowing, args.wait)).await;
+    progress.clear();
+    let plans = plans?;
+    if console.is_json() {
+        console.json(&json!({ "plans": plans }));
+    } else {
+        plan::print(console, &plans);
+    }
+    let something = plans.iter().any(|plan| plan.selected.total > 0 && !plan.disabled);
+    let blocked = plans.iter().any(|plan| plan.blocked);
+    Ok(match (args.detailed_exitcode, blocked, something) {
+        (_, true, _) => Exit::Failed,
+        (true, false, true) => Exit::Invalid,
+        _ => Exit::Ok,
+    })
+}

@@ -1,0 +1,51 @@
+//! `outflow run`.
+
+use std::sync::Arc;
+
+use outflow_contract::report::{Status, SyncReport};
+
+use crate::app::{Exit, Failure};
+use crate::args::{Global, RunArgs};
+use crate::progress::Progress;
+use crate::render::{Console, sync};
+use crate::{project, results};
+
+pub(crate) async fn run(global: &Global, args: &RunArgs, console: &Console) -> Result<Exit, Failure> {
+    let loaded = project::load(global)?;
+    let mappings = project::select(&loaded, &args.selecting)?;
+    console.warnings(&loaded.warnings);
+    let progress = Arc::new(Progress::new(console));
+    let engine = project::open(&loaded, Arc::clone(&progress) as Arc<_>)?;
+    let started = (engine.clock.wall(), engine.clock.monotonic());
+    let enabled: Vec<String> = mappings.iter().filter(|name| project::is_enabled(&loaded, name)).cloned().collect();
+    project::check_columns(&loaded, &engine, &enabled).await??;
+
+    let reports = engine.run(&project::run_options(mappings, args.allowing, args.wait)).await;
+    progress.clear();
+    let reports = reports?;
+    let elapsed = engine.clock.monotonic().saturating_sub(started.1);
+    let document = results::document(&loaded.project, &reports, started.0, elapsed);
+    results::write(&loaded.project, &document)?;
+    if console.is_json() {
+        console.json(&document);
+    } else {
+        sync::table(console, &reports);
+        if !console.stdout_is_terminal() {
+            // For schedulers that read the last line.
+            console.line(&results::summary(&reports, elapsed).to_string());
+        }
+    }
+    Ok(exit(&reports))
+}
+
+/// The worst of them decides.
+fn exit(reports: &[SyncReport]) -> Exit {
+    let any = |statuses: &[Status]| reports.iter().any(|report| statuses.contains(&report.status));
+    if any(&[Status::Failed, Status::Blocked, Status::Cancelled]) {
+        Exit::Failed
+    } else if any(&[Status::PartialSuccess, Status::Paused]) {
+        Exit::Partial
+    } else {
+        Exit::Ok
+    }
+}

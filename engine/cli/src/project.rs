@@ -1,0 +1,132 @@
+//! The composition root: a project with its sources, destinations and state opened.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use outflow_connectors as connectors;
+use outflow_contract::destination::Descriptor;
+use outflow_contract::state_store::StateStore;
+use outflow_contract::{Error, Kind, Result};
+use outflow_engine::clock::SystemClock;
+use outflow_engine::deliver::transport::ProxyEnv;
+use outflow_engine::run::{Engine, Observer, RunOptions};
+use outflow_engine::seal::Allowed;
+use outflow_ledger::store::LocalStore;
+use outflow_planner::{Loaded, Options, Problems};
+
+use crate::args::{Allowing, Global, Selecting};
+
+/// Reads and checks the project.
+pub(crate) fn load(global: &Global) -> Result<Loaded, Problems> {
+    let descriptors = descriptors();
+    let root = absolute(&global.project);
+    outflow_planner::load(&Options { root: &root, target: global.target.as_deref(), env: &environment, descriptors: &descriptors })
+}
+
+/// Every kind of destination there is.
+pub(crate) fn descriptors() -> Vec<Descriptor> {
+    connectors::connectors().iter().map(|connector| connector.descriptor().clone()).collect()
+}
+
+#[allow(clippy::disallowed_methods, reason = "the composition root is where the environment is read")]
+fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+fn absolute(path: &Path) -> std::path::PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
+
+/// Opens the state of a project; makes its folder if there is none.
+pub(crate) fn open_state(loaded: &Loaded) -> Result<Arc<LocalStore>> {
+    LocalStore::open(&loaded.project.state).map(Arc::new)
+}
+
+/// Opens everything that a run needs.
+pub(crate) fn open(loaded: &Loaded, observer: Arc<dyn Observer>) -> Result<Engine> {
+    open_with(loaded, observer, open_state(loaded)?)
+}
+
+fn open_with(loaded: &Loaded, observer: Arc<dyn Observer>, store: Arc<dyn StateStore>) -> Result<Engine> {
+    let project = &loaded.project;
+    let workers = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+    let mut sources = BTreeMap::new();
+    for source in &project.sources {
+        let opened = connectors::source(source, &connectors::SourceOptions { partitions: workers })?;
+        sources.insert(source.name.clone(), opened);
+    }
+    let mut destinations = BTreeMap::new();
+    for mapping in &project.mappings {
+        let config = project.destination(&mapping.destination).ok_or_else(|| Error::bug("a mapping without a destination passed the checks"))?;
+        let connector = connectors::connector(&config.kind).ok_or_else(|| Error::bug("a destination without a connector passed the checks"))?;
+        let destination = connector.configure(config, &mapping.action).map_err(|error| error.with("destination", &config.name))?;
+        destinations.insert(mapping.name.clone(), destination);
+    }
+    Ok(Engine {
+        project: Arc::new(project.clone()),
+        store,
+        clock: Arc::new(SystemClock::new()),
+        sources,
+        destinations,
+        proxy: proxy_env(),
+        workers,
+        observer,
+    })
+}
+
+fn proxy_env() -> ProxyEnv {
+    let either = |name: &str| environment(name).or_else(|| environment(&name.to_lowercase())).filter(|value| !value.is_empty());
+    ProxyEnv { https: either("HTTPS_PROXY"), http: either("HTTP_PROXY"), no: either("NO_PROXY") }
+}
+
+/// The mappings that the command line selects.
+pub(crate) fn select(loaded: &Loaded, selecting: &Selecting) -> Result<Vec<String>> {
+    let selected = outflow_planner::select::select(&loaded.project, &selecting.select, &selecting.exclude)?;
+    if selected.is_empty() && loaded.project.mappings.is_empty() {
+        return Err(Error::new(Kind::Invalid, "the project has no mappings").remedy("add one under `mappings:`; `outflow init demo` makes a sample"));
+    }
+    Ok(selected)
+}
+
+/// The options of a run.
+pub(crate) fn run_options(mappings: Vec<String>, allowing: Allowing, wait: bool) -> RunOptions {
+    let allowed = Allowed { deleted: allowing.allow_deleted, changed: allowing.allow_changed, empty: allowing.allow_empty };
+    RunOptions { mappings, wait, allowed }
+}
+
+/// Checks the columns of the models of `mappings` against what their queries return.
+pub(crate) async fn check_columns(loaded: &Loaded, engine: &Engine, mappings: &[String]) -> Result<Result<(), Problems>> {
+    let mut problems = Vec::new();
+    for model in &loaded.project.models {
+        let used = loaded.project.mappings.iter().any(|mapping| mapping.model == model.name && mappings.contains(&mapping.name));
+        let Some(source) = engine.sources.get(&model.source).filter(|_| used) else { continue };
+        let timeout = loaded.project.source(&model.source).and_then(|source| source.query_timeout);
+        let query = outflow_contract::source::Query { sql: model.sql.clone(), timeout };
+        let schema = source.schema(&query).await.map_err(|error| error.with("model", &model.name))?;
+        problems.extend(loaded.check_columns(&model.name, &schema));
+    }
+    Ok(if problems.is_empty() { Ok(()) } else { Err(Problems::new(problems)) })
+}
+
+/// Opens what checking needs: all of it but the state, which stays untouched.
+pub(crate) fn open_for_check(loaded: &Loaded, observer: Arc<dyn Observer>) -> Result<Engine> {
+    open_with(loaded, observer, Arc::new(outflow_ledger::store::MemoryStore::default()))
+}
+
+/// An error that suggests a name, unless the project has that mapping.
+pub(crate) fn known_mapping(loaded: &Loaded, name: &str) -> Result<()> {
+    // A pattern that matches nothing is an error with a suggestion already.
+    let exact = Selecting { select: vec![name.to_owned()], exclude: Vec::new() };
+    if select(loaded, &exact)?.iter().any(|selected| selected == name) {
+        return Ok(());
+    }
+    Err(Error::new(Kind::NotFound, format!("there is no mapping `{name}`")).remedy("give one mapping's name, without `*`"))
+}
+
+/// Will a run send anything of this mapping?
+pub(crate) fn is_enabled(loaded: &Loaded, name: &str) -> bool {
+    let project = &loaded.project;
+    let destination = |name: &str| project.destination(name).is_some_and(|destination| destination.enabled);
+    project.mapping(name).is_some_and(|mapping| mapping.enabled && destination(&mapping.destination))
+}

@@ -1,0 +1,84 @@
+//! What a run would send.
+
+use outflow_engine::plan::{MappingPlan, Sample};
+use outflow_contract::Op;
+
+use super::{Align, Console, Table, Tone, bytes, cut, plain, seconds, thousands, wrap};
+
+/// A line for each mapping, then samples.
+pub(crate) fn print(console: &Console, plans: &[MappingPlan]) {
+    let right = Align::Right;
+    let mut table = Table::new(&[
+        ("mapping", Align::Left),
+        ("added", right),
+        ("updated", right),
+        ("deleted", right),
+        ("requests", right),
+        ("bytes", right),
+        ("at the rate limit", right),
+    ]);
+    for plan in plans {
+        let number = |n: u64| (thousands(n), (n == 0).then_some(Tone::Faint));
+        let at_rate = plan.seconds_at_rate_limit.map_or_else(|| ("-".to_owned(), Some(Tone::Faint)), |s| (seconds(s), None));
+        table.row(vec![
+            (plan.mapping.clone(), Some(Tone::Strong)),
+            number(plan.selected.added),
+            number(plan.selected.updated),
+            number(plan.selected.deleted),
+            number(plan.requests),
+            (bytes(plan.bytes), (plan.bytes == 0).then_some(Tone::Faint)),
+            at_rate,
+        ]);
+    }
+    table.print(console);
+    for plan in plans {
+        details(console, plan);
+    }
+    console.line("");
+    console.line("Nothing was sent, and nothing was changed.");
+}
+
+fn details(console: &Console, plan: &MappingPlan) {
+    let mut remarks: Vec<String> = Vec::new();
+    if plan.disabled {
+        remarks.push("disabled: a run would send nothing, and the changes would wait".to_owned());
+    }
+    if plan.refused > 0 {
+        remarks.push(format!("{} records would be refused before they are sent", thousands(plan.refused)));
+    }
+    if plan.rejected > 0 {
+        remarks.push(format!("{} records were not accepted from the model", thousands(plan.rejected)));
+    }
+    if plan.skipped > 0 {
+        remarks.push(format!("{} changes are none that this mapping sends", thousands(plan.skipped)));
+    }
+    remarks.extend(plan.notices.iter().cloned());
+    if remarks.is_empty() && plan.samples.is_empty() {
+        return;
+    }
+    console.line("");
+    console.line(&console.paint(Tone::Strong, &plan.mapping));
+    for remark in remarks {
+        for line in wrap(&plain(&remark), console.width() - 2) {
+            console.line(&format!("  {line}"));
+        }
+    }
+    for sample in &plan.samples {
+        show(console, sample);
+    }
+}
+
+fn show(console: &Console, sample: &Sample) {
+    let (sign, tone) = match sample.op {
+        Op::Added => ("+", Tone::Good),
+        Op::Updated => ("~", Tone::Warn),
+        Op::Deleted => ("-", Tone::Bad),
+    };
+    let id = plain(&sample.id);
+    let room = console.width().saturating_sub(6 + id.chars().count());
+    console.line(&format!("  {} {id}  {}", console.paint(tone, sign), console.paint(Tone::Faint, &cut(&plain(&sample.payload), room.max(20)))));
+    for change in &sample.changes {
+        let unused = if change.mapped { "" } else { "  (not mapped)" };
+        console.line(&format!("      {}: {} → {}{unused}", change.column, plain(&change.before), plain(&change.after)));
+    }
+}

@@ -1,0 +1,140 @@
+//! commit: the outcomes of a run become the mapping's next state.
+//!
+//! ```text
+//! sealed change set + journal ─► classify ─► fold ─► pending parts, failures ─► one commit {cursor := sealed head, pending, deadline}
+//! ```
+//!
+//! The normal end of a run and the recovery of an interrupted one are this same function: what counts is the journal, never what
+//! a process remembers. A record is delivered only if its acknowledgement is in there (I2).
+
+mod pending;
+pub mod recover;
+
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
+use outflow_contract::plan::Mapping;
+use outflow_contract::report::SyncReport;
+use outflow_contract::state_store::StateStore;
+use outflow_contract::{Counts, Error, Kind, Result, Selection};
+use outflow_ledger::commit::{Chain, CommitResult, MappingCommit, ModelCommit};
+use outflow_ledger::fold::{Classes, classify};
+use outflow_ledger::journal::Frames;
+use outflow_ledger::runs::{self, Plan};
+use outflow_ledger::paths;
+
+use crate::run::Engine;
+use crate::seal::Sealed;
+
+/// What a sync is settled with.
+pub struct Settling {
+    /// Where the state is.
+    pub store: Arc<dyn StateStore>,
+    /// The mapping's name.
+    pub mapping: String,
+    /// What it sends.
+    pub selection: Selection,
+    /// Its head before.
+    pub base: Option<MappingCommit>,
+    /// The plan, to be sealed before anything is sent.
+    pub plan: Plan,
+    /// The change set.
+    pub sealed: Arc<Sealed>,
+    /// The columns of the model's records now: pending records are kept in these.
+    pub schema: SchemaRef,
+    /// Of the commit.
+    pub nonce: String,
+    /// When, RFC 3339.
+    pub at: String,
+}
+
+/// What a sync was settled as.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Settled {
+    /// Records that wait for the next sync.
+    pub pending: Counts,
+}
+
+/// The plan of a run.
+#[allow(clippy::too_many_arguments, reason = "each is one fact of the plan")]
+pub fn plan_of(
+    engine: &Engine,
+    mapping: &Mapping,
+    head: &ModelCommit,
+    state: Option<&MappingCommit>,
+    sealed: &Sealed,
+    epoch: u64,
+    report: &SyncReport,
+    account: String,
+) -> Plan {
+    let id = engine.project.model(&mapping.model).map(|model| model.id.clone()).unwrap_or_default();
+    Plan {
+        epoch,
+        sync_id: report.sync_id.clone(),
+        mapping: mapping.name.clone(),
+        model: mapping.model.clone(),
+        destination: mapping.destination.clone(),
+        account,
+        id,
+        base: state.map_or(0, |state| state.number),
+        cursor: state.and_then(|state| state.cursor),
+        to_version: head.version,
+        selection: mapping.selection,
+        fields: mapping.fields_written.clone(),
+        parts: sealed.parts.clone(),
+        seen: (!sealed.unused.is_empty()).then(|| paths::run_part(&mapping.name, epoch, "seen.bin")),
+        selected: sealed.selected,
+        started_at: report.started_at.clone(),
+    }
+}
+
+impl Settling {
+    /// Makes the plan durable: from here on the run is one to be recovered.
+    pub fn seal_plan(&self) -> Result<()> {
+        if let Some(path) = &self.plan.seen {
+            runs::write_positions(self.store.as_ref(), path, &self.sealed.unused)?;
+        }
+        runs::seal(self.store.as_ref(), &self.plan, &self.nonce)
+    }
+
+    /// Settles a run whose journal is closed. `deadline_ms`: until when one of its requests may still take effect.
+    pub fn settle_run(&self, deadline_ms: Option<u64>) -> Result<Settled> {
+        let journal = self.store.read(&paths::journal(&self.mapping, self.plan.epoch))?.unwrap_or_default();
+        let classes = classify(Frames::new(&journal), self.sealed.entries as usize);
+        self.commit(&classes, deadline_ms)
+    }
+
+    /// Settles changes of which none is to be sent: no plan, no journal.
+    pub fn settle_as_seen(&self) -> Result<()> {
+        let deadline = self.base.as_ref().and_then(|base| base.deadline_ms);
+        let classes = classify([], self.sealed.entries as usize);
+        self.commit(&classes, deadline).map(|_| ())
+    }
+
+    fn commit(&self, classes: &Classes, deadline_ms: Option<u64>) -> Result<Settled> {
+        let (files, pending) = pending::write(self, classes)?;
+        let base = self.base.as_ref();
+        let next = MappingCommit {
+            number: base.map_or(0, |base| base.number) + 1,
+            at: self.at.clone(),
+            model: self.plan.model.clone(),
+            destination: self.plan.destination.clone(),
+            account: self.plan.account.clone(),
+            selection: self.selection,
+            id: self.plan.id.clone(),
+            cursor: Some(self.plan.to_version),
+            pending: files,
+            deadline_ms,
+            generation: base.map_or(0, |base| base.generation),
+            resend: false,
+            closed_through: self.plan.epoch,
+            sync_id: Some(self.plan.sync_id.clone()),
+        };
+        match Chain::mapping(&self.mapping).append(self.store.as_ref(), &next, &self.nonce)? {
+            CommitResult::Committed => Ok(Settled { pending }),
+            CommitResult::Superseded => Err(Error::new(Kind::Busy, format!("another run has committed mapping `{}` meanwhile", self.mapping))),
+            CommitResult::Unknown => Err(Error::new(Kind::Io, format!("it is not known whether the result of mapping `{}` was stored", self.mapping))
+                .remedy("run again: the next run finds out")),
+        }
+    }
+}

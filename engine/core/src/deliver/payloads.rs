@@ -1,0 +1,225 @@
+//! The sealed change set as mapped records, a chunk at a time, in order; each chunk is mapped on a thread that may compute.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use futures::stream::{self, Stream, StreamExt};
+use outflow_contract::outcome::{Records, Rejection};
+use outflow_contract::plan::Mapping;
+use outflow_contract::state_store::StateStore;
+use outflow_contract::{Before, Op, Result};
+use outflow_ledger::changes::{EntryReader, PartReader, narrow_projection, values_of};
+use outflow_ledger::requests::{Rebuild, regroup};
+use tokio::sync::mpsc;
+
+use super::batch::Draft;
+use crate::blocking;
+use crate::map::Mapper;
+use crate::seal::Sealed;
+use crate::snapshot::values::conform;
+
+/// Batches that are read ahead of the mapping.
+const READ_AHEAD: usize = 2;
+
+/// What the payloads of a sync are made of.
+pub(crate) struct Reading {
+    /// Where the sealed parts are.
+    pub(crate) store: Arc<dyn StateStore>,
+    pub(crate) mapping: Arc<Mapping>,
+    /// It, compiled.
+    pub(crate) mapper: Arc<Mapper>,
+    /// The columns of the records.
+    pub(crate) schema: SchemaRef,
+    /// What is to be sent.
+    pub(crate) sealed: Arc<Sealed>,
+    pub(crate) sync_id: String,
+}
+
+/// Mapped records, and those that could not be.
+pub(crate) struct Chunk {
+    pub(crate) draft: Draft,
+    pub(crate) failed: Vec<Failed>,
+}
+
+/// A record that is refused before any request.
+pub(crate) struct Failed {
+    pub(crate) position: u32,
+    pub(crate) op: Option<Op>,
+    pub(crate) why: Rejection,
+}
+
+impl Failed {
+    /// One that no request has room for.
+    pub(crate) fn too_large((position, why): (u32, Rejection)) -> Self {
+        Self { position, op: None, why }
+    }
+}
+
+/// A batch of sealed entries that are to be sent.
+struct Selected {
+    values: RecordBatch,
+    rows: Vec<u32>,
+    positions: Vec<u32>,
+    ops: Vec<Op>,
+}
+
+/// Every selected record that is not among `done`, mapped.
+pub(crate) fn stream(reading: Arc<Reading>, done: HashSet<u32>) -> impl Stream<Item = Result<Chunk>> + Send {
+    let (sender, receiver) = mpsc::channel::<Result<Selected>>(READ_AHEAD);
+    let for_task = Arc::clone(&reading);
+    let task = tokio::task::spawn_blocking(move || {
+        let sent = read(&for_task, &|position| !done.contains(&position), &mut |selected| sender.blocking_send(Ok(selected)).is_ok());
+        if let Err(error) = sent {
+            // Nobody may be listening any more; then there is nobody to tell.
+            drop(sender.blocking_send(Err(error)));
+        }
+    });
+    let batches = stream::unfold((receiver, Some(task)), |(mut receiver, mut task)| async move {
+        if let Some(selected) = receiver.recv().await {
+            return Some((selected, (receiver, task)));
+        }
+        let ended = task.take()?.await;
+        let error = ended.err().map(|e| outflow_contract::Error::bug("reading the sealed changes stopped").caused_by(e))?;
+        Some((Err(error), (receiver, task)))
+    });
+    batches
+        .map(move |selected| {
+            let reading = Arc::clone(&reading);
+            async move {
+                let selected = selected?;
+                blocking(move || map(&reading, &selected)).await
+            }
+        })
+        .buffered(super::CHUNKS_AHEAD)
+}
+
+/// Reads the sealed parts from start to end, and hands over what is to be sent, until `each` says stop.
+fn read(reading: &Reading, wanted: &dyn Fn(u32) -> bool, each: &mut dyn FnMut(Selected) -> bool) -> Result<()> {
+    let mut position = 0u32;
+    for part in &reading.sealed.parts {
+        for batch in PartReader::open(reading.store.as_ref(), &part.path)?.read()? {
+            let batch = batch?;
+            let entries = EntryReader::new(&batch)?;
+            let (mut rows, mut positions, mut ops) = (Vec::new(), Vec::new(), Vec::new());
+            for i in 0..entries.len() {
+                let at = position + i as u32;
+                let op = entries.get(i)?.0.op();
+                if reading.sealed.is_selected(&reading.mapping, op, at) && wanted(at) {
+                    rows.push(i as u32);
+                    positions.push(at);
+                    ops.push(op);
+                }
+            }
+            position += entries.len() as u32;
+            if rows.is_empty() {
+                continue;
+            }
+            let values = conform(&values_of(&batch)?, &reading.schema)?;
+            if !each(Selected { values, rows, positions, ops }) {
+                return Ok(());
+            }
+        }
+    }
+    Ok(())
+}
+
+fn map(reading: &Reading, selected: &Selected) -> Result<Chunk> {
+    let ops = full_ops(selected);
+    let mapped = reading.mapper.map(&selected.values, &ops, &reading.sync_id, &selected.rows)?;
+    let place: HashMap<u32, usize>;
+    let all_mapped = mapped.failed.is_empty();
+    let positions = if all_mapped {
+        selected.positions.clone()
+    } else {
+        place = selected.rows.iter().enumerate().map(|(i, &row)| (row, i)).collect();
+        let positions = mapped.rows.iter().filter_map(|row| place.get(row)).map(|&i| selected.positions[i]).collect();
+        let failed = mapped.failed.into_iter().filter_map(|(row, why)| {
+            let &i = place.get(&row)?;
+            Some(Failed { position: selected.positions[i], op: Some(selected.ops[i]), why })
+        });
+        let failed: Vec<Failed> = failed.collect();
+        let ops = mapped.rows.iter().map(|&row| ops[row as usize]).collect();
+        let records = Records { bytes: mapped.bytes, ends: mapped.ends, ops, ids: mapped.ids };
+        return Ok(Chunk { draft: Draft { positions, records }, failed });
+    };
+    let records = Records { bytes: mapped.bytes, ends: mapped.ends, ops: selected.ops.clone(), ids: mapped.ids };
+    Ok(Chunk { draft: Draft { positions, records }, failed: Vec::new() })
+}
+
+/// An operation for each record of the batch; those that are not selected do not matter.
+fn full_ops(selected: &Selected) -> Vec<Op> {
+    let mut ops = vec![Op::Added; selected.values.num_rows()];
+    for (&row, &op) in selected.rows.iter().zip(&selected.ops) {
+        ops[row as usize] = op;
+    }
+    ops
+}
+
+/// The requests of earlier runs that can be built again, with where they came from: all their records are still to be sent as they were.
+pub(crate) async fn rebuild(reading: Arc<Reading>) -> Result<Vec<(Rebuild, Draft)>> {
+    blocking(move || {
+        let groups = unanswered(&reading)?;
+        let wanted: HashSet<u32> = groups.iter().flat_map(|group| group.positions.iter().copied()).collect();
+        if wanted.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut payloads: HashMap<u32, (bytes::Bytes, Op, String)> = HashMap::new();
+        let mut failure = None;
+        read(&reading, &|position| wanted.contains(&position), &mut |selected| match map(&reading, &selected) {
+            Ok(Chunk { draft, .. }) => {
+                for (i, &position) in draft.positions.iter().enumerate() {
+                    let payload = draft.records.bytes.slice_ref(draft.records.payload(i));
+                    payloads.insert(position, (payload, draft.records.ops[i], draft.records.ids[i].clone()));
+                }
+                true
+            }
+            Err(error) => {
+                failure = Some(error);
+                false
+            }
+        })?;
+        if let Some(error) = failure {
+            return Err(error);
+        }
+        Ok(groups.into_iter().filter_map(|group| Some((draft_of(&group, &payloads)?, group))).map(|(draft, group)| (group, draft)).collect())
+    })
+    .await
+}
+
+fn unanswered(reading: &Reading) -> Result<Vec<Rebuild>> {
+    let mut unknown = Vec::new();
+    let mut position = 0u32;
+    for part in &reading.sealed.parts {
+        for batch in PartReader::open(reading.store.as_ref(), &part.path)?.project(narrow_projection()).read()? {
+            let batch = batch?;
+            let entries = EntryReader::new(&batch)?;
+            for i in 0..entries.len() {
+                let (entry, _) = entries.get(i)?;
+                let at = position + i as u32;
+                let is_unknown = matches!(entry.before, Before::Unknown(_));
+                if is_unknown && reading.sealed.is_selected(&reading.mapping, entry.op(), at) {
+                    unknown.push((at, entry));
+                }
+            }
+            position += entries.len() as u32;
+        }
+    }
+    Ok(regroup(unknown.into_iter()).0)
+}
+
+/// The records of a request in their old order; `None` if one of them can no longer be mapped.
+fn draft_of(group: &Rebuild, payloads: &HashMap<u32, (bytes::Bytes, Op, String)>) -> Option<Draft> {
+    let mut draft = Draft { positions: group.positions.clone(), records: Records::default() };
+    let mut bytes = Vec::new();
+    for position in &group.positions {
+        let (payload, op, id) = payloads.get(position)?;
+        bytes.extend_from_slice(payload);
+        draft.records.ends.push(bytes.len());
+        draft.records.ops.push(*op);
+        draft.records.ids.push(id.clone());
+    }
+    draft.records.bytes = bytes.into();
+    Some(draft)
+}

@@ -1,0 +1,267 @@
+//! The life of one request: intent, attempts, outcome.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use outflow_contract::destination::Origin;
+use outflow_contract::limits::REQUEST_ATTEMPTS_MAX;
+use outflow_contract::outcome::{Answer, Outcome, Records, Rejection, Request};
+use outflow_contract::{RequestKey, Result};
+use outflow_ledger::journal::{Intent, SendPermit};
+use outflow_ledger::requests::{Rebuild, request_key};
+
+use super::batch::Draft;
+use super::pace::Feedback;
+use super::retry::{Attempt, Decision, decide, in_doubt, retry_after};
+use super::transport::Sent;
+use super::{Delivery, Results};
+
+/// What became of a request in the end.
+enum End {
+    /// One outcome for each record, and which of them go out once more in a new request.
+    Answered(Vec<Outcome>, Vec<usize>),
+    /// Nothing was processed: proven for every attempt.
+    NotProcessed(Rejection),
+    /// Some attempt may have taken effect, and no answer settles it.
+    Unread(Rejection),
+}
+
+/// Sends a new request.
+pub(super) async fn send(delivery: &Arc<Delivery>, draft: Draft, results: &Results) -> Result<()> {
+    let mut waiting = Some(draft);
+    // A destination that answers "later" for some records of a request gets those again in a new one, with an intent of its own.
+    for _ in 0..REQUEST_ATTEMPTS_MAX {
+        let Some(draft) = waiting.take() else { return Ok(()) };
+        let sequence = delivery.next_sequence()?;
+        let origin = Origin { mapping: delivery.reading.mapping.name.clone(), epoch: delivery.epoch, sequence };
+        let request = match delivery.destination.encode(&draft.records, &origin) {
+            Ok(request) => request,
+            Err(error) => {
+                let why = Rejection { code: "not_encodable".to_owned(), message: error.to_string() };
+                results.refuse_all(&draft, &why);
+                return Ok(());
+            }
+        };
+        let key = request_key(&delivery.reading.mapping.name, delivery.epoch, sequence, request.body());
+        waiting = carry_out(delivery, &origin, sequence, key, request, draft, results).await?;
+    }
+    if let Some(draft) = waiting {
+        let why = Rejection { code: "throttled".to_owned(), message: "the destination asked to try later, again and again".to_owned() };
+        results.not_processed(&draft, &why);
+    }
+    Ok(())
+}
+
+/// Sends a request of an earlier run once more, if its bytes are still the same; otherwise its records stay for new requests.
+pub(super) async fn send_again(delivery: &Arc<Delivery>, group: Rebuild, draft: Draft, results: &Results) -> Result<()> {
+    let origin = Origin { mapping: delivery.reading.mapping.name.clone(), epoch: group.epoch, sequence: group.sequence };
+    let Ok(request) = delivery.destination.encode(&draft.records, &origin) else { return Ok(()) };
+    if !group.matches(&delivery.reading.mapping.name, request.body()) {
+        return Ok(());
+    }
+    results.attempt_again(&draft);
+    let sequence = delivery.next_sequence()?;
+    if let Some(rest) = carry_out(delivery, &origin, sequence, group.key, request, draft, results).await? {
+        send(delivery, rest, results).await?;
+    }
+    Ok(())
+}
+
+/// Intent, attempts, outcome. Returns the records that the destination did not process and that may go in a new request.
+async fn carry_out(
+    delivery: &Arc<Delivery>,
+    origin: &Origin,
+    sequence: u32,
+    key: RequestKey,
+    request: Request,
+    draft: Draft,
+    results: &Results,
+) -> Result<Option<Draft>> {
+    let request = with_key(request, delivery.destination.idempotency_header(), key);
+    let intent = Intent {
+        sequence,
+        origin_epoch: origin.epoch,
+        origin_sequence: origin.sequence,
+        key,
+        positions: draft.positions.iter().copied().collect(),
+    };
+    let permit = delivery.journal.intent(intent).await?;
+    match attempts(delivery, &permit, &request, &draft.records, results).await {
+        End::Answered(outcomes, again) => settle(delivery, sequence, draft, &outcomes, &again, results),
+        End::NotProcessed(why) => {
+            results.all_not_processed(sequence, &draft, &why)?;
+            Ok(None)
+        }
+        End::Unread(why) => {
+            results.unread(&draft, &why);
+            Ok(None)
+        }
+    }
+}
+
+fn with_key(mut request: Request, header: Option<&str>, key: RequestKey) -> Request {
+    if let (Request::Http(http), Some(header)) = (&mut request, header) {
+        http.headers.push((header.to_owned(), key.to_string()));
+    }
+    request
+}
+
+/// Sends until there is an answer that settles it, or too many attempts were made.
+async fn attempts(delivery: &Delivery, permit: &SendPermit, request: &Request, records: &Records, results: &Results) -> End {
+    // An attempt before the last one may have taken effect without an answer that says so.
+    let mut doubt: Option<Rejection> = None;
+    let mut attempt = 0;
+    loop {
+        attempt += 1;
+        let last = one_attempt(delivery, permit, request, records, results, attempt).await;
+        let seen = match &last.outcomes {
+            Some(outcomes) => Attempt::Answered(outcomes),
+            None if last.doubt => Attempt::NoAnswer,
+            None => Attempt::NotSent,
+        };
+        match decide(seen, attempt, delivery.clock.random()) {
+            Decision::RetryAll { after } if !delivery.is_stopped() => {
+                wait(delivery, after, last.outcomes.as_deref()).await;
+                doubt = if last.doubt { Some(last.why) } else { doubt };
+            }
+            decision => {
+                results.ended(matches!(decision, Decision::GiveUp), &last.why);
+                return end(last, doubt, decision);
+            }
+        }
+    }
+}
+
+/// How one attempt went.
+struct Tried {
+    outcomes: Option<Vec<Outcome>>,
+    doubt: bool,
+    why: Rejection,
+}
+
+async fn one_attempt(
+    delivery: &Delivery,
+    permit: &SendPermit,
+    request: &Request,
+    records: &Records,
+    results: &Results,
+    attempt: u32,
+) -> Tried {
+    let admission = delivery.pace.admit().await;
+    results.count_request(request, attempt);
+    let failed = |code: &str, error: &outflow_contract::Error| {
+        Rejection { code: code.to_owned(), message: delivery.redactor.clean(&error.to_string()) }
+    };
+    match delivery.transport.send(permit, request).await {
+        Sent::Answer(answer) => {
+            let outcomes = judge(delivery, records, &answer);
+            admission.finish(if outcomes.iter().any(is_throttled) { Feedback::Congested } else { Feedback::Good });
+            if is_from_a_gateway(&answer) {
+                results.note_unread();
+            }
+            let doubt = outcomes.iter().any(|outcome| matches!(outcome, Outcome::Retry(_) | Outcome::Unknown { .. }));
+            Tried { doubt, why: first_reason(&outcomes), outcomes: Some(outcomes) }
+        }
+        Sent::NotSent(error) => {
+            admission.finish(Feedback::Neutral);
+            Tried { outcomes: None, doubt: false, why: failed("unreachable", &error) }
+        }
+        Sent::Unknown(error) => {
+            admission.finish(Feedback::Congested);
+            results.note_unread();
+            Tried { outcomes: None, doubt: true, why: failed("no_answer", &error) }
+        }
+    }
+}
+
+/// Answers of something in between: the request behind it may still be travelling.
+fn is_from_a_gateway(answer: &Answer) -> bool {
+    matches!(answer, Answer::Http(response) if matches!(response.status, 408 | 502 | 504))
+}
+
+/// What the attempts add up to. `earlier`: one before the last is in doubt; then only an acknowledgement is definite.
+fn end(last: Tried, earlier: Option<Rejection>, decision: Decision) -> End {
+    let again = if let Decision::RetryPart { records, .. } = decision { records } else { Vec::new() };
+    match (last.outcomes, earlier) {
+        (Some(outcomes), None) => End::Answered(outcomes, again),
+        (Some(outcomes), Some(_)) => End::Answered(in_doubt(outcomes), again),
+        (None, Some(doubt)) => End::Unread(doubt),
+        (None, None) if last.doubt => End::Unread(last.why),
+        (None, None) => End::NotProcessed(last.why),
+    }
+}
+
+fn is_throttled(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Throttled { .. })
+}
+
+/// The outcomes of an answer, one for each record whatever the destination's code returns.
+fn judge(delivery: &Delivery, records: &Records, answer: &Answer) -> Vec<Outcome> {
+    let mut outcomes = delivery.destination.decode(records, answer);
+    if outcomes.len() != records.len() {
+        let reason = format!("the answer was read as {} outcomes for {} records", outcomes.len(), records.len());
+        return vec![Outcome::Unknown { reason }; records.len()];
+    }
+    if let Answer::Http(response) = answer
+        && let Some(after) = response.header("retry-after").and_then(|value| retry_after(value, delivery.clock.wall()))
+    {
+        for outcome in &mut outcomes {
+            if is_throttled(outcome) || matches!((&*outcome, response.status), (Outcome::Retry(_), 503)) {
+                *outcome = Outcome::Throttled { after: Some(after) };
+            }
+        }
+    }
+    outcomes
+}
+
+async fn wait(delivery: &Delivery, after: Duration, outcomes: Option<&[Outcome]>) {
+    // A destination that is throttled is throttled for everybody.
+    if outcomes.is_some_and(|outcomes| outcomes.iter().any(is_throttled)) {
+        delivery.pace.hold(after);
+    }
+    delivery.clock.sleep(after).await;
+}
+
+fn first_reason(outcomes: &[Outcome]) -> Rejection {
+    let reason = outcomes.iter().find_map(|outcome| match outcome {
+        Outcome::Rejected(why) | Outcome::Retry(why) => Some(why.clone()),
+        Outcome::Throttled { .. } => Some(Rejection { code: "throttled".to_owned(), message: "the destination asked to try later".to_owned() }),
+        Outcome::Unknown { reason } => Some(Rejection { code: "unclear_answer".to_owned(), message: reason.clone() }),
+        Outcome::Acked => None,
+    });
+    reason.unwrap_or_else(|| Rejection { code: "ok".to_owned(), message: String::new() })
+}
+
+/// Writes the outcomes of an answered request into the journal, and splits off what may go again.
+fn settle(
+    delivery: &Delivery,
+    sequence: u32,
+    draft: Draft,
+    outcomes: &[Outcome],
+    again: &[usize],
+    results: &Results,
+) -> Result<Option<Draft>> {
+    results.answered_with(sequence, &draft, outcomes, again)?;
+    if outcomes.iter().all(|outcome| matches!(outcome, Outcome::Rejected(why) if why.code == "unauthorized")) {
+        // Every further request would be refused alike.
+        delivery.stop();
+    }
+    delivery.progress.fetch_add((outcomes.len() - again.len()) as u64, Ordering::Relaxed);
+    Ok((!again.is_empty()).then(|| pick(&draft, again)))
+}
+
+/// Some records of a draft, in order.
+fn pick(draft: &Draft, which: &[usize]) -> Draft {
+    let mut picked = Draft::default();
+    let mut bytes = Vec::new();
+    for &i in which {
+        bytes.extend_from_slice(draft.records.payload(i));
+        picked.positions.push(draft.positions[i]);
+        picked.records.ends.push(bytes.len());
+        picked.records.ops.push(draft.records.ops[i]);
+        picked.records.ids.push(draft.records.ids[i].clone());
+    }
+    picked.records.bytes = bytes.into();
+    picked
+}

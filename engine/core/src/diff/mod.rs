@@ -1,0 +1,22 @@
+//! diff: what changed between the snapshot of a model and its result now.
+//!
+//! ```text
+//! result batch ─► hash (key, row) ─► probe the key index ─┬─ same     nothing to do
+//!                                                          ├─ changed  an updated record
+//!                                                          └─ new      an added record
+//!                                     never probed ────────── deleted  (only after the stream ended well)
+//! ```
+//!
+//! The values of the snapshot are not read for this: two hashes stand for them. [`canonical`](self::canonical) says when two
+//! values are equal; the hash is keyed by a salt of the model's own.
+
+mod canonical;
+mod hash;
+mod spill;
+mod words;
+
+#[cfg(test)]
+mod tests;
+
+pub use hash::{HASH_FORMAT, Lanes, RecordHasher, has_null_id};
+pub use spill::{PARTITIONS, Spill, read_partition};

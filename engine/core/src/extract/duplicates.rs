@@ -1,0 +1,119 @@
+//! Records that share an identifier: none of them is accepted, whichever came first, so that the result does not depend on
+//! the order of the query.
+
+use std::collections::{HashMap, HashSet};
+
+use arrow::array::{BooleanArray, RecordBatch};
+use arrow::compute::filter_record_batch;
+use outflow_contract::state_store::StateStore;
+use outflow_contract::{Before, Error, Key, Op, Result};
+use outflow_ledger::changes::{EntryReader, Locator, PartReader, PartWriter, values_compression, values_of};
+
+use super::reject::Reason;
+use super::worker::Part;
+use super::{Gathered, Rejections};
+use crate::diff::{PARTITIONS, read_partition};
+use crate::snapshot::Indexed;
+
+/// The keys that came more than once, with how often each came among the new and changed records.
+pub(super) fn find(gathered: &Gathered) -> Result<HashSet<Key>> {
+    let mut keys: HashSet<Key> = gathered.repeated.iter().copied().collect();
+    for partition in 0..PARTITIONS {
+        let entries = read_partition(&gathered.spills, partition)?;
+        keys.extend(entries.windows(2).filter(|pair| pair[0].key == pair[1].key).map(|pair| pair[0].key));
+    }
+    Ok(keys)
+}
+
+/// Which records of each part were taken out: locators of the others move up by as many as lie before them.
+#[derive(Default)]
+pub(super) struct Removed(HashMap<u32, Vec<u32>>);
+
+impl Removed {
+    /// Where the record at `at` is now.
+    pub(super) fn moved(&self, at: Locator) -> Locator {
+        self.0.get(&at.file()).map_or(at, |rows| Locator::new(at.file(), at.row() - rows.partition_point(|&row| row < at.row()) as u32))
+    }
+}
+
+/// Takes the records of `keys` out of every part, and counts them.
+pub(super) fn remove(store: &dyn StateStore, gathered: &mut Gathered, keys: &HashSet<Key>, path: impl Fn(u32) -> String) -> Result<Removed> {
+    let mut removed = Removed::default();
+    let parts = std::mem::take(&mut gathered.parts);
+    for part in parts {
+        let file = part.file;
+        let mut rows = Vec::new();
+        let kept = rewrite(store, &part, keys, &path(file), &mut rows, gathered)?;
+        if !rows.is_empty() {
+            store.delete(&part.info.path)?;
+            removed.0.insert(file, rows);
+        }
+        gathered.parts.extend(kept);
+    }
+    // The first of each repeated key had the same state as before, was counted as unchanged, and wrote nothing.
+    let written: HashSet<Key> = (0..PARTITIONS)
+        .map(|partition| read_partition(&gathered.spills, partition))
+        .collect::<Result<Vec<_>>>()?
+        .iter()
+        .flatten()
+        .map(|entry: &Indexed| entry.key)
+        .filter(|key| keys.contains(key))
+        .collect();
+    let unwritten = (keys.len() - written.len()) as u64;
+    gathered.unchanged -= unwritten.min(gathered.unchanged);
+    gathered.rejections.count(Reason::DuplicateId, unwritten);
+    Ok(removed)
+}
+
+/// Writes `part` anew without the records of `keys`, whose places are appended to `rows`. `None` if none remain.
+fn rewrite(
+    store: &dyn StateStore,
+    part: &Part,
+    keys: &HashSet<Key>,
+    path: &str,
+    rows: &mut Vec<u32>,
+    gathered: &mut Gathered,
+) -> Result<Option<Part>> {
+    let mut writer: Option<PartWriter> = None;
+    let mut place = 0u32;
+    for batch in PartReader::open(store, &part.info.path)?.read()? {
+        let batch = batch?;
+        let entries = EntryReader::new(&batch)?;
+        let mut keep = Vec::with_capacity(batch.num_rows());
+        for i in 0..entries.len() {
+            let (entry, _) = entries.get(i)?;
+            let duplicate = keys.contains(&entry.key);
+            if duplicate {
+                rows.push(place + i as u32);
+                count(&batch, i, matches!(entry.before, Before::Absent), gathered);
+            }
+            keep.push(!duplicate);
+        }
+        place += batch.num_rows() as u32;
+        let batch = filter_record_batch(&batch, &BooleanArray::from(keep)).map_err(|e| Error::bug("could not filter a part").caused_by(e))?;
+        if batch.num_rows() == 0 {
+            continue;
+        }
+        let writer = match &mut writer {
+            Some(writer) => writer,
+            none => none.insert(PartWriter::new(store, path, batch.schema_ref(), values_compression())?),
+        };
+        writer.write(&batch)?;
+    }
+    let Some(writer) = writer else { return Ok(None) };
+    Ok(Some(Part { file: part.file, info: writer.finish()? }))
+}
+
+fn count(batch: &RecordBatch, i: usize, added: bool, gathered: &mut Gathered) {
+    let op = if added { Op::Added } else { Op::Updated };
+    let less = |n: &mut u64| *n = n.saturating_sub(1);
+    match op {
+        Op::Added => less(&mut gathered.counts.added),
+        _ => less(&mut gathered.counts.updated),
+    }
+    let rejections: &mut Rejections = &mut gathered.rejections;
+    match values_of(batch) {
+        Ok(values) => rejections.add(Reason::DuplicateId, &values, i),
+        Err(_) => rejections.count(Reason::DuplicateId, 1),
+    }
+}

@@ -1,0 +1,215 @@
+//! extract: one pass over a model's result, and one new version of the model.
+//!
+//! ```text
+//! source ─► batches ─┬─► worker 0 ─► part 0 (changed records with their values), spilled keys
+//!                    └─► worker 1 ─► part 1
+//! the stream has ended well ─► duplicates out ─► deletes ─► key index ─► commit of the version (durable)
+//! ```
+//!
+//! A stream that ends in an error leaves nothing behind: parts without a commit are not part of the state (I7).
+//! Memory: the key index of the snapshot, and a few batches for each worker.
+
+mod duplicates;
+mod publish;
+mod reject;
+mod sizes;
+mod worker;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::{Schema, SchemaRef};
+use futures::StreamExt;
+use outflow_contract::clock::Clock;
+use outflow_contract::limits::Limits;
+use outflow_contract::plan::{Model, OnBadId};
+use outflow_contract::report::Rejected;
+use outflow_contract::source::RecordStream;
+use outflow_contract::state_store::StateStore;
+use outflow_contract::{Counts, Error, Kind, Result};
+use outflow_ledger::commit::{Chain, ModelCommit};
+use tokio::sync::mpsc;
+
+use crate::blocking;
+use crate::diff::{RecordHasher, Spill};
+use crate::snapshot::{KeyIndex, index_file};
+use reject::{Reason, Rejections};
+use worker::{Part, Shared, Worker};
+
+/// Batches that may wait for a worker.
+const QUEUE: usize = 2;
+
+/// What an extraction works with.
+pub struct Extraction<'a> {
+    /// Where the state is.
+    pub store: Arc<dyn StateStore>,
+    /// Time and nonces.
+    pub clock: &'a dyn Clock,
+    /// The model.
+    pub model: &'a Model,
+    /// The project's limits.
+    pub limits: &'a Limits,
+    /// Threads that hash and compare.
+    pub workers: usize,
+    /// Counts records as they arrive, for the progress display.
+    pub progress: Arc<AtomicU64>,
+}
+
+/// What an extraction found.
+#[derive(Clone, Debug)]
+pub struct Extracted {
+    /// The model's head now.
+    pub head: ModelCommit,
+    /// Records that the query returned.
+    pub extracted: u64,
+    /// Changes since the version before.
+    pub counts: Counts,
+    /// Records that are the same as before.
+    pub unchanged: u64,
+    /// Records that were not accepted.
+    pub rejected: BTreeMap<String, Rejected>,
+    /// Things worth knowing.
+    pub notices: Vec<String>,
+}
+
+/// The sum of the workers.
+#[derive(Default)]
+struct Gathered {
+    parts: Vec<Part>,
+    spills: Vec<Spill>,
+    rejections: Rejections,
+    repeated: Vec<outflow_contract::Key>,
+    counts: Counts,
+    unchanged: u64,
+    extracted: u64,
+}
+
+impl Extraction<'_> {
+    /// Reads `stream` to its end and commits what changed as the model's next version.
+    pub async fn run(&self, stream: RecordStream) -> Result<Extracted> {
+        let schema = record_schema(&stream.schema, self.limits)?;
+        let (store, chain) = (Arc::clone(&self.store), Chain::model(&self.model.name));
+        let head: Option<ModelCommit> = blocking(move || chain.head(store.as_ref())).await?;
+        if let Some(head) = &head {
+            self.same_identity(head)?;
+        }
+        let (store, at) = (Arc::clone(&self.store), head.clone());
+        let index = blocking(move || at.map_or_else(|| Ok(KeyIndex::default()), |head| index_file::load(store.as_ref(), &head))).await?;
+
+        let salt = head.as_ref().map_or_else(|| publish::new_salt(self.clock), |head| head.salt);
+        let scratch = self.store.scratch()?;
+        let shared = Arc::new(Shared {
+            store: Arc::clone(&self.store),
+            index: Arc::new(index),
+            hasher: RecordHasher::new(&publish::hash_key(salt), &schema, &self.model.id, None)?,
+            id: self.model.id.iter().filter_map(|id| schema.index_of(id).ok()).collect(),
+            schema: Arc::clone(&schema),
+            limits: self.limits.clone(),
+            version: head.as_ref().map_or(0, |head| head.version) + 1,
+        });
+        let publication = publish::Publication::new(self, head, Arc::clone(&shared), salt);
+        let workers = (0..self.workers)
+            .map(|i| Worker::new(Arc::clone(&shared), publication.file(i), publication.part_path(i), Spill::new(scratch.path(), i)))
+            .collect();
+        let gathered = self.gather(stream, &schema, workers).await?;
+        self.policies(&gathered)?;
+        blocking(move || publication.publish(gathered)).await
+    }
+
+    /// Feeds every batch to the workers and adds up what they found.
+    async fn gather(&self, mut stream: RecordStream, schema: &SchemaRef, workers: Vec<Worker>) -> Result<Gathered> {
+        let (senders, tasks): (Vec<_>, Vec<_>) = workers.into_iter().map(spawn).unzip();
+        let mut total = 0u64;
+        let mut next = 0;
+        while let Some(batch) = stream.batches.next().await {
+            let batch = relabel(&batch?, schema)?;
+            total += batch.num_rows() as u64;
+            self.progress.store(total, Ordering::Relaxed);
+            if total > self.limits.records {
+                return Err(Error::new(Kind::Limit, format!("model `{}` returns more than {} records", self.model.name, self.limits.records))
+                    .remedy("narrow the query, or raise `limits: { records: … }`"));
+            }
+            // A worker that has failed has closed its queue: its error is told below.
+            if senders[next].send(batch).await.is_err() {
+                break;
+            }
+            next = (next + 1) % senders.len();
+        }
+        drop(senders);
+        let mut gathered = Gathered::default();
+        for task in tasks {
+            let (worker, part) = task.await.map_err(|e| Error::bug("an extraction worker stopped").caused_by(e))??;
+            gathered.parts.extend(part);
+            gathered.spills.push(worker.spill);
+            gathered.rejections.merge(worker.rejections);
+            gathered.repeated.extend(worker.repeated);
+            for op in outflow_contract::Op::ALL {
+                gathered.counts.add(op, worker.counts.get(op));
+            }
+            gathered.unchanged += worker.unchanged;
+            gathered.extracted += worker.extracted;
+        }
+        Ok(gathered)
+    }
+
+    fn same_identity(&self, head: &ModelCommit) -> Result<()> {
+        if head.id == self.model.id {
+            return Ok(());
+        }
+        let (old, new) = (head.id.join(", "), self.model.id.join(", "));
+        Err(Error::invalid(format!("the identifier of model `{}` was `{old}` and is now `{new}`: every record would look new and every known one deleted", self.model.name))
+            .remedy(format!("put `id: {old}` back, or give the model a new name to start afresh")))
+    }
+
+    fn policies(&self, gathered: &Gathered) -> Result<()> {
+        let nulls = gathered.rejections.get(Reason::NullId);
+        if self.model.on_null_id == OnBadId::Abort && nulls > 0 {
+            return Err(Error::new(Kind::Refused, format!("{nulls} records of model `{}` have a null identifier", self.model.name))
+                .remedy("mend the query, or let `on_null_id: reject` leave them out"));
+        }
+        Ok(())
+    }
+}
+
+type WorkerTask = tokio::task::JoinHandle<Result<(Worker, Option<Part>)>>;
+
+fn spawn(mut worker: Worker) -> (mpsc::Sender<RecordBatch>, WorkerTask) {
+    let (sender, mut batches) = mpsc::channel::<RecordBatch>(QUEUE);
+    let task = tokio::task::spawn_blocking(move || {
+        while let Some(batch) = batches.blocking_recv() {
+            worker.take(&batch)?;
+        }
+        let part = worker.finish()?;
+        Ok((worker, part))
+    });
+    (sender, task)
+}
+
+/// The columns of a record, as the state keeps them: all nullable, since a column that is new has no older values.
+fn record_schema(schema: &Schema, limits: &Limits) -> Result<SchemaRef> {
+    if schema.fields().len() > limits.columns {
+        return Err(Error::new(Kind::Limit, format!("the query returns {} columns; the limit is {}", schema.fields().len(), limits.columns))
+            .remedy("name the columns that you need, or raise `limits: { columns: … }`"));
+    }
+    let mut seen = std::collections::HashSet::new();
+    for field in schema.fields() {
+        let name = field.name();
+        if name.chars().count() > limits.column_name {
+            return Err(Error::new(Kind::Limit, format!("the column name `{name}` is longer than {} characters", limits.column_name))
+                .remedy("give it a shorter alias in the query"));
+        }
+        if !seen.insert(name) {
+            return Err(Error::invalid(format!("the query returns two columns named `{name}`")).remedy("give one of them another name with AS"));
+        }
+    }
+    let fields: Vec<_> = schema.fields().iter().map(|field| field.as_ref().clone().with_nullable(true)).collect();
+    Ok(Arc::new(Schema::new(fields)))
+}
+
+/// The same columns under the record schema.
+fn relabel(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
+    RecordBatch::try_new(Arc::clone(schema), batch.columns().to_vec())
+        .map_err(|e| Error::bug("the source returned a batch of another schema").caused_by(e))
+}

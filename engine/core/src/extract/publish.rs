@@ -1,0 +1,246 @@
+//! The end of an extraction: from what the workers found to a committed version.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use outflow_contract::clock::Clock;
+use outflow_contract::plan::OnBadId;
+use outflow_contract::state_store::StateStore;
+use outflow_contract::{Before, Counts, Entry, Error, Key, Kind, Result};
+use outflow_ledger::changes::{EntryBuilder, Locator, PartWriter, assemble, change_schema, encode_schema, values_compression};
+use outflow_ledger::commit::{Chain, CommitResult, ExtractionInfo, IndexFile, ModelCommit, ValueFile, VersionInfo};
+use outflow_ledger::paths;
+
+use super::duplicates::{self, Removed};
+use super::reject::Reason;
+use super::worker::{Part, Shared};
+use super::{Extracted, Extraction, Gathered};
+use crate::diff::{HASH_FORMAT, PARTITIONS, read_partition};
+use crate::snapshot::{Indexed, index_file, values};
+use crate::time::rfc3339;
+
+/// A new salt for a model's hashes.
+pub(super) fn new_salt(clock: &dyn Clock) -> u128 {
+    (u128::from(clock.random()) << 64) | u128::from(clock.random())
+}
+
+/// The key of a model's hashes.
+pub(crate) fn hash_key(salt: u128) -> [u8; 32] {
+    blake3::derive_key("outflow 2026 record hash", &salt.to_be_bytes())
+}
+
+/// Everything that is needed to publish, owned, so that it can move to a thread that may block.
+pub(super) struct Publication {
+    store: Arc<dyn StateStore>,
+    shared: Arc<Shared>,
+    model: String,
+    id: Vec<String>,
+    on_duplicate_id: OnBadId,
+    query_hash: String,
+    head: Option<ModelCommit>,
+    salt: u128,
+    workers: usize,
+    nonce: u64,
+    commit_nonce: String,
+    now: String,
+}
+
+impl Publication {
+    pub(super) fn new(extraction: &Extraction<'_>, head: Option<ModelCommit>, shared: Arc<Shared>, salt: u128) -> Self {
+        Self {
+            store: Arc::clone(&extraction.store),
+            shared,
+            model: extraction.model.name.clone(),
+            id: extraction.model.id.clone(),
+            on_duplicate_id: extraction.model.on_duplicate_id,
+            query_hash: blake3::hash(extraction.model.sql.as_bytes()).to_hex().to_string(),
+            head,
+            salt,
+            workers: extraction.workers,
+            nonce: extraction.clock.random(),
+            commit_nonce: format!("{:016x}", extraction.clock.random()),
+            now: rfc3339(extraction.clock.wall()),
+        }
+    }
+
+    /// The number of the file that worker `i` writes; the one after the last worker's holds the deleted records.
+    pub(super) fn file(&self, i: usize) -> u32 {
+        let next = self.head.iter().flat_map(|head| &head.files).map(|file| file.id + 1).max().unwrap_or(0);
+        next + i as u32
+    }
+
+    /// Its path, never used before: what an interrupted extraction left there has another nonce.
+    pub(super) fn part_path(&self, i: usize) -> String {
+        self.path(&format!("changes-{:016x}-{i}.parquet", self.nonce))
+    }
+
+    fn path(&self, name: &str) -> String {
+        paths::version_part(&self.model, self.shared.version, name)
+    }
+
+    pub(super) fn publish(self, mut gathered: Gathered) -> Result<Extracted> {
+        let mut notices = Vec::new();
+        let removed = self.without_duplicates(&mut gathered)?;
+        let deleted = self.deletes(&gathered, &mut notices)?;
+        gathered.counts.deleted = deleted.len() as u64;
+        if let Some(part) = self.write_deletes(&deleted)? {
+            gathered.parts.push(part);
+        }
+        let mut head = self.next_commit(&gathered);
+        if gathered.counts.total() > 0 && self.head.as_ref().is_none_or(|head| index_file::wants_new_base(head, gathered.counts.total())) {
+            head.index = Some(self.write_index(&gathered, &removed, &deleted)?);
+        }
+        if self.head.as_ref().is_none_or(|old| !same_state(old, &head)) {
+            match Chain::model(&self.model).append(self.store.as_ref(), &head, &self.commit_nonce)? {
+                CommitResult::Committed => {}
+                CommitResult::Superseded => {
+                    return Err(Error::new(Kind::Busy, format!("another run has committed a version of model `{}` meanwhile", self.model)));
+                }
+                CommitResult::Unknown => {
+                    return Err(Error::new(Kind::Io, format!("it is not known whether the new version of model `{}` was stored", self.model))
+                        .remedy("run again: the next run finds out"));
+                }
+            }
+        } else if let Some(old) = self.head {
+            head = old;
+        }
+        Ok(Extracted {
+            head,
+            extracted: gathered.extracted,
+            counts: gathered.counts,
+            unchanged: gathered.unchanged,
+            rejected: gathered.rejections.into_report(),
+            notices,
+        })
+    }
+
+    fn without_duplicates(&self, gathered: &mut Gathered) -> Result<(HashSet<Key>, Removed)> {
+        let keys = duplicates::find(gathered)?;
+        if keys.is_empty() {
+            return Ok((keys, Removed::default()));
+        }
+        if self.on_duplicate_id == OnBadId::Abort {
+            return Err(Error::new(Kind::Refused, format!("{} identifiers of model `{}` occur more than once", keys.len(), self.model))
+                .remedy("mend the query, or let `on_duplicate_id: reject` leave their records out"));
+        }
+        let path = |file: u32| self.path(&format!("changes-{:016x}-unique-{file}.parquet", self.nonce));
+        let removed = duplicates::remove(self.store.as_ref(), gathered, &keys, path)?;
+        // A known record that came back twice is neither deleted nor changed.
+        for key in &keys {
+            if let Some(rank) = self.shared.index.rank(*key) {
+                self.shared.index.mark(rank);
+            }
+        }
+        Ok((keys, removed))
+    }
+
+    /// The records that the query no longer returns, in the order of their values' places.
+    fn deletes(&self, gathered: &Gathered, notices: &mut Vec<String>) -> Result<Vec<Indexed>> {
+        let nulls = gathered.rejections.get(Reason::NullId);
+        let before = self.head.as_ref().map_or(0, |head| head.extraction.null_ids);
+        let mut deleted: Vec<Indexed> = self.shared.index.unseen().map(|rank| self.shared.index.get(rank)).collect();
+        if nulls > before && !deleted.is_empty() {
+            notices.push(format!(
+                "{} records are no longer returned, but {nulls} records have a null identifier ({before} last time) and may be the same ones: nothing counts as deleted",
+                deleted.len()
+            ));
+            deleted.clear();
+        }
+        deleted.sort_unstable_by_key(|record| record.at.0);
+        Ok(deleted)
+    }
+
+    fn write_deletes(&self, deleted: &[Indexed]) -> Result<Option<Part>> {
+        let Some(head) = self.head.as_ref().filter(|_| !deleted.is_empty()) else { return Ok(None) };
+        let schema = change_schema(&self.shared.schema);
+        let mut part = PartWriter::new(self.store.as_ref(), &self.part_path(self.workers), &schema, values_compression())?;
+        let places: Vec<Locator> = deleted.iter().map(|record| record.at).collect();
+        let mut records = deleted.iter();
+        values::fetch(self.store.as_ref(), &head.files, &places, &self.shared.schema, |found| {
+            let mut entries = EntryBuilder::with_capacity(found.places.len());
+            for record in records.by_ref().take(found.places.len()) {
+                let before = Before::Known(record.row);
+                entries.push(&Entry { key: record.key, before, after: None, version: self.shared.version }, Some(record.at));
+            }
+            part.write(&assemble(entries, &found.values)?)
+        })?;
+        Ok(Some(Part { file: self.file(self.workers), info: part.finish()? }))
+    }
+
+    /// The snapshot at the new version: the old one without what was deleted, with what is new or changed in its place.
+    fn write_index(&self, gathered: &Gathered, (duplicates, removed): &(HashSet<Key>, Removed), deleted: &[Indexed]) -> Result<IndexFile> {
+        let path = paths::snapshot_part(&self.model, self.shared.version, &format!("keys-{:016x}.parquet", self.nonce));
+        let mut writer = index_file::IndexWriter::new(self.store.as_ref(), &path)?;
+        let gone: HashSet<Key> = deleted.iter().map(|record| record.key).collect();
+        let mut old = self.shared.index.iter().filter(|record| !gone.contains(&record.key)).peekable();
+        for partition in 0..PARTITIONS {
+            let fresh = read_partition(&gathered.spills, partition)?;
+            for mut entry in fresh.into_iter().filter(|entry| !duplicates.contains(&entry.key)) {
+                while let Some(record) = old.next_if(|record| record.key < entry.key) {
+                    writer.push(record)?;
+                }
+                old.next_if(|record| record.key == entry.key);
+                entry.at = removed.moved(entry.at);
+                writer.push(entry)?;
+            }
+        }
+        for record in old {
+            writer.push(record)?;
+        }
+        writer.finish(self.shared.version)
+    }
+
+    fn next_commit(&self, gathered: &Gathered) -> ModelCommit {
+        let counts: Counts = gathered.counts;
+        let mut next = self.head.clone().unwrap_or_else(|| ModelCommit {
+            number: 0,
+            version: 0,
+            at: String::new(),
+            schema: String::new(),
+            id: self.id.clone(),
+            salt: self.salt,
+            hash_format: HASH_FORMAT,
+            query_hash: String::new(),
+            files: Vec::new(),
+            index: None,
+            versions: Vec::new(),
+            extraction: ExtractionInfo { extracted: 0, rejected: 0, null_ids: 0, at: String::new() },
+        });
+        next.number += 1;
+        next.at.clone_from(&self.now);
+        next.schema = encode_schema(&self.shared.schema);
+        next.query_hash.clone_from(&self.query_hash);
+        next.extraction = ExtractionInfo {
+            extracted: gathered.extracted,
+            rejected: gathered.rejections.total(),
+            null_ids: gathered.rejections.get(Reason::NullId),
+            at: self.now.clone(),
+        };
+        if counts.total() == 0 {
+            return next;
+        }
+        next.version = self.shared.version;
+        let files: Vec<ValueFile> = gathered.parts.iter().map(|part| self.value_file(part)).collect();
+        next.versions.push(VersionInfo { version: next.version, at: self.now.clone(), counts, files: files.iter().map(|file| file.id).collect() });
+        next.files.extend(files);
+        next
+    }
+
+    fn value_file(&self, part: &Part) -> ValueFile {
+        let info = &part.info;
+        ValueFile {
+            id: part.file,
+            path: info.path.clone(),
+            version: self.shared.version,
+            rows: info.rows,
+            bytes: info.bytes,
+            blake3: info.blake3.clone(),
+        }
+    }
+}
+
+/// Would the new commit say anything that the old one does not?
+fn same_state(old: &ModelCommit, new: &ModelCommit) -> bool {
+    old.version == new.version && old.schema == new.schema && old.query_hash == new.query_hash && old.extraction.null_ids == new.extraction.null_ids
+}
+

@@ -1,0 +1,206 @@
+//! map: from a model's columns to the destination's payloads.
+//!
+//! ```text
+//!  Expr ─┐  compile: once for a mapping and a schema        bind: once for a batch        write: once for a record
+//!        ├─► Node  (columns by index, routes, constants ──► Bound (typed accessors of ──► one buffer, with the end
+//! Schema ┘          as JSON text, slots of JSON paths)        the batch's arrays)          of each payload
+//! ```
+//!
+//! No value of a record is ever built: bytes go from Arrow's buffers into the payload. What a node cannot give is *missing*,
+//! which objects leave out and arrays turn to null; null is a value and stays.
+//!
+//! | columns | as JSON |
+//! |---|---|
+//! | integers, decimals | all their digits, as a number |
+//! | floats | the shortest number that reads back the same, as JavaScript prints it; NaN and infinities are `null`, -0 is `0` |
+//! | text | a string; JSON text (see `contract::source::is_json`) as the JSON it is, without its whitespace |
+//! | binary | a string of base64 |
+//! | dates, times, timestamps, durations, intervals | ISO 8601, timestamps in UTC (see `temporal`) |
+//! | struct, map | an object; a struct's null member is missing, a map's null value is null |
+//! | lists of any kind | an array |
+//! | dictionary, run-end, view types | as the plain type |
+//! | union | refused when compiled |
+//!
+//! Where the reference implementation has evident bugs this differs on purpose: `a.length` and inherited properties are
+//! missing, an object in a template is its JSON text, and a record that cannot be mapped fails alone.
+//!
+//! Invariants: the payloads depend on nothing but the expression, the record and its operation, and the sync's id: not on
+//! batches, encodings or neighbours. A payload holds no line break outside its strings, and none inside unescaped.
+//!
+//! Not here: parsing mappings (the planner), selecting records (the diff), cutting requests (deliver).
+
+mod bind;
+mod compile;
+mod directives;
+mod json;
+mod output;
+mod route;
+mod temporal;
+#[cfg(test)]
+mod tests;
+mod value;
+mod write;
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use arrow::array::{Array, RecordBatch};
+use arrow::datatypes::SchemaRef;
+use outflow_contract::expr::Expr;
+use outflow_contract::limits::Limits;
+use outflow_contract::outcome::Rejection;
+use outflow_contract::{Error, Op, Result};
+
+use bind::{Bound, Input, Root};
+use compile::{Compiler, Node};
+use output::{JsonSource, Output};
+
+/// What is reserved for a payload before there is any experience with them, in bytes.
+const PAYLOAD_BYTES_GUESS: usize = 256;
+
+/// A mapping, compiled for one schema. Shared by threads, each of which maps batches of its own.
+#[derive(Debug)]
+pub struct Mapper {
+    root: Node,
+    identifier: Node,
+    sources: Vec<JsonSource>,
+    columns: Vec<usize>,
+    schema: SchemaRef,
+    record_bytes_max: usize,
+    value_bytes_max: usize,
+    /// Bytes of a payload in the batch mapped last: the size of the next buffer.
+    payload_bytes: AtomicUsize,
+}
+
+/// The payloads of a batch.
+#[derive(Debug, Default)]
+pub struct Mapped {
+    /// The payloads, one after another, each a JSON value on one line.
+    pub bytes: Vec<u8>,
+    /// Where each payload ends in `bytes`.
+    pub ends: Vec<usize>,
+    /// The place in the batch of each record that was mapped.
+    pub rows: Vec<u32>,
+    /// The identifier of each record that was mapped, as JSON text.
+    pub ids: Vec<String>,
+    /// The records that could not be mapped.
+    pub failed: Vec<Unmapped>,
+}
+
+/// A record that could not be mapped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unmapped {
+    /// Its place in the batch.
+    pub row: u32,
+    /// Its identifier as JSON text.
+    pub id: String,
+    /// Why: `record_too_large`, `value_too_large`, `invalid_json`, `too_deep` or `empty_payload`.
+    pub rejection: Rejection,
+}
+
+impl Mapper {
+    /// Compiles `expr` for records of `schema` (their columns and nothing else), identified by the columns `id`.
+    ///
+    /// Fails if a column is not there, or holds what has no JSON form.
+    pub fn compile(expr: &Expr, schema: &SchemaRef, id: &[String], limits: &Limits) -> Result<Self> {
+        if id.is_empty() {
+            return Err(Error::bug("a mapper needs at least one identifier column"));
+        }
+        let mut compiler = Compiler::new(schema, id);
+        let root = compiler.root(expr)?;
+        let identifier = compiler.identifier()?;
+        let (sources, columns) = compiler.finish();
+        Ok(Self {
+            root,
+            identifier,
+            sources,
+            columns,
+            schema: schema.clone(),
+            record_bytes_max: limits.record_bytes,
+            value_bytes_max: limits.value_bytes,
+            payload_bytes: AtomicUsize::new(PAYLOAD_BYTES_GUESS),
+        })
+    }
+
+    /// The indexes of the columns that are read, the identifier's included, sorted. The others may hold anything of their type.
+    pub fn columns(&self) -> &[usize] {
+        &self.columns
+    }
+
+    /// Maps the records of `batch` at `rows`, in that order. `ops` has the operation of every record of the batch.
+    ///
+    /// A record that cannot be mapped is told in [`Mapped::failed`] and leaves no bytes; an error is a batch of another schema.
+    pub fn map(&self, batch: &RecordBatch, ops: &[Op], sync_id: &str, rows: &[u32]) -> Result<Mapped> {
+        self.check(batch, ops, rows)?;
+        let mut sync_id_json = Vec::with_capacity(sync_id.len() + 2);
+        write::string(&mut sync_id_json, sync_id);
+        let input = Input { batch, ops, sync_id: &sync_id_json };
+        let root = Bound::bind(&self.root, Root::Record, &input)?;
+        let identifier = Bound::bind(&self.identifier, Root::Record, &input)?;
+
+        // An eighth more than last time, so that batches of much the same kind never grow the buffer.
+        let payload_bytes = self.payload_bytes.load(Ordering::Relaxed);
+        let capacity = rows.len().saturating_mul(payload_bytes + payload_bytes / 8);
+        let mut out = Output::new(&self.sources, self.value_bytes_max, capacity);
+        let mut mapped = Mapped {
+            ends: Vec::with_capacity(rows.len()),
+            rows: Vec::with_capacity(rows.len()),
+            ids: Vec::with_capacity(rows.len()),
+            ..Mapped::default()
+        };
+        for &row in rows {
+            let start = out.buf.len();
+            let written = root.write(row as usize, &mut out);
+            let end = out.buf.len();
+            identifier.write(row as usize, &mut out);
+            let id = std::str::from_utf8(&out.buf[end..]).unwrap_or_default().to_owned();
+            out.buf.truncate(end);
+            match self.verdict(written, end - start, &mut out) {
+                None => {
+                    mapped.ends.push(end);
+                    mapped.rows.push(row);
+                    mapped.ids.push(id);
+                }
+                Some(rejection) => {
+                    out.buf.truncate(start);
+                    mapped.failed.push(Unmapped { row, id, rejection });
+                }
+            }
+        }
+        if let Some(average) = out.buf.len().checked_div(mapped.ends.len()) {
+            self.payload_bytes.store(average, Ordering::Relaxed);
+        }
+        mapped.bytes = out.buf;
+        Ok(mapped)
+    }
+
+    /// Why the record just written fails, if it does.
+    fn verdict(&self, written: bool, bytes: usize, out: &mut Output<'_>) -> Option<Rejection> {
+        if !written {
+            out.fail("empty_payload", || "the mapping gives no value at all for this record".to_owned());
+        }
+        if bytes > self.record_bytes_max {
+            let max = self.record_bytes_max;
+            out.fail("record_too_large", || format!("the payload has {bytes} bytes, more than limits.record_bytes ({max})"));
+        }
+        out.failure.take()
+    }
+
+    fn check(&self, batch: &RecordBatch, ops: &[Op], rows: &[u32]) -> Result<()> {
+        let records = batch.num_rows();
+        if ops.len() != records {
+            return Err(Error::bug(format!("{} operations for {records} records", ops.len())));
+        }
+        if let Some(row) = rows.iter().find(|&&row| row as usize >= records) {
+            return Err(Error::bug(format!("record {row} of a batch of {records}")));
+        }
+        for &index in &self.columns {
+            let field = self.schema.field(index);
+            let found = batch.columns().get(index).map(|column| column.data_type());
+            if found != Some(field.data_type()) {
+                let found = found.map_or_else(|| "nothing".to_owned(), ToString::to_string);
+                return Err(Error::bug(format!("column \"{}\" came as {found}, not as {}", field.name(), field.data_type())));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,187 @@
+//! plan: what a run would do. The same path as a run, over a state that is thrown away, up to the point where the first byte would leave.
+
+mod overlay;
+mod samples;
+
+use std::sync::Arc;
+
+use futures::StreamExt;
+use outflow_contract::plan::Mapping;
+use outflow_contract::report::Tally;
+use outflow_contract::{Counts, Error, Op, Result};
+use outflow_ledger::changes::decode_schema;
+use outflow_ledger::commit::{Chain, MappingCommit};
+use serde::Serialize;
+
+use crate::blocking;
+use crate::commit::recover;
+use crate::deliver::batch::Batcher;
+use crate::deliver::payloads;
+use crate::extract::Extracted;
+use crate::map::Mapper;
+use crate::run::{Engine, RunOptions, known_before, siblings};
+use crate::seal::{Sealed, Sealing, check_guards};
+
+pub use overlay::Overlay;
+
+/// What a run of one mapping would do.
+#[derive(Clone, Debug, Serialize)]
+pub struct MappingPlan {
+    /// The mapping.
+    pub mapping: String,
+    /// Its model.
+    pub model: String,
+    /// Its destination.
+    pub destination: String,
+    /// Records that the model returned.
+    pub extracted: u64,
+    /// Records that were not accepted.
+    pub rejected: u64,
+    /// Records that would be sent.
+    pub selected: Tally,
+    /// Changes that this mapping does not send.
+    pub skipped: u64,
+    /// Requests that they make.
+    pub requests: u64,
+    /// Bytes of the payloads.
+    pub bytes: u64,
+    /// Seconds that the destination's rate limit asks for, if there is one.
+    pub seconds_at_rate_limit: Option<f64>,
+    /// Records that would be refused before they are sent.
+    pub refused: u64,
+    /// What would stop it, or is worth knowing.
+    pub notices: Vec<String>,
+    /// A guard would stop it.
+    pub blocked: bool,
+    /// It would send nothing, since it is disabled.
+    pub disabled: bool,
+    /// A few records of each operation.
+    pub samples: Vec<Sample>,
+}
+
+/// One record that would be sent.
+#[derive(Clone, Debug, Serialize)]
+pub struct Sample {
+    /// What would happen to it.
+    pub op: Op,
+    /// Its identifier as JSON text.
+    pub id: String,
+    /// What would be sent, as JSON text.
+    pub payload: String,
+    /// For an update: the columns that differ.
+    pub changes: Vec<FieldChange>,
+}
+
+/// A column of an updated record.
+#[derive(Clone, Debug, Serialize)]
+pub struct FieldChange {
+    /// Its name.
+    pub column: String,
+    /// Its value before, as JSON text.
+    pub before: String,
+    /// Its value now, as JSON text.
+    pub after: String,
+    /// The mapping uses it.
+    pub mapped: bool,
+}
+
+impl Engine {
+    /// Extracts and diffs, and says what a run would send. The state stays as it is.
+    pub async fn plan(&self, options: &RunOptions) -> Result<Vec<MappingPlan>> {
+        let shadow = Self { store: Arc::new(Overlay::new(Arc::clone(&self.store))?), ..self.clone() };
+        let mut plans = Vec::new();
+        for (model, mappings) in shadow.by_model(&options.mappings) {
+            let locks = shadow.lock(&mappings, options.wait).await?;
+            recover::mappings(&shadow, &mappings).await?;
+            let extracted = shadow.extract(model).await?;
+            for mapping in mappings {
+                plans.push(shadow.plan_mapping(mapping, &extracted, options).await?);
+            }
+            drop(locks);
+        }
+        Ok(plans)
+    }
+
+    async fn plan_mapping(&self, mapping: &Mapping, extracted: &Extracted, options: &RunOptions) -> Result<MappingPlan> {
+        let shared = !siblings(self, mapping)?.is_empty();
+        let (store, head, owned) = (Arc::clone(&self.store), extracted.head.clone(), mapping.clone());
+        let (state, sealed) = blocking(move || {
+            let state: Option<MappingCommit> = Chain::mapping(&owned.name).head(store.as_ref())?;
+            let sealing = Sealing { store: store.as_ref(), head: &head, state: state.as_ref(), mapping: &owned, shared, epoch: 0 };
+            let sealed = sealing.seal()?;
+            Ok((state, sealed))
+        })
+        .await?;
+        let mut plan = MappingPlan {
+            mapping: mapping.name.clone(),
+            model: mapping.model.clone(),
+            destination: mapping.destination.clone(),
+            extracted: extracted.extracted,
+            rejected: extracted.rejected.values().map(|rejected| rejected.records).sum(),
+            selected: sealed.selected.into(),
+            skipped: sealed.net.total() - sealed.selected.total(),
+            requests: 0,
+            bytes: 0,
+            seconds_at_rate_limit: None,
+            refused: 0,
+            notices: extracted.notices.clone(),
+            blocked: false,
+            disabled: !self.is_enabled(mapping),
+            samples: Vec::new(),
+        };
+        self.ask_guards(&mut plan, mapping, extracted, &sealed, state.as_ref(), options);
+        let sealed = Arc::new(sealed);
+        self.estimate(&mut plan, mapping, extracted, &sealed).await?;
+        Ok(plan)
+    }
+
+    fn ask_guards(
+        &self,
+        plan: &mut MappingPlan,
+        mapping: &Mapping,
+        extracted: &Extracted,
+        sealed: &Sealed,
+        state: Option<&MappingCommit>,
+        options: &RunOptions,
+    ) {
+        if state.is_none_or(|state| state.cursor.is_none()) {
+            return;
+        }
+        let versions: Vec<Counts> = extracted.head.versions.iter().map(|version| version.counts).collect();
+        if let Some(stopped) = check_guards(&mapping.guards, sealed, known_before(&versions, sealed.net), options.allowed) {
+            plan.blocked = true;
+            plan.notices.push(format!("a guard would stop this: {}; {} passes it once", stopped.message, stopped.flag));
+        }
+    }
+
+    /// Maps everything that would be sent and cuts it into requests, without sending any.
+    async fn estimate(&self, plan: &mut MappingPlan, mapping: &Mapping, extracted: &Extracted, sealed: &Arc<Sealed>) -> Result<()> {
+        let destination = self.destinations.get(&mapping.name).ok_or_else(|| Error::bug("a mapping without a destination"))?;
+        let model = self.project.model(&mapping.model).ok_or_else(|| Error::bug("a mapping without a model"))?;
+        let schema = decode_schema(&extracted.head.schema)?;
+        let mapper = Mapper::compile(&mapping.fields, &schema, &model.id, &self.project.limits)?;
+        let reading = Arc::new(payloads::Reading {
+            store: Arc::clone(&self.store),
+            mapping: Arc::new(mapping.clone()),
+            mapper: Arc::new(mapper),
+            schema,
+            sealed: Arc::clone(sealed),
+            sync_id: "plan".to_owned(),
+        });
+        let mut batcher = Batcher::new(destination.limits());
+        let mut chunks = Box::pin(payloads::stream(Arc::clone(&reading), std::collections::HashSet::new()));
+        while let Some(chunk) = chunks.next().await {
+            let chunk = chunk?;
+            plan.refused += chunk.failed.len() as u64;
+            plan.bytes += chunk.draft.records.bytes.len() as u64;
+            plan.requests += batcher.push(chunk.draft).len() as u64;
+            plan.refused += batcher.take_rejected().len() as u64;
+        }
+        plan.requests += u64::from(batcher.finish().is_some());
+        let rate = self.project.destination(&mapping.destination).and_then(|destination| destination.rate_limit);
+        plan.seconds_at_rate_limit = rate.map(|rate| plan.requests as f64 * rate.per.as_secs_f64() / f64::from(rate.requests.max(1)));
+        let files = extracted.head.files.clone();
+        plan.samples = blocking(move || samples::take(&reading, &files)).await?;
+        Ok(())
+    }
+}

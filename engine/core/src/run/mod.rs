@@ -1,0 +1,212 @@
+//! The path on one page: extract → diff → map → deliver → commit, for the mappings that were asked for.
+//!
+//! ```text
+//! for each model:  lock its mappings ─► recover them ─► extract once ─► for each mapping: seal ─► deliver ─► commit
+//! ```
+//!
+//! Locks are held in that order and by everybody: a mapping's and its account's until its sync has ended, the extraction's for the
+//! extraction. What was interrupted is recovered before anything new is read.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use outflow_contract::clock::Clock;
+use outflow_contract::destination::Destination;
+use outflow_contract::plan::{Mapping, Model, Project};
+use outflow_contract::report::{Status, SyncReport};
+use outflow_contract::source::{Query, Source};
+use outflow_contract::state_store::{Lock, StateStore};
+use outflow_contract::{Error, Kind, Result};
+use outflow_ledger::paths;
+
+use crate::commit::recover;
+use crate::extract::{Extracted, Extraction};
+use crate::seal::Allowed;
+
+mod sync;
+
+pub(crate) use sync::{account, known_before, siblings};
+
+/// How often a taken lock is tried again.
+const LOCK_POLL: Duration = Duration::from_millis(100);
+
+/// A project with everything that it needs to run.
+#[derive(Clone)]
+pub struct Engine {
+    /// The project.
+    pub project: Arc<Project>,
+    /// Its state.
+    pub store: Arc<dyn StateStore>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Its sources, by name.
+    pub sources: BTreeMap<String, Arc<dyn Source>>,
+    /// The destination of each mapping, configured for its action, by the mapping's name.
+    pub destinations: BTreeMap<String, Arc<dyn Destination>>,
+    /// The values of the proxy variables of the environment.
+    pub proxy: crate::deliver::transport::ProxyEnv,
+    /// Threads that hash, compare and map.
+    pub workers: usize,
+    /// Is told how things go.
+    pub observer: Arc<dyn Observer>,
+}
+
+/// Is told how a run goes. Nothing here changes what it does.
+pub trait Observer: Send + Sync {
+    /// A model is being extracted; the counter counts its records.
+    fn extracting(&self, _model: &str, _records: Arc<AtomicU64>) {}
+    /// Its extraction has ended.
+    fn extracted(&self, _model: &str, _extracted: &Extracted) {}
+    /// A mapping waits: for a lock, or for a request of an earlier run that may still take effect.
+    fn waiting(&self, _mapping: &str, _why: &str) {}
+    /// A mapping delivers; the counter counts its records up to `total`.
+    fn delivering(&self, _mapping: &str, _total: u64, _records: Arc<AtomicU64>) {}
+    /// A sync has ended.
+    fn finished(&self, _report: &SyncReport) {}
+}
+
+/// Says nothing.
+pub struct Silent;
+
+impl Observer for Silent {}
+
+/// What is to be run, and how.
+#[derive(Clone, Debug, Default)]
+pub struct RunOptions {
+    /// Mappings, by name.
+    pub mappings: Vec<String>,
+    /// Wait for locks rather than say that they are taken.
+    pub wait: bool,
+    /// Guards to pass once.
+    pub allowed: Allowed,
+}
+
+impl Engine {
+    /// Runs the mappings, model by model; one report for each. An error here is one of the project or the state, before or between syncs:
+    /// what goes wrong in one sync is in its report.
+    pub async fn run(&self, options: &RunOptions) -> Result<Vec<SyncReport>> {
+        let mut reports = Vec::new();
+        for (model, mappings) in self.by_model(&options.mappings) {
+            reports.extend(self.run_model(model, &mappings, options).await?);
+        }
+        Ok(reports)
+    }
+
+    /// The selected mappings under their models, both in the order of the project.
+    pub(crate) fn by_model<'a>(&'a self, names: &[String]) -> Vec<(&'a Model, Vec<&'a Mapping>)> {
+        let of = |model: &Model| -> Vec<&'a Mapping> {
+            self.project.mappings.iter().filter(|mapping| mapping.model == model.name && names.contains(&mapping.name)).collect()
+        };
+        self.project.models.iter().map(|model| (model, of(model))).filter(|(_, mappings)| !mappings.is_empty()).collect()
+    }
+
+    async fn run_model(&self, model: &Model, mappings: &[&Mapping], options: &RunOptions) -> Result<Vec<SyncReport>> {
+        let (enabled, disabled): (Vec<&Mapping>, Vec<&Mapping>) = mappings.iter().partition(|mapping| self.is_enabled(mapping));
+        let mut reports: Vec<SyncReport> = disabled.iter().map(|mapping| self.skipped(mapping)).collect();
+        if enabled.is_empty() {
+            return Ok(reports);
+        }
+        let started = self.clock.monotonic();
+        let locks = self.lock(&enabled, options.wait).await?;
+        recover::mappings(self, &enabled).await?;
+        match self.extract(model).await {
+            Ok(extracted) => {
+                let took = self.clock.monotonic().saturating_sub(started).as_secs_f64();
+                for mapping in &enabled {
+                    let report = sync::Sync::new(self, mapping, &extracted, took).run(options).await;
+                    self.observer.finished(&report);
+                    reports.push(report);
+                }
+            }
+            Err(error) => {
+                for mapping in &enabled {
+                    let report = self.failed_before(mapping, &error).await;
+                    self.observer.finished(&report);
+                    reports.push(report);
+                }
+            }
+        }
+        drop(locks);
+        Ok(reports)
+    }
+
+    /// Runs the model's query and commits what changed as its next version.
+    pub(crate) async fn extract(&self, model: &Model) -> Result<Extracted> {
+        let source = self.sources.get(&model.source);
+        let source = source.ok_or_else(|| Error::bug(format!("the source `{}` was not opened", model.source)))?;
+        let _lock = self.take_lock(&paths::extraction_lock(&model.name), &model.name, true).await?;
+        let timeout = self.project.source(&model.source).and_then(|source| source.query_timeout);
+        let stream = source.stream(&Query { sql: model.sql.clone(), timeout }).await?;
+        let progress = Arc::new(AtomicU64::new(0));
+        self.observer.extracting(&model.name, Arc::clone(&progress));
+        let extraction = Extraction {
+            store: Arc::clone(&self.store),
+            clock: self.clock.as_ref(),
+            model,
+            limits: &self.project.limits,
+            workers: self.workers,
+            progress,
+        };
+        let extracted = extraction.run(stream).await.map_err(|error| error.with("model", &model.name))?;
+        self.observer.extracted(&model.name, &extracted);
+        Ok(extracted)
+    }
+
+    pub(crate) fn is_enabled(&self, mapping: &Mapping) -> bool {
+        mapping.enabled && self.project.destination(&mapping.destination).is_some_and(|destination| destination.enabled)
+    }
+
+    /// The locks of these mappings and of the accounts that they write to (rule 18), in one order for everybody.
+    pub(crate) async fn lock(&self, mappings: &[&Mapping], wait: bool) -> Result<Vec<Lock>> {
+        let mut names: Vec<(String, String)> = mappings.iter().map(|m| (paths::mapping_lock(&m.name), m.name.clone())).collect();
+        for mapping in mappings {
+            let account = account(self, mapping)?;
+            names.push((paths::account_lock(&mapping.model, &account), mapping.name.clone()));
+        }
+        names.sort();
+        names.dedup_by(|a, b| a.0 == b.0);
+        let mut locks = Vec::with_capacity(names.len());
+        for (name, mapping) in names {
+            locks.push(self.take_lock(&name, &mapping, wait).await?);
+        }
+        Ok(locks)
+    }
+
+    async fn take_lock(&self, name: &str, who: &str, wait: bool) -> Result<Lock> {
+        let mut told = false;
+        loop {
+            if let Some(lock) = self.store.try_lock(name)? {
+                return Ok(lock);
+            }
+            if !wait {
+                return Err(Error::new(Kind::Busy, format!("another run holds the lock of `{who}`"))
+                    .remedy("wait until it has ended, or run with --wait")
+                    .with("state", self.store.location()));
+            }
+            if !told {
+                self.observer.waiting(who, "another run holds its lock");
+                told = true;
+            }
+            self.clock.sleep(LOCK_POLL).await;
+        }
+    }
+
+    fn skipped(&self, mapping: &Mapping) -> SyncReport {
+        let why = if mapping.enabled {
+            format!("the destination `{}` is disabled: its changes wait until it is enabled", mapping.destination)
+        } else {
+            "the mapping is disabled: its changes wait until it is enabled".to_owned()
+        };
+        let report = SyncReport { message: Some(why), ..sync::new_report(self, mapping, Status::Skipped) };
+        self.observer.finished(&report);
+        report
+    }
+
+    async fn failed_before(&self, mapping: &Mapping, error: &Error) -> SyncReport {
+        let report = SyncReport { message: Some(sync::message(self, error)), ..sync::new_report(self, mapping, Status::Failed) };
+        sync::keep_report(self, &report).await;
+        report
+    }
+}

@@ -1,0 +1,47 @@
+//! Reset: the next sync of a mapping treats every record as added (rule 15).
+
+use std::sync::Arc;
+
+use outflow_contract::{Error, Kind, Op, Result};
+use outflow_ledger::commit::{Chain, CommitResult, MappingCommit};
+
+use super::Engine;
+use crate::blocking;
+use crate::commit::recover;
+use crate::time::rfc3339;
+
+impl Engine {
+    /// Makes the next sync of `name` send every record. False if it has never synced, so that there is nothing to forget.
+    pub async fn reset(&self, name: &str, wait: bool) -> Result<bool> {
+        let mapping = self.project.mapping(name).ok_or_else(|| Error::new(Kind::NotFound, format!("there is no mapping `{name}`")))?;
+        if !mapping.selection.contains(Op::Added) {
+            let selection = mapping.selection.as_str();
+            return Err(Error::invalid(format!("mapping `{name}` sends {selection} records only: a reset would have nothing to send again"))
+                .remedy("reset a mapping that sends added records"));
+        }
+        let locks = self.lock(&[mapping], wait).await?;
+        recover::mappings(self, &[mapping]).await?;
+        let (store, owned, nonce) = (Arc::clone(&self.store), name.to_owned(), format!("{:016x}", self.clock.random()));
+        let at = rfc3339(self.clock.wall());
+        let only_upserts = !mapping.selection.contains(Op::Deleted);
+        let done = blocking(move || {
+            let chain = Chain::mapping(&owned);
+            let Some(head): Option<MappingCommit> = chain.head(store.as_ref())? else { return Ok(false) };
+            let mut next = MappingCommit { number: head.number + 1, at, generation: head.generation + 1, ..head };
+            if only_upserts {
+                // The same as sending every record with its state before unknown: nothing of it is ever deleted by this mapping.
+                (next.cursor, next.pending) = (None, Vec::new());
+            } else {
+                next.resend = true;
+            }
+            match chain.append(store.as_ref(), &next, &nonce)? {
+                CommitResult::Committed => Ok(true),
+                CommitResult::Superseded => Err(Error::new(Kind::Busy, format!("another run has committed mapping `{owned}` meanwhile"))),
+                CommitResult::Unknown => Err(Error::new(Kind::Io, format!("it is not known whether the reset of `{owned}` was stored")).remedy("try again")),
+            }
+        })
+        .await;
+        drop(locks);
+        done
+    }
+}

@@ -1,0 +1,343 @@
+//! One sync: seal → map and deliver → commit.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
+use std::time::Duration;
+
+use outflow_contract::plan::{Mapping, Tolerance};
+use outflow_contract::report::{Status, SyncCounts, SyncReport, Timing};
+use outflow_contract::{Counts, Error, Result};
+use outflow_ledger::changes::decode_schema;
+use outflow_ledger::commit::{Chain, MappingCommit};
+use outflow_ledger::journal::Journal;
+use outflow_ledger::{decide, paths, runs};
+
+use super::{Engine, RunOptions};
+use crate::blocking;
+use crate::commit::{Settled, Settling, plan_of};
+use crate::deliver::pace::Pace;
+use crate::deliver::payloads::Reading;
+use crate::deliver::{Delivery, Results};
+use crate::extract::Extracted;
+use crate::map::Mapper;
+use crate::seal::{Sealed, Sealing, check_guards};
+use crate::time::{rfc3339, sync_id, unix_ms};
+
+/// One sync on its way.
+pub(super) struct Sync<'a> {
+    engine: &'a Engine,
+    mapping: &'a Mapping,
+    extracted: &'a Extracted,
+    report: SyncReport,
+    started: Duration,
+    extract_seconds: f64,
+}
+
+impl<'a> Sync<'a> {
+    pub(super) fn new(engine: &'a Engine, mapping: &'a Mapping, extracted: &'a Extracted, extract_seconds: f64) -> Self {
+        let mut report = new_report(engine, mapping, Status::Failed);
+        report.version = Some(extracted.head.version);
+        report.rejected.clone_from(&extracted.rejected);
+        report.notices.clone_from(&extracted.notices);
+        report.timing = Timing { extract: extract_seconds, ..Timing::default() };
+        let changes = extracted.counts;
+        report.counts = SyncCounts {
+            extracted: extracted.extracted,
+            added: changes.added,
+            updated: changes.updated,
+            deleted: changes.deleted,
+            unchanged: extracted.unchanged,
+            rejected: extracted.rejected.values().map(|rejected| rejected.records).sum(),
+            ..SyncCounts::default()
+        };
+        let started = engine.clock.monotonic();
+        Self { engine, mapping, extracted, report, started, extract_seconds }
+    }
+
+    /// Carries it out. What goes wrong is in the report.
+    pub(super) async fn run(mut self, options: &RunOptions) -> SyncReport {
+        if let Err(error) = self.carry_out(options).await {
+            self.report.status = Status::Failed;
+            self.report.message = Some(message(self.engine, &error));
+        }
+        self.report.timing.total = self.extract_seconds + self.since(self.started);
+        keep_report(self.engine, &self.report).await;
+        self.report
+    }
+
+    fn since(&self, start: Duration) -> f64 {
+        self.engine.clock.monotonic().saturating_sub(start).as_secs_f64()
+    }
+
+    async fn carry_out(&mut self, options: &RunOptions) -> Result<()> {
+        let engine = self.engine;
+        let account = account(engine, self.mapping)?;
+        let (store, chain) = (Arc::clone(&engine.store), Chain::mapping(&self.mapping.name));
+        let state: Option<MappingCommit> = blocking(move || chain.head(store.as_ref())).await?;
+        if let Some(state) = &state {
+            self.same_identity(state, &account)?;
+        }
+        self.wait_for_travelling_requests(state.as_ref()).await?;
+
+        let began = engine.clock.monotonic();
+        let (store, name) = (Arc::clone(&engine.store), self.mapping.name.clone());
+        let epoch = blocking(move || runs::next_epoch(store.as_ref(), &name)).await?;
+        let sealed = self.seal(state.clone(), epoch).await?;
+        let settling = Settling {
+            store: Arc::clone(&engine.store),
+            mapping: self.mapping.name.clone(),
+            selection: self.mapping.selection,
+            base: state.clone(),
+            plan: plan_of(engine, self.mapping, &self.extracted.head, state.as_ref(), &sealed, epoch, &self.report, account),
+            sealed: Arc::clone(&sealed),
+            schema: decode_schema(&self.extracted.head.schema)?,
+            nonce: format!("{:016x}", engine.clock.random()),
+            at: rfc3339(engine.clock.wall()),
+        };
+        self.report.timing.plan = self.since(began);
+        self.report.counts.selected = sealed.selected.into();
+        self.report.counts.skipped = sealed.net.total() - sealed.selected.total();
+
+        if self.stopped_by_guard(&sealed, state.as_ref(), options) {
+            return Ok(());
+        }
+        if sealed.selected.total() == 0 {
+            return self.nothing_to_send(settling, state.as_ref()).await;
+        }
+        let delivery = self.delivery(&settling, epoch).await?;
+        let began = engine.clock.monotonic();
+        let results = delivery.run().await;
+        let closed = delivery.journal.close();
+        self.report.timing.deliver = self.since(began);
+
+        let began = engine.clock.monotonic();
+        let had_unread = results.as_ref().map_or(true, Results::had_unread);
+        let ended = decide::Ended { had_unread, lifetime_ms: self.request_lifetime().as_millis() as u64, now_ms: unix_ms(engine.clock.wall()) };
+        let deadline = decide::deadline_after(&ended, state.as_ref().and_then(|state| state.deadline_ms));
+        let settled = blocking(move || settling.settle_run(deadline)).await?;
+        self.report.timing.commit = self.since(began);
+        closed?;
+        self.conclude(&results?, &settled, &sealed)
+    }
+
+    fn same_identity(&self, state: &MappingCommit, account: &str) -> Result<()> {
+        let name = &self.mapping.name;
+        let model = self.engine.project.model(&self.mapping.model);
+        let changed = |what: &str, old: &str, new: &str| {
+            Err(Error::invalid(format!("{what} of mapping `{name}` was {old} and is now {new}: everything would be sent or deleted again"))
+                .remedy("change it back, or give the mapping a new name to start afresh"))
+        };
+        if state.model != self.mapping.model {
+            return changed("the model", &state.model, &self.mapping.model);
+        }
+        if model.is_some_and(|model| model.id != state.id) {
+            return changed("the identifier", &state.id.join(", "), &model.map(|model| model.id.join(", ")).unwrap_or_default());
+        }
+        if state.account != account {
+            return changed("the destination's account", &state.account, account);
+        }
+        Ok(())
+    }
+
+    /// A request of an earlier sync whose answer was never read may still take effect: nothing is sealed before it no longer can (rule 13).
+    async fn wait_for_travelling_requests(&self, state: Option<&MappingCommit>) -> Result<()> {
+        let mut deadline = state.and_then(|state| state.deadline_ms);
+        for sibling in siblings(self.engine, self.mapping)? {
+            let (store, chain) = (Arc::clone(&self.engine.store), Chain::mapping(&sibling.name));
+            let other: Option<MappingCommit> = blocking(move || chain.head(store.as_ref())).await?;
+            deadline = deadline.max(other.and_then(|other| other.deadline_ms));
+        }
+        if let Some(wait) = decide::wait_before_seal(deadline, unix_ms(self.engine.clock.wall())) {
+            // A clock that was set back must not make this wait for ever.
+            let wait = wait.min(self.request_lifetime().max(Duration::from_mins(1)));
+            let why = format!("a request of an earlier sync may still take effect; waiting {:.0} s", wait.as_secs_f64().ceil());
+            self.engine.observer.waiting(&self.mapping.name, &why);
+            self.engine.clock.sleep(wait).await;
+        }
+        Ok(())
+    }
+
+    fn request_lifetime(&self) -> Duration {
+        self.engine.project.destination(&self.mapping.destination).map_or(Duration::ZERO, |destination| destination.request_lifetime)
+    }
+
+    async fn seal(&self, state: Option<MappingCommit>, epoch: u64) -> Result<Arc<Sealed>> {
+        let (store, head, mapping) = (Arc::clone(&self.engine.store), self.extracted.head.clone(), self.mapping.clone());
+        let shared = !siblings(self.engine, &mapping)?.is_empty();
+        blocking(move || {
+            let sealing = Sealing { store: store.as_ref(), head: &head, state: state.as_ref(), mapping: &mapping, shared, epoch };
+            sealing.seal().map(Arc::new)
+        })
+        .await
+    }
+
+    /// Asks the guards; true if one stopped the sync.
+    fn stopped_by_guard(&mut self, sealed: &Sealed, state: Option<&MappingCommit>, options: &RunOptions) -> bool {
+        if state.is_none_or(|state| state.cursor.is_none()) {
+            return false;
+        }
+        let known = known_before(&self.extracted.head.versions.iter().map(|version| version.counts).collect::<Vec<_>>(), sealed.net);
+        let Some(stopped) = check_guards(&self.mapping.guards, sealed, known, options.allowed) else { return false };
+        self.report.status = Status::Blocked;
+        self.report.message = Some(format!("{}; nothing was sent. If it is right, run once with {}", stopped.message, stopped.flag));
+        self.report.counts.failed = Counts::default().into();
+        true
+    }
+
+    /// Changes that this mapping does not send are settled as seen; often there are none at all.
+    async fn nothing_to_send(&mut self, settling: Settling, state: Option<&MappingCommit>) -> Result<()> {
+        let first = state.is_none_or(|state| state.cursor.is_none());
+        self.report.status = Status::NoChanges;
+        let skipped = self.report.counts.skipped;
+        let selection = self.mapping.selection.as_str();
+        self.report.message = match (first, skipped) {
+            (true, 1..) => Some(format!(
+                "first sync: all {skipped} records count as added, and this mapping sends {selection} ones; it starts from here"
+            )),
+            (false, 1..) => Some(format!("{skipped} changes are none that this mapping sends")),
+            (_, 0) => None,
+        };
+        if skipped == 0 && !first {
+            return Ok(());
+        }
+        blocking(move || settling.settle_as_seen()).await
+    }
+
+    async fn delivery(&self, settling: &Settling, epoch: u64) -> Result<Arc<Delivery>> {
+        let engine = self.engine;
+        let destination = engine.destinations.get(&self.mapping.name);
+        let destination = Arc::clone(destination.ok_or_else(|| Error::bug(format!("the destination of `{}` was not opened", self.mapping.name)))?);
+        let config = engine.project.destination(&self.mapping.destination).ok_or_else(|| Error::bug("a mapping without a destination"))?;
+        let model = engine.project.model(&self.mapping.model).ok_or_else(|| Error::bug("a mapping without a model"))?;
+        let schema = Arc::clone(&settling.schema);
+        let mapper = Mapper::compile(&self.mapping.fields, &schema, &model.id, &engine.project.limits)
+            .map_err(|error| error.with("mapping", &self.mapping.name))?;
+        let transport = engine.transport(config)?;
+
+        settling.seal_plan()?;
+        let log = engine.store.append(&paths::journal(&self.mapping.name, epoch))?;
+        let progress = Arc::new(AtomicU64::new(0));
+        engine.observer.delivering(&self.mapping.name, settling.sealed.selected.total(), Arc::clone(&progress));
+        Ok(Arc::new(Delivery {
+            reading: Arc::new(Reading {
+                store: Arc::clone(&engine.store),
+                mapping: Arc::new(self.mapping.clone()),
+                mapper: Arc::new(mapper),
+                schema,
+                sealed: Arc::clone(&settling.sealed),
+                sync_id: self.report.sync_id.clone(),
+            }),
+            clock: Arc::clone(&engine.clock),
+            destination,
+            transport: Arc::new(transport),
+            pace: Pace::new(config.concurrency, config.rate_limit, Arc::clone(&engine.clock)),
+            journal: Journal::begin(log)?,
+            epoch,
+            redactor: engine.project.redactor.clone(),
+            progress,
+            sequence: AtomicU32::new(0),
+            stopped: AtomicBool::new(false),
+        }))
+    }
+
+    /// From what was delivered to a status.
+    fn conclude(&mut self, results: &Results, settled: &Settled, sealed: &Sealed) -> Result<()> {
+        if let Some(error) = results.take_error() {
+            return Err(error);
+        }
+        let report = &mut self.report;
+        let (requests, retried, bytes) = results.traffic();
+        let delivered = results.delivered();
+        (report.requests, report.bytes, report.counts.retried) = (requests, bytes, retried);
+        report.counts.delivered = delivered.into();
+        report.counts.failed = settled.pending.into();
+        report.failures = results.failures();
+        let failed = settled.pending.total();
+        let tolerated = match self.mapping.tolerate_failed {
+            Tolerance::Count(count) => failed <= count,
+            Tolerance::Share(share) => failed as f64 <= share * sealed.selected.total() as f64,
+        };
+        report.status = match (failed, delivered.total()) {
+            (0, _) => Status::Success,
+            (_, 1..) if tolerated => Status::Success,
+            (_, 1..) => Status::PartialSuccess,
+            _ => Status::Failed,
+        };
+        if failed > 0 {
+            let waiting = format!("{failed} records wait for the next sync");
+            report.message = Some(match results.stopped_because() {
+                Some(why) => format!("stopped: {}; {waiting}", why.message),
+                None => report.failures.first().map_or_else(|| waiting.clone(), |group| format!("{}; {waiting}", group.message)),
+            });
+        }
+        Ok(())
+    }
+}
+
+/// Records that a mapping knew before `net` came.
+pub(crate) fn known_before(versions: &[Counts], net: Counts) -> u64 {
+    let now: u64 = versions.iter().map(|v| v.added).sum::<u64>() - versions.iter().map(|v| v.deleted).sum::<u64>();
+    (now + net.deleted).saturating_sub(net.added)
+}
+
+/// The account that a mapping writes to, with the kind of destination before it.
+pub(crate) fn account(engine: &Engine, mapping: &Mapping) -> Result<String> {
+    let destination = engine.destinations.get(&mapping.name);
+    let config = engine.project.destination(&mapping.destination);
+    match (destination, config) {
+        (Some(destination), Some(config)) => Ok(format!("{}:{}", config.kind, destination.account())),
+        _ => Err(Error::bug(format!("the destination of `{}` was not opened", mapping.name))),
+    }
+}
+
+/// The other mappings of the model that write to the same account.
+pub(crate) fn siblings<'a>(engine: &'a Engine, mapping: &Mapping) -> Result<Vec<&'a Mapping>> {
+    let own = account(engine, mapping)?;
+    let mut siblings = Vec::new();
+    for other in engine.project.mappings.iter().filter(|other| other.model == mapping.model && other.name != mapping.name) {
+        if account(engine, other)? == own {
+            siblings.push(other);
+        }
+    }
+    Ok(siblings)
+}
+
+/// An empty report of a sync that starts now.
+pub(super) fn new_report(engine: &Engine, mapping: &Mapping, status: Status) -> SyncReport {
+    let now = engine.clock.wall();
+    SyncReport {
+        sync_id: sync_id(now, engine.clock.random()),
+        mapping: mapping.name.clone(),
+        model: mapping.model.clone(),
+        destination: mapping.destination.clone(),
+        status,
+        message: None,
+        notices: Vec::new(),
+        started_at: rfc3339(now),
+        version: None,
+        counts: SyncCounts::default(),
+        requests: 0,
+        bytes: 0,
+        timing: Timing::default(),
+        failures: Vec::new(),
+        rejected: std::collections::BTreeMap::default(),
+    }
+}
+
+/// An error as a report says it: with its remedy, without secrets.
+pub(super) fn message(engine: &Engine, error: &Error) -> String {
+    let text = match error.remedy_text() {
+        Some(remedy) => format!("{error}; {remedy}"),
+        None => error.to_string(),
+    };
+    engine.project.redactor.clean(&text)
+}
+
+/// Keeps a report in the state. A report that cannot be kept changes nothing about the sync: it is only logged.
+pub(super) async fn keep_report(engine: &Engine, report: &SyncReport) {
+    let (store, report) = (Arc::clone(&engine.store), report.clone());
+    let name = report.sync_id.clone();
+    if let Err(error) = blocking(move || runs::keep_report(store.as_ref(), &report)).await {
+        tracing::warn!(sync = name, %error, "the report of the sync could not be kept");
+    }
+}

@@ -1,0 +1,137 @@
+//! `compose(pending, versions after the cursor)` where it has to be worked out: by key, over the narrow columns, in ranges of
+//! keys that fit in memory; then the values of what remains are copied from where they stand.
+
+use outflow_contract::{Before, Entry, Error, Key, Result};
+use outflow_ledger::changes::{
+    EntryBuilder, EntryReader, Locator, PartReader, PartWriter, assemble, change_schema, narrow_projection, values_compression, values_of,
+};
+use outflow_ledger::commit::MappingCommit;
+use outflow_ledger::compose::{Options, compose_key};
+use outflow_ledger::paths;
+use outflow_ledger::runs::SealedPart;
+
+use super::Sealing;
+use crate::snapshot::values::conform;
+
+/// Entries that are composed at once: some 150 MB.
+const ENTRIES_AT_ONCE: u64 = 1 << 20;
+
+/// A part to compose from.
+struct Input {
+    path: String,
+    /// Its number among the model's files; none for pending records.
+    file: Option<u32>,
+    rows: u64,
+}
+
+/// One entry of one part.
+struct Item {
+    entry: Entry,
+    before_at: Option<Locator>,
+    /// Ascends with time: pending first, then the versions in order.
+    input: u32,
+    row: u32,
+}
+
+/// What remains of a key.
+struct Net {
+    entry: Entry,
+    before_at: Option<Locator>,
+    input: u32,
+    row: u32,
+}
+
+/// Writes the composition into the run's folder; after a reset only its deletes, for the whole snapshot is sent beside them.
+pub(super) fn write(sealing: &Sealing<'_>, state: &MappingCommit, ahead: &[u64]) -> Result<Vec<SealedPart>> {
+    let inputs = inputs(sealing, state, ahead)?;
+    let total: u64 = inputs.iter().map(|input| input.rows).sum();
+    let ranges = total.div_ceil(ENTRIES_AT_ONCE).max(1);
+    let options = Options { shared: sealing.shared, selection: sealing.mapping.selection, resend: state.resend };
+    let mut parts = Vec::new();
+    for range in 0..ranges {
+        let mut items = load(sealing, &inputs, |key| u128::from(key.halves().0) * u128::from(ranges) >> 64 == u128::from(range))?;
+        items.sort_unstable_by_key(|item| (item.entry.key, item.input, item.row));
+        let mut nets: Vec<Net> = items.chunk_by(|a, b| a.entry.key == b.entry.key).filter_map(|key| net(key, &inputs, state, &options)).collect();
+        nets.retain(|net| !state.resend || net.entry.after.is_none());
+        nets.sort_unstable_by_key(|net| (net.input, net.row));
+        parts.extend(copy(sealing, &inputs, &nets, range)?);
+    }
+    Ok(parts)
+}
+
+fn inputs(sealing: &Sealing<'_>, state: &MappingCommit, ahead: &[u64]) -> Result<Vec<Input>> {
+    let mut inputs: Vec<Input> = state.pending.iter().map(|p| Input { path: p.path.clone(), file: None, rows: p.rows }).collect();
+    for version in sealing.head.versions.iter().filter(|version| ahead.contains(&version.version)) {
+        for &id in &version.files {
+            let part = sealing.file_part(id)?;
+            inputs.push(Input { path: part.path, file: Some(id), rows: part.rows });
+        }
+    }
+    Ok(inputs)
+}
+
+fn load(sealing: &Sealing<'_>, inputs: &[Input], wanted: impl Fn(Key) -> bool) -> Result<Vec<Item>> {
+    let mut items = Vec::new();
+    for (number, input) in inputs.iter().enumerate() {
+        let mut row = 0u32;
+        for batch in PartReader::open(sealing.store, &input.path)?.project(narrow_projection()).read()? {
+            let batch = batch?;
+            let entries = EntryReader::new(&batch)?;
+            for i in 0..entries.len() {
+                let (entry, before_at) = entries.get(i)?;
+                if wanted(entry.key) {
+                    items.push(Item { entry, before_at, input: number as u32, row: row + i as u32 });
+                }
+            }
+            row += entries.len() as u32;
+        }
+    }
+    Ok(items)
+}
+
+/// Composes the entries of one key, in order of time.
+fn net(items: &[Item], inputs: &[Input], state: &MappingCommit, options: &Options) -> Option<Net> {
+    let (first, last) = (items.first()?, items.last()?);
+    let from_pending = (first.input as usize) < state.pending.len();
+    let pending = from_pending.then_some(first.entry);
+    let steps: Vec<Entry> = items[usize::from(from_pending)..].iter().map(|item| item.entry).collect();
+    let entry = compose_key(pending, &steps, options)?;
+    // Where the values of its state before are: those of the first entry, or of a step that was seen on the way.
+    let before_at = match entry.before {
+        Before::Known(_) if first.entry.before == entry.before => first.before_at,
+        Before::Known(row) => items.iter().rev().find(|item| item.entry.after == Some(row)).and_then(|item| {
+            let file = inputs[item.input as usize].file?;
+            Some(Locator::new(file, item.row))
+        }),
+        _ => None,
+    };
+    Some(Net { entry, before_at, input: last.input, row: last.row })
+}
+
+/// Writes the net entries with their values, which stand in the inputs in this order.
+fn copy(sealing: &Sealing<'_>, inputs: &[Input], nets: &[Net], range: u64) -> Result<Option<SealedPart>> {
+    if nets.is_empty() {
+        return Ok(None);
+    }
+    let schema = sealing.schema()?;
+    let path = paths::run_part(&sealing.mapping.name, sealing.epoch, &format!("changes-{range:04}.parquet"));
+    let mut writer = PartWriter::new(sealing.store, &path, &change_schema(&schema), values_compression())?;
+    for group in nets.chunk_by(|a, b| a.input == b.input) {
+        let Some(first) = group.first() else { continue };
+        let rows: Vec<u32> = group.iter().map(|net| net.row).collect();
+        let mut nets = group.iter();
+        for batch in PartReader::open(sealing.store, &inputs[first.input as usize].path)?.select(&rows).read()? {
+            let values = conform(&values_of(&batch?)?, &schema)?;
+            let mut entries = EntryBuilder::with_capacity(values.num_rows());
+            for net in nets.by_ref().take(values.num_rows()) {
+                entries.push(&net.entry, net.before_at);
+            }
+            writer.write(&assemble(entries, &values)?)?;
+        }
+        if nets.next().is_some() {
+            return Err(Error::corrupt(format!("{} holds fewer records than its commit says", inputs[first.input as usize].path)));
+        }
+    }
+    let info = writer.finish()?;
+    Ok(Some(SealedPart { path: info.path, rows: info.rows, blake3: info.blake3 }))
+}

@@ -1,0 +1,164 @@
+//! seal: what a sync has to do, fixed before its first byte leaves.
+//!
+//! `compose(pending, versions after the cursor)` as a list of change-set parts. Where that is what some version or the
+//! pending records already say, their own parts are named, and nothing is written; otherwise the composition is written into
+//! the run's folder. A record's *position* is its place in these parts, one after another: the journal speaks of positions.
+//!
+//! ```text
+//! never synced, one version          ─► the version's parts
+//! never synced, several versions     ─► the snapshot as added records   (written)
+//! nothing pending, one version ahead ─► the version's parts
+//! pending, nothing ahead             ─► the pending parts
+//! pending and versions ahead         ─► their composition               (written)
+//! ```
+
+mod compose;
+mod guard;
+mod snapshot;
+mod unused;
+
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
+use outflow_contract::plan::Mapping;
+use outflow_contract::state_store::StateStore;
+use outflow_contract::{Before, Counts, Error, Op, Result};
+use outflow_ledger::changes::{EntryReader, PartReader, decode_schema, narrow_projection};
+use outflow_ledger::commit::{MappingCommit, ModelCommit};
+use outflow_ledger::runs::SealedPart;
+
+pub use guard::{Allowed, Stopped, check as check_guards};
+
+/// What is needed to seal a sync.
+pub struct Sealing<'a> {
+    /// Where the state is.
+    pub store: &'a dyn StateStore,
+    /// The model's head, which is sealed.
+    pub head: &'a ModelCommit,
+    /// The mapping's head, if it has ever synced.
+    pub state: Option<&'a MappingCommit>,
+    /// The mapping.
+    pub mapping: &'a Mapping,
+    /// Other mappings write to the same account: rules 19 and 20.
+    pub shared: bool,
+    /// The run that it is sealed for.
+    pub epoch: u64,
+}
+
+/// What a sync has to do.
+#[derive(Clone, Debug, Default)]
+pub struct Sealed {
+    /// The change set, in parts.
+    pub parts: Vec<SealedPart>,
+    /// Entries in all parts.
+    pub entries: u32,
+    /// All net changes since the mapping's last sync.
+    pub net: Counts,
+    /// Those that are to be sent.
+    pub selected: Counts,
+    /// Those that change no column of the mapping: settled as seen, like operations that it does not send. Ascending positions.
+    pub unused: Vec<u32>,
+    /// Some entry has a request whose fate was never learnt.
+    pub unknown: bool,
+}
+
+impl Sealing<'_> {
+    /// The columns of the model's records.
+    pub fn schema(&self) -> Result<SchemaRef> {
+        decode_schema(&self.head.schema)
+    }
+
+    /// Composes what this mapping has to do, up to the model's head.
+    pub fn seal(&self) -> Result<Sealed> {
+        let parts = self.parts()?;
+        let mut sealed = Sealed { parts, ..Sealed::default() };
+        sealed.unused = unused::positions(self, &sealed.parts)?;
+        self.count(&mut sealed)?;
+        Ok(sealed)
+    }
+
+    fn parts(&self) -> Result<Vec<SealedPart>> {
+        let state = self.state.filter(|state| state.cursor.is_some());
+        let Some(state) = state else {
+            return match self.head.versions.as_slice() {
+                [] => Ok(Vec::new()),
+                [only] if only.version == self.head.version => self.version_parts(only.version),
+                _ => snapshot::write(self, None),
+            };
+        };
+        if state.resend {
+            return snapshot::write(self, Some(state));
+        }
+        let ahead = self.ahead(state);
+        match (state.pending.as_slice(), ahead.as_slice()) {
+            ([], []) => Ok(Vec::new()),
+            ([], [one]) => self.version_parts(*one),
+            (pending, []) => Ok(pending.iter().map(|p| SealedPart { path: p.path.clone(), rows: p.rows, blake3: p.blake3.clone() }).collect()),
+            _ => compose::write(self, state, &ahead),
+        }
+    }
+
+    /// The versions that the mapping has not seen yet.
+    fn ahead(&self, state: &MappingCommit) -> Vec<u64> {
+        let cursor = state.cursor.unwrap_or_default();
+        self.head.versions.iter().map(|version| version.version).filter(|&version| version > cursor).collect()
+    }
+
+    fn version_parts(&self, version: u64) -> Result<Vec<SealedPart>> {
+        let info = self.head.versions.iter().find(|info| info.version == version);
+        let files = info.map(|info| info.files.as_slice()).unwrap_or_default();
+        files.iter().map(|&id| self.file_part(id)).collect()
+    }
+
+    fn file_part(&self, id: u32) -> Result<SealedPart> {
+        let file = self.head.files.iter().find(|file| file.id == id);
+        let file = file.ok_or_else(|| Error::corrupt(format!("the commit of model `{}` does not list its file {id}", self.mapping.model)))?;
+        Ok(SealedPart { path: file.path.clone(), rows: file.rows, blake3: file.blake3.clone() })
+    }
+
+    /// Counts by operation, over the narrow columns alone.
+    fn count(&self, sealed: &mut Sealed) -> Result<()> {
+        let mut unused = sealed.unused.iter().copied().peekable();
+        let mut position = 0u32;
+        for part in &sealed.parts {
+            for batch in PartReader::open(self.store, &part.path)?.project(narrow_projection()).read()? {
+                let batch = batch?;
+                let entries = EntryReader::new(&batch)?;
+                for i in 0..entries.len() {
+                    let (entry, _) = entries.get(i)?;
+                    let op = entry.op();
+                    sealed.net.add(op, 1);
+                    sealed.unknown |= matches!(entry.before, Before::Unknown(_));
+                    let is_unused = unused.next_if_eq(&position).is_some();
+                    if self.mapping.selection.contains(op) && !is_unused {
+                        sealed.selected.add(op, 1);
+                    }
+                    position += 1;
+                }
+            }
+        }
+        sealed.entries = position;
+        Ok(())
+    }
+}
+
+impl Sealed {
+    /// Is an entry of `op` at `position` to be sent?
+    pub fn is_selected(&self, mapping: &Mapping, op: Op, position: u32) -> bool {
+        mapping.selection.contains(op) && self.unused.binary_search(&position).is_err()
+    }
+}
+
+/// The columns of a mapping that the model has, in the model's order; `None` if it reads all of them.
+fn mapped_columns(mapping: &Mapping, schema: &SchemaRef) -> Option<Vec<String>> {
+    use outflow_contract::expr::Columns;
+    let Columns::Named(names) = mapping.columns() else { return None };
+    let mapped: Vec<String> = schema.fields().iter().map(|field| field.name().clone()).filter(|name| names.contains(name)).collect();
+    (mapped.len() < schema.fields().len()).then_some(mapped)
+}
+
+/// A schema of some of the columns.
+fn project(schema: &SchemaRef, names: &[String]) -> SchemaRef {
+    let fields: Vec<_> = schema.fields().iter().filter(|field| names.contains(field.name())).cloned().collect();
+    Arc::new(arrow::datatypes::Schema::new(fields))
+}

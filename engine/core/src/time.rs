@@ -1,0 +1,39 @@
+//! Moments as text and as numbers.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use jiff::Timestamp;
+
+/// RFC 3339 in UTC, to the millisecond: `2026-03-01T12:30:00.250Z`.
+pub fn rfc3339(at: SystemTime) -> String {
+    timestamp(at).strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
+}
+
+/// Milliseconds since 1970.
+pub fn unix_ms(at: SystemTime) -> u64 {
+    at.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
+}
+
+/// The id of a sync that starts at `at`: it sorts by time, and `random` keeps two of one second apart.
+pub fn sync_id(at: SystemTime, random: u64) -> String {
+    format!("{}-{:06x}", timestamp(at).strftime("%Y%m%d-%H%M%S"), random & 0xff_ffff)
+}
+
+fn timestamp(at: SystemTime) -> Timestamp {
+    Timestamp::try_from(at).unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn moments_are_written_in_utc() {
+        let at = UNIX_EPOCH + Duration::from_millis(1_700_000_000_250);
+        assert_eq!(rfc3339(at), "2023-11-14T22:13:20.250Z");
+        assert_eq!(sync_id(at, 0xffff_ffff_ffff_abcd), "20231114-221320-ffabcd");
+        assert_eq!(unix_ms(at), 1_700_000_000_250);
+    }
+}
