@@ -197,7 +197,7 @@ fn parse(statement: &[TokenWithSpan], lines: &Lines<'_>) -> Result<Statement, Sq
             let at = location.map_or(whole.1, |location| lines.byte(location));
             let token = statement.iter().find(|token| lines.range(token).0 == at);
             let end = token.map_or(at, |token| lines.range(token).1);
-            problem(at, end, format!("the SQL cannot be read: {}", lower_first(message)), "here", "the dialect is DataFusion's: close to PostgreSQL's")
+            problem(at, end, format!("the SQL cannot be read: {}", lower_first(message).replace("EOF", "the end of the query")), "here", "the dialect is DataFusion's: close to PostgreSQL's")
         }
     })
 }
@@ -365,7 +365,7 @@ mod tests {
     #[test]
     fn a_mistake_is_shown_where_it_is() {
         let problem = check("SELECT ä,\n  b FRM t WHERE").unwrap_err();
-        assert_eq!(problem.message, "the SQL cannot be read: expected: end of statement, found: t");
+        assert_eq!(problem.message, "the SQL cannot be read: expected: the end of the query, found: t");
         assert_eq!(&"SELECT ä,\n  b FRM t WHERE"[problem.start..problem.end], "t");
         assert!(check("SELECT 'open").unwrap_err().message.starts_with("the SQL cannot be read: Unterminated"));
     }

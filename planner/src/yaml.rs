@@ -203,11 +203,11 @@ impl Builder<'_> {
         self.place(node)
     }
 
-    /// A plain scalar's span without the space behind it; a block's without its last line breaks.
+    /// A scalar's span without what the parser counts to it: space and comments behind a closing quote, line breaks behind a block.
     fn trimmed(&self, span: Span, style: ScalarStyle) -> Span {
         let slice = self.text.get(span.start as usize..span.end as usize).unwrap_or("");
         match style {
-            ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => span,
+            ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => span.part(0, quoted_length(slice)),
             _ => span.part(0, slice.trim_end().len()),
         }
     }
@@ -403,6 +403,23 @@ impl Builder<'_> {
     }
 }
 
+/// The bytes of a quoted scalar, both quotes included.
+fn quoted_length(text: &str) -> usize {
+    let bytes = text.as_bytes();
+    let Some(quote) = bytes.first().copied().filter(|byte| matches!(byte, b'\'' | b'"')) else { return text.trim_end().len() };
+    let mut at = 1;
+    while let Some(byte) = bytes.get(at) {
+        match byte {
+            b'\\' if quote == b'"' => at += 2,
+            // A doubled single quote is one quote of the text.
+            byte if *byte == quote && quote == b'\'' && bytes.get(at + 1) == Some(&quote) => at += 2,
+            byte if *byte == quote => return at + 1,
+            _ => at += 1,
+        }
+    }
+    text.len()
+}
+
 /// How many nodes a value has, and how deep it nests.
 fn measure(node: &Node) -> (usize, usize) {
     let children: Vec<&Node> = match &node.data {
@@ -512,13 +529,15 @@ mod tests {
 
     #[test]
     fn every_place_is_in_bytes_whatever_the_letters_and_line_ends() {
-        let text = "ä: ö\r\n\"k\":   'v'  # c\r\nlist:\r\n  - eins  \r\n  - |\r\n    blöck\r\n    two\r\nend: {a: [1, 2]}\r\n";
+        let text = "ä: ö\r\n\"k\":   'v'  # c\r\nq: \"a\\\"b'' # no\"   # c\r\np: plain # c\r\nlist:\r\n  - eins  \r\n  - |\r\n    blöck\r\n    two\r\nend: {a: [1, 2]}\r\n";
         let mut log = Log::default();
         let file = log.files.add("f", text);
         let node = parse(text, file, "f", &mut log).unwrap();
         let slice = |node: &Node| log.files.slice(node.span).to_owned();
         assert_eq!(slice(node.get("ä").unwrap()), "ö");
         assert_eq!(slice(node.get("k").unwrap()), "'v'");
+        assert_eq!(slice(node.get("q").unwrap()), "\"a\\\"b'' # no\"");
+        assert_eq!(slice(node.get("p").unwrap()), "plain");
         assert_eq!(slice(&node.get("list").unwrap().as_list().unwrap()[0]), "eins");
         assert!(slice(&node.get("list").unwrap().as_list().unwrap()[1]).ends_with("two"));
         assert_eq!(slice(node.get("end").unwrap()), "{a: [1, 2]}");

@@ -103,7 +103,7 @@ fn an_array_path_shapes_items_and_reads_only_its_list_of_the_record() {
 
 #[test]
 fn the_columns_that_are_read_are_remembered_without_the_reserved_names() {
-    let (_, uses, problems) = read("{ a: $.x.y, b: { '@template': '{{z}} {{__op}}' }, c: $.__segment_id, d: [$.w[0]], e: $. }");
+    let (_, uses, problems) = read("{ a: $.x.y, b: { '@template': '{{z}} {{__op}}' }, c: $.__segment_id, d: ['$.w[0]'], e: $. }");
     assert!(problems.is_empty(), "{problems:?}");
     assert_eq!(uses, ["x", "z", "w"]);
 }
