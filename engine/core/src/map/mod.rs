@@ -36,10 +36,13 @@ mod json;
 mod output;
 mod route;
 mod temporal;
-#[cfg(test)]
-mod tests;
 mod value;
 mod write;
+
+#[cfg(test)]
+mod agreement;
+#[cfg(test)]
+mod tests;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -56,6 +59,8 @@ use output::{JsonSource, Output};
 
 /// What is reserved for a payload before there is any experience with them, in bytes.
 const PAYLOAD_BYTES_GUESS: usize = 256;
+/// The most that is reserved for a batch at once; beyond it the buffer grows as it is filled.
+const RESERVED_BYTES_MAX: usize = 64 << 20;
 
 /// A mapping, compiled for one schema. Shared by threads, each of which maps batches of its own.
 #[derive(Debug)]
@@ -139,7 +144,7 @@ impl Mapper {
 
         // An eighth more than last time, so that batches of much the same kind never grow the buffer.
         let payload_bytes = self.payload_bytes.load(Ordering::Relaxed);
-        let capacity = rows.len().saturating_mul(payload_bytes + payload_bytes / 8);
+        let capacity = rows.len().saturating_mul(payload_bytes + payload_bytes / 8).min(RESERVED_BYTES_MAX);
         let mut out = Output::new(&self.sources, self.value_bytes_max, capacity);
         let mut mapped = Mapped {
             ends: Vec::with_capacity(rows.len()),
@@ -195,7 +200,7 @@ impl Mapper {
         }
         for &index in &self.columns {
             let field = self.schema.field(index);
-            let found = batch.columns().get(index).map(|column| column.data_type());
+            let found = batch.columns().get(index).map(Array::data_type);
             if found != Some(field.data_type()) {
                 let found = found.map_or_else(|| "nothing".to_owned(), ToString::to_string);
                 return Err(Error::bug(format!("column \"{}\" came as {found}, not as {}", field.name(), field.data_type())));

@@ -74,7 +74,7 @@ impl<'s> From<&'s Field> for Typed<'s> {
     }
 }
 
-impl<'s> Typed<'s> {
+impl Typed<'_> {
     /// The items of a list.
     pub(crate) fn items(self) -> Option<Self> {
         match self.data_type {
@@ -338,9 +338,7 @@ mod tests {
         let error = Typed { data_type: &holder, json: false }.check("payload").unwrap_err();
         assert_eq!(error.to_string(), "column \"payload\" holds a union, which has no one form in JSON");
 
-        let nested = |depth: usize| {
-            (0..depth).fold(DataType::Int8, |inner, _| DataType::List(Arc::new(Field::new("item", inner, true))))
-        };
+        let nested = |depth: usize| (0..depth).fold(DataType::Int8, |inner, _| DataType::List(Arc::new(Field::new("item", inner, true))));
         assert!(Typed { data_type: &nested(RECORD_DEPTH_MAX), json: false }.check("deep").is_ok());
         assert!(Typed { data_type: &nested(RECORD_DEPTH_MAX + 1), json: false }.check("deep").is_err());
     }
