@@ -52,14 +52,23 @@ impl Loaded {
             let length = column.chars().count();
             if length > limits.column_name {
                 let shown: String = column.chars().take(40).collect();
-                let message = format!("the column `{shown}…` of model `{model}` has a name of {length} characters, and the limit is {}", limits.column_name);
+                let message = format!(
+                    "the column `{shown}…` of model `{model}` has a name of {length} characters, and the limit is {}",
+                    limits.column_name
+                );
                 report(message, "give it a shorter name with AS, or raise `limits.column_name`");
             }
             if !seen.insert(column) {
-                report(format!("the query of model `{model}` returns two columns named `{column}`"), "give one of them another name with AS");
+                report(
+                    format!("the query of model `{model}` returns two columns named `{column}`"),
+                    "give one of them another name with AS",
+                );
             }
             if RESERVED_ROOTS.contains(column) {
-                report(format!("the query of model `{model}` returns a column named `{column}`, which Outflow reserves"), "give it another name with AS");
+                report(
+                    format!("the query of model `{model}` returns a column named `{column}`, which Outflow reserves"),
+                    "give it another name with AS",
+                );
             }
         }
     }
@@ -70,7 +79,8 @@ fn missing(subject: &str, column: &str, span: Span, columns: &[&str], drafts: &m
         return;
     }
     let mut draft = Draft::new(Severity::Error, Some(span), format!("{subject} `{column}`, which the query does not return"));
-    let near = columns.iter().copied().find(|other| other.eq_ignore_ascii_case(column)).or_else(|| nearest(column, columns.iter().copied()));
+    let near =
+        columns.iter().copied().find(|other| other.eq_ignore_ascii_case(column)).or_else(|| nearest(column, columns.iter().copied()));
     draft.label("no such column").meant(near).help(format!("columns of the query: {}", list(columns.iter().copied())));
     // `$.a.b` reads member b of column a; a column whose own name has a dot is written in another way.
     if let Some(dotted) = columns.iter().find(|other| other.strip_prefix(column).is_some_and(|rest| rest.starts_with('.'))) {

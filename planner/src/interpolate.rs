@@ -26,8 +26,11 @@ pub(crate) struct Values<'a> {
 pub(crate) fn interpolate(node: &mut Node, values: &Values<'_>, log: &mut Log) {
     match &mut node.data {
         Data::Text(text) if text.value.contains("${") => {
-            if let Some(filled) = fill(text, node.span, values, log) {
-                *text = filled;
+            let (filled, complete) = fill(text, node.span, values, log);
+            *text = filled;
+            if !complete {
+                // What is wrong with half a value is of no interest. An alias brings the same text again.
+                log.silence(node.span);
             }
         }
         Data::List(items) => items.iter_mut().for_each(|item| interpolate(item, values, log)),
@@ -36,8 +39,8 @@ pub(crate) fn interpolate(node: &mut Node, values: &Values<'_>, log: &mut Log) {
     }
 }
 
-/// The text with its references filled in; nothing if one of them cannot be.
-fn fill(text: &Text, span: Span, values: &Values<'_>, log: &mut Log) -> Option<Text> {
+/// The text with its references filled in, and whether all of them could be.
+fn fill(text: &Text, span: Span, values: &Values<'_>, log: &mut Log) -> (Text, bool) {
     let mut filled = String::new();
     let (mut complete, mut interpolated) = (true, false);
     let mut rest = text.value.as_str();
@@ -57,11 +60,11 @@ fn fill(text: &Text, span: Span, values: &Values<'_>, log: &mut Log) -> Option<T
             None => (whole, ""),
         };
         let place = locate(reference, span, &mut searched, log);
+        interpolated = true;
         match value_of(reference, place, values, log) {
             Some(value) => {
                 log.redactor.add(&value);
                 filled.push_str(&value);
-                interpolated = true;
             }
             None => complete = false,
         }
@@ -69,7 +72,7 @@ fn fill(text: &Text, span: Span, values: &Values<'_>, log: &mut Log) -> Option<T
     }
     filled.push_str(rest);
     let written = interpolated.then(|| text.value.clone());
-    complete.then(|| Text { value: filled, written, block: text.block })
+    (Text { value: filled, written, block: text.block }, complete)
 }
 
 /// Where `reference` stands in the file: in `span`, from byte `searched` of it on.

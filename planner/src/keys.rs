@@ -76,8 +76,9 @@ const COUNT: Kind = Kind::Integer { min: 1, max: u64::MAX };
 
 /// The top of `outflow.yml`.
 pub(crate) static PROJECT: &[Key] = &[
-    key("version", Kind::Integer { min: 1, max: 1 }, "The version of this format: 1.").required(),
-    key("state", Kind::Text, "The folder that Outflow keeps its state in. A relative path starts at the project's folder.").default("./state"),
+    key("version", Kind::Integer { min: 1, max: 1 }, "The version of the project's format: always 1.").required(),
+    key("state", Kind::Text, "The folder that Outflow keeps its state in. A relative path starts at the project's folder.")
+        .default("./state"),
     key("sources", Kind::Named(&SOURCE), "Where records come from."),
     key("models", Kind::Named(&MODEL), "The queries whose records are delivered."),
     key("destinations", Kind::Named(&DESTINATION), "Where records go."),
@@ -100,7 +101,8 @@ pub(crate) static SOURCE: Entry = Entry {
 };
 
 pub(crate) static TABLE: &[Key] = &[
-    key("path", Kind::Text, "A file, a folder, or a pattern with `*`, `?`, `[…]` or `**`. A relative path starts at the project's folder.").required(),
+    key("path", Kind::Text, "A file, a folder, or a pattern with `*`, `?`, `[…]` or `**`. A relative path starts at the project's folder.")
+        .required(),
     key("format", Kind::Choice(FORMATS), "The format of the files; told by the path's ending if left out."),
     key("columns", Kind::Map, "Columns whose type is forced: a SQL type, or `json`."),
 ];
@@ -119,10 +121,16 @@ pub(crate) static MODEL: Entry = Entry {
         key("timestamp", Kind::Text, "The column that says when a record last changed."),
         key("description", Kind::Text, "For people."),
         key("tags", Kind::Texts, "For `--select tag:…`."),
-        key("on_null_id", Kind::Choice(ON_BAD_ID), "What a null identifier does: its records are rejected, or the extraction fails.").default("reject"),
-        key("on_duplicate_id", Kind::Choice(ON_BAD_ID), "What a duplicate identifier does: its records are rejected, or the extraction fails.")
+        key("on_null_id", Kind::Choice(ON_BAD_ID), "What a null identifier does: its records are rejected, or the extraction fails.")
             .default("reject"),
-        key("values", Kind::Choice(&["keep", "none"]), "Whether the last known values are kept. `none` is not available in this version.").default("keep"),
+        key(
+            "on_duplicate_id",
+            Kind::Choice(ON_BAD_ID),
+            "What a duplicate identifier does: its records are rejected, or the extraction fails.",
+        )
+        .default("reject"),
+        key("values", Kind::Choice(&["keep", "none"]), "Whether the last known values are kept. `none` is not available in this version.")
+            .default("keep"),
     ],
 };
 
@@ -138,7 +146,11 @@ pub(crate) static DESTINATION: Entry = Entry {
         key("rate_limit", Kind::Rate, "The most requests in a time, such as `100/s`; `/m` and `/h` too."),
         key("concurrency", Kind::Integer { min: 1, max: 1024 }, "How many requests may be under way at once.").default("8"),
         key("request_timeout", Kind::Duration, "How long an answer may take.").default("30s"),
-        key("request_lifetime", Kind::Duration, "How long a request whose answer was not read may still take effect; the timeout if left out."),
+        key(
+            "request_lifetime",
+            Kind::Duration,
+            "How long a request whose answer was not read may still take effect; the timeout if left out.",
+        ),
         key("tls", Kind::Object(TLS), "How the destination's certificate is checked."),
     ],
 };
@@ -158,7 +170,8 @@ pub(crate) static MAPPING: Entry = Entry {
         key("enabled", Kind::Boolean, "If not, nothing is sent, and the changes wait.").default("true"),
         key("tags", Kind::Texts, "For `--select tag:…`."),
         key("guards", Kind::Object(GUARDS), "When a sync stops before it sends anything."),
-        key("tolerate_failed", Kind::Tolerance, "How many failed records still are success: a count, or a share such as 0.01.").default("0"),
+        key("tolerate_failed", Kind::Tolerance, "How many failed records still are success: a count, or a share such as 0.01.")
+            .default("0"),
     ],
 };
 
@@ -168,7 +181,8 @@ pub(crate) static RECORDS: &[&str] = &["added", "updated", "added_or_updated", "
 pub(crate) static GUARDS: &[Key] = &[
     key("deleted_share", Kind::Share, "Stop if more than this share of the records known before are deleted.").default("0.5"),
     key("changed_share", Kind::Share, "Stop if more than this share of them changed.").default("1.0"),
-    key("empty_result", Kind::Choice(&["stop", "allow"]), "What happens if a model that returned records before returns none.").default("stop"),
+    key("empty_result", Kind::Choice(&["stop", "allow"]), "What happens if a model that returned records before returns none.")
+        .default("stop"),
     key("null_share", Kind::Share, "Stop if a column's share of nulls grows by more than this.").default("0.5"),
     key("min_records", Kind::Integer { min: 0, max: u64::MAX }, "Mappings of fewer records than this are not guarded.").default("100"),
 ];

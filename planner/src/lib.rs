@@ -30,6 +30,7 @@ mod sql;
 mod target;
 mod tree;
 mod validate;
+mod window;
 mod yaml;
 
 pub use load::{Loaded, Options, PROJECT_FILE, load};

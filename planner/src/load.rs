@@ -50,7 +50,8 @@ pub fn load(options: &Options<'_>) -> Result<Loaded, Problems> {
     let built = read(options.root, &mut log).and_then(|text| build(&text, options, &mut log));
     if built.is_none() && !log.failed() {
         // No check may drop a part in silence; if one did, a project without it must not run.
-        log.error_nowhere(format!("{PROJECT_FILE} could not be understood")).help("this is a defect of Outflow: please report it with the file");
+        log.error_nowhere(format!("{PROJECT_FILE} could not be understood"))
+            .help("this is a defect of Outflow: please report it with the file");
     }
     let failed = log.failed();
     let (problems, renderer) = log.finish();
@@ -64,7 +65,8 @@ fn build(text: &str, options: &Options<'_>, log: &mut Log) -> Option<(Project, P
     let file = log.files.add(PROJECT_FILE, text);
     let mut tree = yaml::parse(text, file, PROJECT_FILE, log)?;
     if tree.as_map().is_none() {
-        log.error(tree.span.part(0, 0), format!("{PROJECT_FILE} must be a mapping, and this is {}", tree.kind_name())).help("begin with `version: 1`");
+        log.error(tree.span.part(0, 0), format!("{PROJECT_FILE} must be a mapping, and this is {}", tree.kind_name()))
+            .help("begin with `version: 1`");
         return None;
     }
     let others = target::choose(&mut tree, options.target, log);
@@ -86,7 +88,9 @@ fn read(root: &Path, log: &mut Log) -> Option<String> {
             let help = "run `outflow init NAME` to make a project, or change to a project's folder";
             return failed(format!("there is no {PROJECT_FILE} in {}", root.display()), help);
         }
-        Err(error) => return failed(format!("{} cannot be read: {error}", path.display()), "check the permissions of the file and its folder"),
+        Err(error) => {
+            return failed(format!("{} cannot be read: {error}", path.display()), "check the permissions of the file and its folder");
+        }
     };
     if !found.is_file() {
         return failed(format!("{} is not a regular file", path.display()), "a project is described by a file of that name");

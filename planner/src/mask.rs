@@ -89,8 +89,8 @@ fn value_range(line: &[u8], from: usize) -> Range<usize> {
         // Not a value: a nested mapping or list, or nothing.
         Some(b'{' | b'[' | b'\n' | b'\r' | b'|' | b'>') | None => start..start,
         Some(_) => {
-            let length = line[start..].iter().position(|byte| matches!(byte, b',' | b'}' | b'\n' | b'\r'));
-            start..length.map_or(line.len(), |length| start + length)
+            let length = line[start..].iter().position(|byte| matches!(byte, b',' | b'}' | b'\n' | b'\r')).unwrap_or(line.len() - start);
+            start..start + line[start..start + length].trim_ascii_end().len()
         }
     }
 }
@@ -109,6 +109,7 @@ mod tests {
         assert_eq!(masked("{ Api-Key: \"a b\", url: x }"), "{ Api-Key: \"***\", url: x }");
         assert_eq!(masked("\"client_secret\": 'é'"), "\"client_secret\": '**'");
         assert_eq!(masked("token: ${env:TOKEN}"), "token: ${env:TOKEN}");
+        assert_eq!(masked("{ token: abc }"), "{ token: *** }");
         assert_eq!(masked("url: http://x"), "url: http://x");
     }
 

@@ -1,17 +1,31 @@
 //! Names that were nearly right. One measure for keys, references, actions, settings, fields and columns.
 
+/// Comparing with more names than this would take longer than reading them.
+const CANDIDATES_MAX: usize = 2000;
+
 /// The candidate nearest to `name`, if one is near enough to be what was meant.
 pub(crate) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let plain = fold(name);
     let length = plain.chars().count();
     // A third of the letters may differ, and one always, so that short names still find their neighbour.
     let distance_max = (length / 3).clamp(1, 3);
-    candidates
-        .into_iter()
-        .map(|candidate| (distance(&plain, &fold(candidate)), candidate))
+    let candidates: Vec<(&str, String)> =
+        candidates.into_iter().take(CANDIDATES_MAX).map(|candidate| (candidate, fold(candidate))).collect();
+    let near = candidates
+        .iter()
+        .map(|(candidate, folded)| (distance(&plain, folded), *candidate))
         .filter(|(distance, candidate)| *distance <= distance_max && candidate.chars().count() > *distance)
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, candidate)| candidate)
+        .min_by_key(|(distance, _)| *distance);
+    near.map(|(_, candidate)| candidate).or_else(|| extended(&plain, &candidates))
+}
+
+/// The only candidate that goes on where `plain` ends, or the other way round: `monday` and `mon`.
+fn extended<'a>(plain: &str, candidates: &[(&'a str, String)]) -> Option<&'a str> {
+    const CHARS_MIN: usize = 3;
+    let longer = |a: &str, b: &str| a.len() >= CHARS_MIN && b.starts_with(a);
+    let mut found = candidates.iter().filter(|(_, folded)| longer(plain, folded) || longer(folded, plain));
+    let first = found.next()?;
+    found.next().is_none().then_some(first.0)
 }
 
 /// Letters of one case, without the separators that people mix up.
@@ -49,6 +63,9 @@ mod tests {
         assert_eq!(nearest("added-or-updated", names), Some("added_or_updated"));
         assert_eq!(nearest("colour", names), None);
         assert_eq!(nearest("x", names), None);
+        assert_eq!(nearest("monday", ["mon", "tue"]), Some("mon"));
+        assert_eq!(nearest("upsert", ["upsertContact", "delete"]), Some("upsertContact"));
+        assert_eq!(nearest("upsert", ["upsertContact", "upsertCompany"]), None);
     }
 
     #[test]

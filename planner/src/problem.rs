@@ -6,7 +6,7 @@
 //! Invariant: nothing that leaves here shows a secret. Messages pass through the project's `Redactor`, and the source
 //! text that excerpts are cut from has every literal secret overwritten (`mask.rs`).
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -14,6 +14,10 @@ use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, Na
 use outflow_contract::secret::Redactor;
 
 use crate::mask;
+use crate::window::Window;
+
+/// More problems than this are counted rather than shown.
+const PROBLEMS_MAX: usize = 500;
 
 /// A range of bytes in one of the project's files.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -126,6 +130,8 @@ pub(crate) struct Log {
     pub(crate) redactor: Redactor,
     drafts: Vec<Draft>,
     masks: Vec<Span>,
+    /// Texts of which nothing more is to be said, by their beginning: their end, and the number of drafts that came before.
+    silenced: BTreeMap<(u32, u32), (u32, usize)>,
 }
 
 impl Log {
@@ -150,6 +156,11 @@ impl Log {
         &mut self.drafts[at]
     }
 
+    /// Says nothing more of this place: what is wrong with it has been said, and the rest would follow from that.
+    pub(crate) fn silence(&mut self, span: Span) {
+        self.silenced.entry((span.file, span.start)).or_insert((span.end, self.drafts.len()));
+    }
+
     /// Hides a place in every excerpt.
     pub(crate) fn mask(&mut self, span: Span) {
         self.masks.push(span);
@@ -168,7 +179,13 @@ impl Log {
             Arc::new(NamedSource::new(name, text))
         });
         let renderer = Renderer { sources: sources.collect(), redactor: self.redactor };
-        (renderer.problems(self.drafts), renderer)
+        let silenced = |number: usize, span: Span| {
+            let nearest = self.silenced.range(..=(span.file, span.start)).next_back();
+            nearest.is_some_and(|((file, _), (end, before))| *file == span.file && span.end <= *end && number >= *before)
+        };
+        let drafts = self.drafts.into_iter().enumerate();
+        let kept = drafts.filter(|(number, draft)| draft.span.is_none_or(|span| !silenced(*number, span)));
+        (renderer.problems(kept.map(|(_, draft)| draft).collect()), renderer)
     }
 }
 
@@ -186,21 +203,29 @@ impl Renderer {
         // An anchor that is used several times repeats its problems at the same place.
         let mut seen = HashSet::new();
         drafts.retain(|draft| seen.insert((draft.span, draft.message.clone())));
-        drafts.into_iter().map(|draft| self.problem(draft)).collect()
+        let more = drafts.len().saturating_sub(PROBLEMS_MAX);
+        drafts.truncate(PROBLEMS_MAX);
+        let mut problems: Vec<Problem> = drafts.into_iter().map(|draft| self.problem(draft)).collect();
+        if more > 0 {
+            let mut draft = Draft::new(Severity::Error, None, format!("there are {more} more problems"));
+            draft.help("mend these first");
+            problems.push(self.problem(draft));
+        }
+        problems
     }
 
     fn problem(&self, draft: Draft) -> Problem {
         let clean = |text: String| mask::printable(&self.redactor.clean(&text));
         let source = draft.span.and_then(|span| self.sources.get(span.file as usize)).cloned();
-        let mut labels = Vec::new();
-        if let Some(span) = draft.span {
-            labels.push(Label { start: span.start as usize, end: span.end as usize, text: draft.label.map(clean) });
-        }
-        for (span, text) in draft.also {
-            if Some(span.file) == draft.span.map(|span| span.file) {
-                labels.push(Label { start: span.start as usize, end: span.end as usize, text: Some(clean(text)) });
-            }
-        }
+        // A label covers one line: a whole block under one says no more.
+        let label = |span: Span, text: Option<String>| {
+            let (start, end) = (span.start as usize, span.end as usize);
+            let covered = source.as_deref().and_then(|source| source.inner().get(start..end)).unwrap_or("");
+            Label { start, end: start + covered.lines().next().unwrap_or("").len(), text }
+        };
+        let mut labels: Vec<Label> = draft.span.map(|span| label(span, draft.label.map(clean))).into_iter().collect();
+        let same_file = |span: &Span| Some(span.file) == draft.span.map(|span| span.file);
+        labels.extend(draft.also.into_iter().filter(|(span, _)| same_file(span)).map(|(span, text)| label(span, Some(clean(text)))));
         Problem { severity: draft.severity, message: clean(draft.message), help: draft.help.map(clean), labels, source }
     }
 }
@@ -261,12 +286,17 @@ impl Problem {
         self.text()?.lines().nth(line - 1)
     }
 
-    fn text(&self) -> Option<&str> {
+    /// The first label's bytes and text.
+    pub(crate) fn label(&self) -> Option<(std::ops::Range<usize>, Option<&str>)> {
+        self.labels.first().map(|label| (label.start..label.end, label.text.as_deref()))
+    }
+
+    /// The whole text of the file, literal secrets hidden.
+    pub(crate) fn text(&self) -> Option<&str> {
         self.source.as_deref().map(|source| source.inner().as_str())
     }
 }
 
-/// `outflow.yml:12:5: unknown key …`
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)
@@ -336,9 +366,14 @@ impl std::error::Error for Problems {}
 pub fn render(problems: &[Problem], theme: &GraphicalTheme, width: usize) -> String {
     let handler = GraphicalReportHandler::new_themed(theme.clone()).with_width(width).with_context_lines(1).without_syntax_highlighting();
     let mut text = String::new();
-    for problem in problems {
+    for (number, problem) in problems.iter().enumerate() {
+        if number > 0 {
+            text.push('\n');
+        }
+        let window = Window::of(problem);
+        let report: &dyn Diagnostic = window.as_ref().map_or(problem as &dyn Diagnostic, |window| window);
         // Writing to a string cannot fail; a problem that cannot be drawn is still named.
-        if handler.render_report(&mut text, problem).is_err() {
+        if handler.render_report(&mut text, report).is_err() {
             text.push_str(&problem.message);
             text.push('\n');
         }

@@ -97,7 +97,9 @@ impl Writer<'_> {
             Kind::Choice(choices) => choice(choices),
             Kind::Texts => texts(),
             Kind::TextOrTexts => json!({ "anyOf": [{ "type": "string", "minLength": 1 }, nonempty(texts())] }),
-            Kind::Days => json!({ "anyOf": [choice(DAYS), nonempty(json!({ "type": "array", "items": choice(DAYS), "uniqueItems": true }))] }),
+            Kind::Days => {
+                json!({ "anyOf": [choice(DAYS), nonempty(json!({ "type": "array", "items": choice(DAYS), "uniqueItems": true }))] })
+            }
             Kind::Object(keys) => self.object(keys),
             Kind::Named(entry) => self.named(entry),
             Kind::Map => json!({ "type": "object" }),

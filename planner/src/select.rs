@@ -67,7 +67,8 @@ fn pattern(project: &Project, text: &str) -> Result<Pattern> {
         },
     };
     let invalid = |error: &globset::Error| Error::invalid(format!("the pattern `{text}` is not valid: {}", error.kind()));
-    let glob = Glob::new(rest).map_err(|error| invalid(&error).remedy("`*` stands for any letters, `?` for one, `[ab]` for one of them"))?;
+    let glob =
+        Glob::new(rest).map_err(|error| invalid(&error).remedy("`*` stands for any letters, `?` for one, `[ab]` for one of them"))?;
     let pattern = Pattern { by, glob: glob.compile_matcher() };
     if project.mappings.iter().any(|mapping| pattern.matches(project, mapping)) {
         return Ok(pattern);

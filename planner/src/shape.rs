@@ -37,24 +37,28 @@ pub(crate) fn check(node: &Node, keys: &[Key], place: &Place, log: &mut Log) {
             log.error(node.span, format!("{} must be a mapping, and this is {}", place.name, node.kind_name()));
             return;
         }
-        missing(node, keys, place, log);
+        missing(node, keys, &[], place, log);
         return;
     };
+    let mut meant = Vec::new();
     for member in members {
         match keys.iter().find(|key| key.name == member.key) {
             Some(key) => value(member, key, place, log),
-            None => unknown(member, keys, place, log),
+            None => meant.extend(unknown(member, keys, place, log)),
         }
     }
-    missing(node, keys, place, log);
+    missing(node, keys, &meant, place, log);
 }
 
-fn unknown(member: &Member, keys: &[Key], place: &Place, log: &mut Log) {
+/// Reports an unknown key, and returns the one that was meant.
+fn unknown<'a>(member: &Member, keys: &'a [Key], place: &Place, log: &mut Log) -> Option<&'a str> {
     let names = || keys.iter().map(|key| key.name);
+    let meant = nearest(&member.key, names());
     log.error(member.key_span, format!("{} has no key `{}`", place.name, member.key))
         .label("unknown key")
-        .meant(nearest(&member.key, names()))
+        .meant(meant)
         .help(format!("its keys are {}", list_all(names())));
+    meant
 }
 
 /// All of the names: a list of keys is of no use without the last of them.
@@ -62,14 +66,15 @@ fn list_all(names: impl Iterator<Item = &'static str>) -> String {
     names.collect::<Vec<_>>().join(", ")
 }
 
-fn missing(node: &Node, keys: &[Key], place: &Place, log: &mut Log) {
+/// Reports what is required and not there, unless it is there under a name that was nearly right.
+fn missing(node: &Node, keys: &[Key], meant: &[&str], place: &Place, log: &mut Log) {
     if place.partial {
         return;
     }
-    for key in keys.iter().filter(|key| key.required && node.get(key.name).is_none()) {
+    for key in keys.iter().filter(|key| key.required && node.get(key.name).is_none() && !meant.contains(&key.name)) {
         log.error(place.span, format!("{} has no `{}`", place.name, key.name))
             .label(format!("`{}` is missing", key.name))
-            .help(format!("`{}` is required. {}", key.name, key.description));
+            .help(format!("add `{}: …`. {}", key.name, key.description));
     }
 }
 
@@ -108,7 +113,8 @@ fn value(member: &Member, key: &Key, place: &Place, log: &mut Log) {
         Kind::Rate => unit(node, key, place, scalar::rate, log),
         Kind::Tolerance => {
             if let Err(help) = scalar::tolerance(node.as_number(), node.as_str()) {
-                log.error(node.span, format!("`{}` of {} is neither a count nor a share: {}", key.name, place.name, node.shown())).help(help);
+                log.error(node.span, format!("`{}` of {} is neither a count nor a share: {}", key.name, place.name, node.shown()))
+                    .help(help);
             }
         }
         Kind::Choice(choices) => choice(node, key.name, choices, place, log),
@@ -138,7 +144,7 @@ fn unit<T>(node: &Node, key: &Key, place: &Place, parse: fn(&str) -> Result<T, S
     let text = node.as_str().map(str::to_owned).or_else(|| node.as_number().map(ToString::to_string));
     let Err(help) = text.map_or(Err("write it as text".to_owned()), |text| parse(&text).map(drop)) else { return };
     let what = if matches!(key.kind, Kind::Rate) { "rate" } else { "duration" };
-    log.error(node.span, format!("`{}` of {} is not a {what}: {}", key.name, place.name, node.shown())).label("here").help(help);
+    log.error(node.span, format!("`{}` of {} is not a {what}: {}", key.name, place.name, node.shown())).help(help);
 }
 
 fn choice(node: &Node, name: &str, choices: &[&'static str], place: &Place, log: &mut Log) {

@@ -42,7 +42,13 @@ pub(crate) fn check(sql: &str) -> Result<String, SqlProblem> {
     let lines = Lines::new(sql);
     let tokens = Tokenizer::new(&GenericDialect {}, sql).tokenize_with_location().map_err(|error| {
         let at = lines.byte(error.location);
-        problem(at, at, format!("the SQL cannot be read: {}", error.message), "here", "look for a quotation mark or a comment that is not closed")
+        problem(
+            at,
+            at,
+            format!("the SQL cannot be read: {}", error.message),
+            "here",
+            "look for a quotation mark or a comment that is not closed",
+        )
     })?;
     let tokens: Vec<TokenWithSpan> = tokens.into_iter().filter(|token| !is_space(&token.token)).collect();
     let statement = one_statement(&tokens, &lines)?;
@@ -148,7 +154,13 @@ fn bounded(statement: &[TokenWithSpan], lines: &Lines<'_>) -> Result<(), SqlProb
     for token in statement {
         let refuse = |what: &str| {
             let (start, end) = lines.range(token);
-            Err(problem(start, end, format!("the query {what}"), "the bound is passed here", "make it simpler: a CTE or a join instead of nesting, IN instead of many ORs"))
+            Err(problem(
+                start,
+                end,
+                format!("the query {what}"),
+                "the bound is passed here",
+                "make it simpler: a CTE or a join instead of nesting, IN instead of many ORs",
+            ))
         };
         match &token.token {
             Token::LParen | Token::LBracket | Token::LBrace => levels.push(Level::default()),
@@ -165,8 +177,11 @@ fn bounded(statement: &[TokenWithSpan], lines: &Lines<'_>) -> Result<(), SqlProb
         before = word;
         let Some(level) = levels.last_mut() else { return Ok(()) };
         match (&token.token, word) {
-            (_, Some(Keyword::UNION | Keyword::EXCEPT | Keyword::INTERSECT | Keyword::MINUS)) => (level.unions, level.operators) = (level.unions + 1, 0),
-            (Token::Comma, _) | (_, Some(Keyword::SELECT | Keyword::FROM | Keyword::WHERE | Keyword::JOIN | Keyword::WHEN | Keyword::THEN)) => {
+            (_, Some(Keyword::UNION | Keyword::EXCEPT | Keyword::INTERSECT | Keyword::MINUS)) => {
+                (level.unions, level.operators) = (level.unions + 1, 0)
+            }
+            (Token::Comma, _)
+            | (_, Some(Keyword::SELECT | Keyword::FROM | Keyword::WHERE | Keyword::JOIN | Keyword::WHEN | Keyword::THEN)) => {
                 level.operators = 0;
             }
             (Token::Number(..) | Token::SingleQuotedString(_) | Token::Period, _) | (_, Some(Keyword::NoKeyword)) => {}
@@ -197,22 +212,29 @@ fn parse(statement: &[TokenWithSpan], lines: &Lines<'_>) -> Result<Statement, Sq
             let at = location.map_or(whole.1, |location| lines.byte(location));
             let token = statement.iter().find(|token| lines.range(token).0 == at);
             let end = token.map_or(at, |token| lines.range(token).1);
-            problem(at, end, format!("the SQL cannot be read: {}", lower_first(message).replace("EOF", "the end of the query")), "here", "the dialect is DataFusion's: close to PostgreSQL's")
+            problem(
+                at,
+                end,
+                format!("the SQL cannot be read: {}", worded(message)),
+                "here",
+                "the dialect is DataFusion's: close to PostgreSQL's",
+            )
         }
     })
 }
 
-fn lower_first(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect())
+/// The parser's message in our manner.
+fn worded(text: &str) -> String {
+    let text = text.replace("Expected: ", "expected ").replace(", found: ", ", found ").replace("EOF", "the end of the query");
+    text.replace("end of statement", "the end of the query")
 }
 
 /// The parser writes the place at the end of its message.
 fn located(text: &str) -> (&str, Option<Location>) {
     let Some((message, place)) = text.rsplit_once(" at Line: ") else { return (text, None) };
-    let location = place.split_once(", Column: ").and_then(|(line, column)| {
-        Some(Location { line: line.trim().parse().ok()?, column: column.trim().parse().ok()? })
-    });
+    let location = place
+        .split_once(", Column: ")
+        .and_then(|(line, column)| Some(Location { line: line.trim().parse().ok()?, column: column.trim().parse().ok()? }));
     (message, location)
 }
 
@@ -338,11 +360,39 @@ mod tests {
     #[test]
     fn everything_that_does_not_read_is_refused() {
         for sql in [
-            "DELETE FROM t", "INSERT INTO t VALUES (1)", "UPDATE t SET a = 1", "MERGE INTO t USING u ON a = b WHEN MATCHED THEN DELETE",
-            "CREATE TABLE t (a INT)", "CREATE TABLE t AS SELECT 1", "CREATE EXTERNAL TABLE t STORED AS CSV LOCATION 'x'", "DROP TABLE t",
-            "ALTER TABLE t ADD a INT", "TRUNCATE t", "COPY t TO 'x'", "COPY (SELECT 1) TO 'x'", "SET a = 1", "CALL f()", "EXPLAIN SELECT 1",
-            "SHOW TABLES", "DESCRIBE t", "EXECUTE p", "PREPARE p AS SELECT 1", "BEGIN", "COMMIT", "GRANT SELECT ON t TO u", "VACUUM t", "USE x",
-            "DO 'x'", "LOCK TABLE t", "ATTACH 'x' AS y", "PRAGMA x", "hello", "", ";", "-- nothing", "42",
+            "DELETE FROM t",
+            "INSERT INTO t VALUES (1)",
+            "UPDATE t SET a = 1",
+            "MERGE INTO t USING u ON a = b WHEN MATCHED THEN DELETE",
+            "CREATE TABLE t (a INT)",
+            "CREATE TABLE t AS SELECT 1",
+            "CREATE EXTERNAL TABLE t STORED AS CSV LOCATION 'x'",
+            "DROP TABLE t",
+            "ALTER TABLE t ADD a INT",
+            "TRUNCATE t",
+            "COPY t TO 'x'",
+            "COPY (SELECT 1) TO 'x'",
+            "SET a = 1",
+            "CALL f()",
+            "EXPLAIN SELECT 1",
+            "SHOW TABLES",
+            "DESCRIBE t",
+            "EXECUTE p",
+            "PREPARE p AS SELECT 1",
+            "BEGIN",
+            "COMMIT",
+            "GRANT SELECT ON t TO u",
+            "VACUUM t",
+            "USE x",
+            "DO 'x'",
+            "LOCK TABLE t",
+            "ATTACH 'x' AS y",
+            "PRAGMA x",
+            "hello",
+            "",
+            ";",
+            "-- nothing",
+            "42",
         ] {
             assert!(check(sql).is_err(), "{sql}");
         }
@@ -365,7 +415,7 @@ mod tests {
     #[test]
     fn a_mistake_is_shown_where_it_is() {
         let problem = check("SELECT ä,\n  b FRM t WHERE").unwrap_err();
-        assert_eq!(problem.message, "the SQL cannot be read: expected: the end of the query, found: t");
+        assert_eq!(problem.message, "the SQL cannot be read: expected the end of the query, found t");
         assert_eq!(&"SELECT ä,\n  b FRM t WHERE"[problem.start..problem.end], "t");
         assert!(check("SELECT 'open").unwrap_err().message.starts_with("the SQL cannot be read: Unterminated"));
     }

@@ -3,6 +3,8 @@
 //! Mappings merge member by member; scalars and lists replace what is below them; a null takes away. Every value keeps
 //! the place that it was written at.
 
+use std::collections::HashMap;
+
 use crate::nearest::{list, nearest};
 use crate::problem::Log;
 use crate::tree::{Data, Member, Node};
@@ -16,7 +18,8 @@ pub(crate) fn choose(root: &mut Node, target: Option<&str>, log: &mut Log) -> Ve
     let mut trees = match found.map(|member| member.value) {
         Some(Node { data: Data::Map(trees), .. }) => trees,
         Some(node) if !node.is_null() => {
-            log.error(key_span, format!("`targets` must be a mapping, and this is {}", node.kind_name())).help("write `targets: { dev: { … } }`");
+            log.error(key_span, format!("`targets` must be a mapping, and this is {}", node.kind_name()))
+                .help("write `targets: { dev: { … } }`");
             Vec::new()
         }
         _ => Vec::new(),
@@ -24,8 +27,11 @@ pub(crate) fn choose(root: &mut Node, target: Option<&str>, log: &mut Log) -> Ve
     let Some(name) = target else { return trees };
     let Some(at) = trees.iter().position(|tree| tree.key == name) else {
         let names = list(trees.iter().map(|tree| tree.key.as_str()));
-        let help = if names.is_empty() { "the project has no targets: leave `--target` out".to_owned() } else { format!("targets: {names}") };
-        log.error(key_span, format!("there is no target `{name}`")).meant(nearest(name, trees.iter().map(|tree| tree.key.as_str()))).help(help);
+        let help =
+            if names.is_empty() { "the project has no targets: leave `--target` out".to_owned() } else { format!("targets: {names}") };
+        log.error(key_span, format!("there is no target `{name}`"))
+            .meant(nearest(name, trees.iter().map(|tree| tree.key.as_str())))
+            .help(help);
         return trees;
     };
     let chosen = trees.remove(at);
@@ -42,8 +48,9 @@ pub(crate) fn choose(root: &mut Node, target: Option<&str>, log: &mut Log) -> Ve
 fn overlay(below: &mut Node, above: Node) {
     match (&mut below.data, above.data) {
         (Data::Map(members), Data::Map(added)) => {
+            let places: HashMap<String, usize> = members.iter().enumerate().map(|(at, member)| (member.key.clone(), at)).collect();
             for member in added {
-                match members.iter_mut().find(|existing| existing.key == member.key) {
+                match places.get(&member.key).and_then(|at| members.get_mut(*at)) {
                     Some(existing) => {
                         existing.key_span = member.key_span;
                         overlay(&mut existing.value, member.value);

@@ -33,7 +33,7 @@ pub(crate) fn parse(text: &str, file: u32, name: &str, log: &mut Log) -> Option<
             Ok((event, span)) => (event, Span::new(file, offsets.byte(span.start.index()), offsets.byte(span.end.index()))),
             Err(error) => {
                 let at = offsets.byte(error.marker().index()).min(text.len());
-                syntax_error(builder.log, Span::new(file, at, at), &error, name);
+                syntax_error(builder.log, Span::new(file, 0, text.len()), Span::new(file, at, at), &error, name);
                 return None;
             }
         };
@@ -49,7 +49,8 @@ pub(crate) fn parse(text: &str, file: u32, name: &str, log: &mut Log) -> Option<
     }
     let root = builder.root;
     if root.is_none() {
-        log.error(Span::new(file, 0, 0), format!("{name} is empty")).help("begin with `version: 1`; `outflow init` makes a project that runs");
+        log.error(Span::new(file, 0, 0), format!("{name} is empty"))
+            .help("begin with `version: 1`; `outflow init` makes a project that runs");
     }
     root
 }
@@ -78,15 +79,32 @@ fn too_deep(log: &mut Log, span: Span, name: &str) {
         .help("a project needs far fewer levels: look for a bracket that is not closed, or an anchor that holds itself");
 }
 
-fn syntax_error(log: &mut Log, span: Span, error: &ScanError, name: &str) {
+/// The first tab in an indentation, looked for from the line of `span` on: the parser reports where the value began.
+fn first_tab(text: &str, span: Span) -> Option<Span> {
+    let mut at = text.get(..span.start as usize)?.rfind('\n').map_or(0, |at| at + 1);
+    for line in text.get(at..)?.split_inclusive('\n') {
+        let indent = line.len() - line.trim_start_matches([' ', '\t']).len();
+        if let Some(tab) = line[..indent].find('\t') {
+            return Some(Span::new(span.file, at + tab, at + tab + 1));
+        }
+        at += line.len();
+    }
+    None
+}
+
+fn syntax_error(log: &mut Log, whole: Span, span: Span, error: &ScanError, name: &str) {
     let info = error.info();
+    let (span, info) = match first_tab(log.files.slice(whole), span) {
+        Some(tab) if info.contains("tab") => (tab, "a tab stands in the indentation"),
+        _ => (span, info),
+    };
     let help = if info.contains("tab") {
         "indent with spaces: YAML does not allow tabs there"
     } else if info.contains("mapping values are not allowed") || info.contains("simple key") {
         "check the indentation, and put text that contains `: ` between quotes"
     } else if info.contains("anchor") {
         "an alias such as `*name` needs an anchor `&name` before it; put text that starts with `*` or `&` between quotes"
-    } else if info.contains("flow") || info.contains("']'") || info.contains("'}'") {
+    } else if info.contains("flow") || info.contains("illegal placement") || info.contains("']'") || info.contains("'}'") {
         "look for a `[` or `{` that is not closed, or a comma that is missing"
     } else if info.contains("scalar") || info.contains("quote") {
         "look for a quotation mark that is not closed"
@@ -277,7 +295,9 @@ impl Builder<'_> {
     fn alias(&mut self, anchor: usize, span: Span) -> Option<()> {
         let name = self.name;
         let Some(found) = self.anchors.get(&anchor) else {
-            self.log.error(span, format!("this alias in {name} stands inside its own anchor")).help("move the anchor to a value that is complete");
+            self.log
+                .error(span, format!("this alias in {name} stands inside its own anchor"))
+                .help("move the anchor to a value that is complete");
             return None;
         };
         if self.frames.len() + found.height > PROJECT_DEPTH_MAX {
@@ -297,8 +317,11 @@ impl Builder<'_> {
     fn copies(&mut self, nodes: usize, span: Span) -> Option<()> {
         self.copied += nodes;
         if self.copied > ALIAS_NODES_MAX {
-            let message = format!("the aliases in {} expand to more than {ALIAS_NODES_MAX} values", self.name);
-            self.log.error(span, message).label("the bound is passed here").help("write the repeated part out, or use fewer aliases inside anchors");
+            let message = format!("the aliases in {} expand to more than 100,000 values", self.name);
+            self.log
+                .error(span, message)
+                .label("the bound is passed here")
+                .help("write the repeated part out, or use fewer aliases inside anchors");
             return None;
         }
         Some(())
@@ -570,7 +593,7 @@ mod tests {
         for n in 1..10 {
             bomb.push_str(&format!("a{n}: &a{n} [{}]\n", vec![format!("*a{}", n - 1); 10].join(", ")));
         }
-        assert_eq!(message(&bomb), "the aliases in outflow.yml expand to more than 100000 values");
+        assert_eq!(message(&bomb), "the aliases in outflow.yml expand to more than 100,000 values");
         let deep = format!("a: &a {}1{}\nb: {}*a{}\n", "[".repeat(40), "]".repeat(40), "[".repeat(40), "]".repeat(40));
         assert_eq!(message(&deep), "outflow.yml is nested more than 64 levels deep");
     }

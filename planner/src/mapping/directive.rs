@@ -157,7 +157,9 @@ impl Reader<'_> {
         match self.value(value) {
             // The reference leaves out an empty text that is written as it is.
             Expr::Literal(Value::String(text)) if text.is_empty() => missing(),
-            Expr::Literal(Value::String(text)) => Expr::Literal(Value::String(if upper { text.to_uppercase() } else { text.to_lowercase() })),
+            Expr::Literal(Value::String(text)) => {
+                Expr::Literal(Value::String(if upper { text.to_uppercase() } else { text.to_lowercase() }))
+            }
             Expr::Literal(other) => Expr::Literal(other),
             value if is_missing(&value) => missing(),
             value => Expr::Case { upper, value: Box::new(value) },
@@ -232,4 +234,3 @@ fn is_blank(value: &Value) -> bool {
         Value::Object(_) => false,
     }
 }
-

@@ -105,7 +105,8 @@ impl Reader<'_> {
 /// An array, or a constant if all of it is constant. A member that can never be there is null in an array.
 fn fold_array(items: Vec<Expr>) -> Expr {
     let items: Vec<Expr> = items.into_iter().map(|item| if is_missing(&item) { Expr::Literal(Value::Null) } else { item }).collect();
-    let constants: Option<Vec<Value>> = items.iter().map(|item| if let Expr::Literal(value) = item { Some(value.clone()) } else { None }).collect();
+    let constants: Option<Vec<Value>> =
+        items.iter().map(|item| if let Expr::Literal(value) = item { Some(value.clone()) } else { None }).collect();
     constants.map_or(Expr::Array(items), |values| Expr::Literal(Value::Array(values)))
 }
 

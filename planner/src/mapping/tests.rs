@@ -46,7 +46,10 @@ fn parts_without_a_directive_fold_into_constants() {
     assert_eq!(expr("{ a: [1, { b: null }], c: 1.50 }"), Expr::Literal(serde_json::from_str(r#"{"a":[1,{"b":null}],"c":1.50}"#).unwrap()));
     let mixed = Expr::Object(vec![("a".into(), Expr::Path(path(&["x"]))), ("b".into(), Expr::Literal(json!({"c": 1})))]);
     assert_eq!(expr("{ a: $.x, b: { c: 1 } }"), mixed);
-    assert_eq!(expr("{ a: { '@template': hello }, b: { '@case': { operator: upper, value: straße } } }"), Expr::Literal(json!({"a": "hello", "b": "STRASSE"})));
+    assert_eq!(
+        expr("{ a: { '@template': hello }, b: { '@case': { operator: upper, value: straße } } }"),
+        Expr::Literal(json!({"a": "hello", "b": "STRASSE"}))
+    );
 }
 
 #[test]
@@ -77,12 +80,18 @@ fn an_if_keeps_what_its_branches_say() {
 
 #[test]
 fn a_case_changes_constants_at_once_and_leaves_the_rest_for_later() {
-    assert_eq!(expr("{ '@case': { operator: lower, value: $.a } }"), Expr::Case { upper: false, value: Box::new(Expr::Path(path(&["a"]))) });
+    assert_eq!(
+        expr("{ '@case': { operator: lower, value: $.a } }"),
+        Expr::Case { upper: false, value: Box::new(Expr::Path(path(&["a"]))) }
+    );
     assert_eq!(expr("{ k: { '@case': { operator: upper } } }"), Expr::Literal(json!({})));
     assert_eq!(expr("{ k: { '@case': { operator: upper, value: '' } } }"), Expr::Literal(json!({})));
     assert_eq!(expr("{ '@case': { operator: upper, value: null } }"), Expr::Literal(Value::Null));
     assert_eq!(problem("{ '@case': { operator: title, value: a } }"), "the `operator` of `@case` is `lower` or `upper`");
-    assert_eq!(problem("{ '@case': { operator: upper, value: 5 } }"), "the `value` of `@case` is text or a directive, and this is a number");
+    assert_eq!(
+        problem("{ '@case': { operator: upper, value: 5 } }"),
+        "the `value` of `@case` is text or a directive, and this is a number"
+    );
 }
 
 #[test]

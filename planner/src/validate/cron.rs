@@ -134,7 +134,18 @@ mod tests {
         assert_eq!(check("60 9 * * *").unwrap_err(), "`60` is no minute, which is 0 to 59");
         assert_eq!(check("0 9 30 2 *").unwrap_err(), "no month that it names has such a day");
         assert_eq!(check("0 9 * * fri-mon").unwrap_err(), "`fri-mon` runs backwards");
-        for wrong in ["a * * * *", "*/0 * * * *", "1- * * * *", "0 24 * * *", "0 0 0 * *", "0 0 * 13 *", "0 0 * * 8", ", * * * *", "@daily", "+1 * * * *"] {
+        for wrong in [
+            "a * * * *",
+            "*/0 * * * *",
+            "1- * * * *",
+            "0 24 * * *",
+            "0 0 0 * *",
+            "0 0 * 13 *",
+            "0 0 * * 8",
+            ", * * * *",
+            "@daily",
+            "+1 * * * *",
+        ] {
             assert!(check(wrong).is_err(), "{wrong}");
         }
         assert!(check("0 9 30 2 mon").is_ok());

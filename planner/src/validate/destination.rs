@@ -40,11 +40,13 @@ fn one(member: &Member, context: &Context<'_>, log: &mut Log) -> Option<Destinat
     let given = node.get("settings").unwrap_or(&empty);
     let place = node.member("settings").map_or(member.key_span, |member| member.key_span);
     let owner = format!("destination `{name}`");
-    let settings = settings::object(given.members(), &descriptor.settings, &settings::Place { owner, path: String::new(), span: place }, log);
+    let settings =
+        settings::object(given.members(), &descriptor.settings, &settings::Place { owner, path: String::new(), span: place }, log);
     let request_timeout = policy::duration(node, "request_timeout").unwrap_or(REQUEST_TIMEOUT);
     if request_timeout.is_zero() {
         let span = node.get("request_timeout").map_or(member.key_span, |node| node.span);
-        log.error(span, format!("`request_timeout` of destination `{name}` is zero")).help("no answer is that fast: write 30s, for example");
+        log.error(span, format!("`request_timeout` of destination `{name}` is zero"))
+            .help("no answer is that fast: write 30s, for example");
     }
     Some(DestinationConfig {
         name: name.clone(),
@@ -75,7 +77,8 @@ fn gateway(node: &Node, name: &str, log: &mut Log) -> Option<String> {
     let text = given.as_str()?;
     let valid = url::Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
     if !valid {
-        log.error(given.span, format!("`gateway` of destination `{name}` is no URL: {}", given.shown())).help("write http://host:port or https://host");
+        log.error(given.span, format!("`gateway` of destination `{name}` is no URL: {}", given.shown()))
+            .help("write http://host:port or https://host");
     }
     Some(text.to_owned())
 }

@@ -9,7 +9,13 @@ use crate::problem::{Log, Span};
 use crate::tree::{Data, Member, Node};
 
 /// The expression of a mapping's payload. The columns that it reads are added to `uses`.
-pub(super) fn payload(owner_member: &Member, action: Option<&Action>, owner: &str, uses: &mut Vec<ColumnUse>, log: &mut Log) -> Option<Expr> {
+pub(super) fn payload(
+    owner_member: &Member,
+    action: Option<&Action>,
+    owner: &str,
+    uses: &mut Vec<ColumnUse>,
+    log: &mut Log,
+) -> Option<Expr> {
     let member = owner_member.value.member("fields").filter(|member| !member.value.is_null());
     let expr = member.map(|member| mapping::parse(&member.value, uses, log));
     let action = action?;
@@ -37,7 +43,9 @@ pub(super) fn payload(owner_member: &Member, action: Option<&Action>, owner: &st
     let mut members = match expr {
         Some(Expr::Object(members)) => members,
         // A constant payload: its members are constants, too.
-        Some(Expr::Literal(serde_json::Value::Object(members))) => members.into_iter().map(|(key, value)| (key, Expr::Literal(value))).collect(),
+        Some(Expr::Literal(serde_json::Value::Object(members))) => {
+            members.into_iter().map(|(key, value)| (key, Expr::Literal(value))).collect()
+        }
         _ => Vec::new(),
     };
     for field in declared.iter().filter(|field| written.iter().all(|member| member.key != field.name)) {
@@ -69,13 +77,18 @@ struct Owner<'a> {
 }
 
 fn check(members: &[Member], fields: &[Field], owner: &Owner<'_>, log: &mut Log) {
+    let mut meant = Vec::new();
     for member in members {
         let Some(field) = fields.iter().find(|field| field.name == member.key) else {
             let names = || fields.iter().map(|field| field.name.as_str());
-            log.error(member.key_span, format!("{} maps to field `{}{}`, which action `{}` does not have", owner.name, owner.path, member.key, owner.action))
-                .label("unknown field")
-                .meant(nearest(&member.key, names()))
-                .help(format!("fields: {}", list(names())));
+            log.error(
+                member.key_span,
+                format!("{} maps to field `{}{}`, which action `{}` does not have", owner.name, owner.path, member.key, owner.action),
+            )
+            .label("unknown field")
+            .meant(nearest(&member.key, names()))
+            .help(format!("fields: {}", list(names())));
+            meant.extend(nearest(&member.key, names()));
             continue;
         };
         choice(&member.value, field, owner, log);
@@ -85,10 +98,13 @@ fn check(members: &[Member], fields: &[Field], owner: &Owner<'_>, log: &mut Log)
         }
     }
     for field in fields.iter().filter(|field| field.required && field.default.is_none()) {
-        if members.iter().all(|member| member.key != field.name) {
-            log.error(owner.span, format!("{} does not map the field `{}{}`, which action `{}` requires", owner.name, owner.path, field.name, owner.action))
-                .label(format!("`{}` is missing", field.name))
-                .help(format!("add `{}: $.COLUMN`. {}", field.name, field.description));
+        if members.iter().all(|member| member.key != field.name) && !meant.contains(&field.name.as_str()) {
+            log.error(
+                owner.span,
+                format!("{} does not map the field `{}{}`, which action `{}` requires", owner.name, owner.path, field.name, owner.action),
+            )
+            .label(format!("`{}` is missing", field.name))
+            .help(format!("add `{}: $.COLUMN`. {}", field.name, field.description));
         }
     }
 }

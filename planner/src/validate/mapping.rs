@@ -4,7 +4,7 @@ use outflow_contract::destination::{Action, Descriptor};
 use outflow_contract::plan::{Guards, Mapping, Tolerance};
 use outflow_contract::{Op, Selection};
 
-use super::{Context, Places, destination, entry_names, fields, model, policy, schedule, unresolved};
+use super::{Context, Entries, Places, destination, fields, model, policy, schedule};
 use crate::nearest::{list, nearest};
 use crate::problem::Log;
 use crate::scalar;
@@ -13,19 +13,24 @@ use crate::tree::{Member, Node};
 const SELECTIONS: [Selection; 5] = [Selection::AddedOrUpdated, Selection::Added, Selection::Updated, Selection::Deleted, Selection::All];
 
 pub(super) fn all(root: &Node, context: &Context<'_>, guards: Guards, places: &mut Places, log: &mut Log) -> Vec<Mapping> {
+    let known = Known { models: Entries::of(root, "models"), destinations: Entries::of(root, "destinations") };
     let members = root.get("mappings").map(Node::members).unwrap_or_default();
-    members.iter().filter_map(|member| one(member, root, context, guards, places, log)).collect()
+    members.iter().filter_map(|member| one(member, &known, context, guards, places, log)).collect()
 }
 
-fn one(member: &Member, root: &Node, context: &Context<'_>, guards: Guards, places: &mut Places, log: &mut Log) -> Option<Mapping> {
+/// What a mapping may refer to.
+struct Known<'a> {
+    models: Entries<'a>,
+    destinations: Entries<'a>,
+}
+
+fn one(member: &Member, known: &Known<'_>, context: &Context<'_>, guards: Guards, places: &mut Places, log: &mut Log) -> Option<Mapping> {
     let (name, node) = (&member.key, &member.value);
     node.as_map()?;
     let owner = format!("mapping `{name}`");
-    let model = reference(node, "model", "models", root, &owner, log);
-    let destination = reference(node, "destination", "destinations", root, &owner, log);
-    let written = destination.as_deref().and_then(|name| root.get("destinations")?.get(name));
-    let descriptor = written.and_then(|written| destination::descriptor(written, context));
-    let action = descriptor.and_then(|descriptor| action(node, descriptor, destination.as_deref().unwrap_or_default(), &owner, log));
+    let model = node.get("model").and_then(|node| known.models.resolve(node, "model", &owner, log));
+    let destination = node.get("destination").and_then(|node| known.destinations.resolve(node, "destination", &owner, log));
+    let action = destination.and_then(|(name, written)| action(node, destination::descriptor(written, context)?, name, &owner, log));
     mode(node, action, &owner, log);
     let selection = selection(member, action, &owner, log);
     let mut uses = Vec::new();
@@ -35,8 +40,8 @@ fn one(member: &Member, root: &Node, context: &Context<'_>, guards: Guards, plac
     let tolerate = node.get("tolerate_failed").and_then(|node| scalar::tolerance(node.as_number(), node.as_str()).ok());
     Some(Mapping {
         name: name.clone(),
-        model: model?,
-        destination: destination?,
+        model: model?.0.to_owned(),
+        destination: destination?.0.to_owned(),
         action: action?.name.clone(),
         selection: selection?,
         fields: payload?,
@@ -49,25 +54,22 @@ fn one(member: &Member, root: &Node, context: &Context<'_>, guards: Guards, plac
     })
 }
 
-fn reference(node: &Node, key: &str, entries: &str, root: &Node, owner: &str, log: &mut Log) -> Option<String> {
-    let node = node.get(key)?;
-    let name = node.as_str().filter(|name| !name.is_empty())?;
-    let known = entry_names(root, entries);
-    if !known.contains(&name) {
-        unresolved(node, key, owner, &known, log);
-        return None;
-    }
-    Some(name.to_owned())
-}
-
 fn action<'a>(node: &Node, descriptor: &'a Descriptor, destination: &str, owner: &str, log: &mut Log) -> Option<&'a Action> {
     let node = node.get("action")?;
     let name = node.as_str().filter(|name| !name.is_empty())?;
     let action = descriptor.action(name);
     if action.is_none() {
         let known = || descriptor.actions.iter().map(|action| action.name.as_str());
-        let message = format!("{owner} asks for action {}, which destination `{destination}` of type `{}` does not have", node.shown(), descriptor.name);
-        log.error(node.span, message).label("no such action").meant(nearest(name, known())).help(format!("actions of `{}`: {}", descriptor.name, list(known())));
+        let message = format!(
+            "{owner} asks for action {}, which destination `{destination}` of type `{}` does not have",
+            node.shown(),
+            descriptor.name
+        );
+        log.error(node.span, message).label("no such action").meant(nearest(name, known())).help(format!(
+            "actions of `{}`: {}",
+            descriptor.name,
+            list(known())
+        ));
     }
     action
 }

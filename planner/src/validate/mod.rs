@@ -76,7 +76,9 @@ pub(crate) fn project(root: &Node, others: &[crate::tree::Member], mut context: 
         let place = Place { partial: true, ..Place::new(format!("target `{}`", other.key), other.key_span) };
         shape::check(&other.value, keys::PROJECT, &place, log);
     }
-    for (name, entry) in [("sources", &keys::SOURCE), ("models", &keys::MODEL), ("destinations", &keys::DESTINATION), ("mappings", &keys::MAPPING)] {
+    for (name, entry) in
+        [("sources", &keys::SOURCE), ("models", &keys::MODEL), ("destinations", &keys::DESTINATION), ("mappings", &keys::MAPPING)]
+    {
         names(root.get(name), entry, log);
     }
     alerts(root, log);
@@ -156,14 +158,42 @@ fn names(node: Option<&Node>, entry: &Entry, log: &mut Log) {
 
 /// Reports a name that refers to nothing.
 fn unresolved(node: &Node, noun: &str, owner: &str, known: &[&str], log: &mut Log) {
-    let help = if known.is_empty() { format!("the project has no {noun}s yet") } else { format!("{noun}s: {}", crate::nearest::list(known.iter().copied())) };
+    let help = if known.is_empty() {
+        format!("the project has no {noun}s yet")
+    } else {
+        format!("{noun}s: {}", crate::nearest::list(known.iter().copied()))
+    };
     log.error(node.span, format!("{owner} refers to {noun} {}, which does not exist", node.shown()))
         .label(format!("no such {noun}"))
         .meant(node.as_str().and_then(|name| nearest(name, known.iter().copied())))
         .help(help);
 }
 
-/// The names of the entries below `name`.
-fn entry_names<'a>(root: &'a Node, name: &str) -> Vec<&'a str> {
-    root.get(name).map(Node::members).unwrap_or_default().iter().map(|member| member.key.as_str()).collect()
+/// The entries of `sources`, `models` or `destinations`, for references to them.
+struct Entries<'a> {
+    names: Vec<&'a str>,
+    nodes: HashMap<&'a str, &'a Node>,
+}
+
+impl<'a> Entries<'a> {
+    /// The entries below the key `name` of the project.
+    fn of(root: &'a Node, name: &str) -> Self {
+        let members = root.get(name).map(Node::members).unwrap_or_default();
+        let names = members.iter().map(|member| member.key.as_str()).collect();
+        Self { names, nodes: members.iter().map(|member| (member.key.as_str(), &member.value)).collect() }
+    }
+
+    fn get(&self, name: &str) -> Option<&'a Node> {
+        self.nodes.get(name).copied()
+    }
+
+    /// What `node` refers to; reported if there is no such entry.
+    fn resolve<'n>(&self, node: &'n Node, noun: &str, owner: &str, log: &mut Log) -> Option<(&'n str, &'a Node)> {
+        let name = node.as_str().filter(|name| !name.is_empty())?;
+        let found = self.get(name);
+        if found.is_none() {
+            unresolved(node, noun, owner, &self.names, log);
+        }
+        Some((name, found?))
+    }
 }

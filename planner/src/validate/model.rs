@@ -4,20 +4,27 @@ use std::io::Read;
 
 use outflow_contract::plan::{Model, OnBadId};
 
-use super::{Context, ModelPlaces, Places, entry_names, unresolved};
+use super::{Context, Entries, ModelPlaces, Places, unresolved};
+use crate::nearest::nearest;
 use crate::problem::{Log, Span};
 use crate::sql::{self, SqlProblem};
 use crate::tree::{Member, Node, Text};
 
 pub(super) fn all(root: &Node, context: &Context<'_>, places: &mut Places, log: &mut Log) -> Vec<Model> {
-    root.get("models").map(Node::members).unwrap_or_default().iter().filter_map(|member| one(member, root, context, places, log)).collect()
+    let sources = Entries::of(root, "sources");
+    root.get("models")
+        .map(Node::members)
+        .unwrap_or_default()
+        .iter()
+        .filter_map(|member| one(member, &sources, context, places, log))
+        .collect()
 }
 
-fn one(member: &Member, root: &Node, context: &Context<'_>, places: &mut Places, log: &mut Log) -> Option<Model> {
+fn one(member: &Member, sources: &Entries<'_>, context: &Context<'_>, places: &mut Places, log: &mut Log) -> Option<Model> {
     let (name, node) = (&member.key, &member.value);
     node.as_map()?;
     let owner = format!("model `{name}`");
-    let source = source(node, root, &owner, log);
+    let source = node.get("source").and_then(|node| sources.resolve(node, "source", &owner, log)).map(|(name, _)| name.to_owned());
     let id = id(node, &owner, context, log);
     let timestamp = node.get("timestamp").and_then(|node| Some((node.as_str()?.to_owned(), node.span)));
     if let Some((column, span)) = &timestamp {
@@ -26,7 +33,7 @@ fn one(member: &Member, root: &Node, context: &Context<'_>, places: &mut Places,
     if let Some(values) = node.get("values").filter(|values| values.as_str() == Some("none")) {
         log.error(values.span, "`values: none` is not available in this version").help("leave it out: the last known values are kept");
     }
-    let (sql, query) = query(member, root, &owner, context, log)?;
+    let (sql, query) = query(member, sources, &owner, context, log)?;
     let id_columns = id.iter().map(|(column, _)| column.clone()).collect();
     places.models.insert(name.clone(), ModelPlaces { query, id, timestamp: timestamp.clone() });
     let on_bad = |key: &str| if node.text(key) == Some("abort") { OnBadId::Abort } else { OnBadId::Reject };
@@ -48,17 +55,6 @@ pub(super) fn texts(node: &Node, name: &str) -> Vec<String> {
     node.get(name).and_then(Node::as_list).unwrap_or_default().iter().filter_map(Node::as_str).map(str::to_owned).collect()
 }
 
-fn source(node: &Node, root: &Node, owner: &str, log: &mut Log) -> Option<String> {
-    let node = node.get("source")?;
-    let name = node.as_str().filter(|name| !name.is_empty())?;
-    let known = entry_names(root, "sources");
-    if !known.contains(&name) {
-        unresolved(node, "source", owner, &known, log);
-        return None;
-    }
-    Some(name.to_owned())
-}
-
 fn id(node: &Node, owner: &str, context: &Context<'_>, log: &mut Log) -> Vec<(String, Span)> {
     let Some(node) = node.get("id") else { return Vec::new() };
     let items = node.as_list().unwrap_or(std::slice::from_ref(node));
@@ -67,7 +63,9 @@ fn id(node: &Node, owner: &str, context: &Context<'_>, log: &mut Log) -> Vec<(St
         let Some(column) = item.as_str().filter(|column| !column.is_empty()) else { continue };
         name_length(column, item.span, context.limits.id_column_name, "identifier", log);
         if let Some((_, first)) = columns.iter().find(|(other, _)| other == column) {
-            log.error(item.span, format!("`id` of {owner} names the column `{column}` twice")).label("again here").also(*first, "first here");
+            log.error(item.span, format!("`id` of {owner} names the column `{column}` twice"))
+                .label("again here")
+                .also(*first, "first here");
         } else {
             columns.push((column.to_owned(), item.span));
         }
@@ -78,13 +76,15 @@ fn id(node: &Node, owner: &str, context: &Context<'_>, log: &mut Log) -> Vec<(St
 fn name_length(column: &str, span: Span, max: usize, what: &str, log: &mut Log) {
     let length = column.chars().count();
     if length > max {
-        log.error(span, format!("the name of the {what} column has {length} characters, and the limit is {max}"))
-            .help(format!("give the column a shorter name in the query, or raise `limits.{}`", if what == "identifier" { "id_column_name" } else { "timestamp_column_name" }));
+        log.error(span, format!("the name of the {what} column has {length} characters, and the limit is {max}")).help(format!(
+            "give the column a shorter name in the query, or raise `limits.{}`",
+            if what == "identifier" { "id_column_name" } else { "timestamp_column_name" }
+        ));
     }
 }
 
 /// The SQL of a model, and where it stands.
-fn query(member: &Member, root: &Node, owner: &str, context: &Context<'_>, log: &mut Log) -> Option<(String, Span)> {
+fn query(member: &Member, sources: &Entries<'_>, owner: &str, context: &Context<'_>, log: &mut Log) -> Option<(String, Span)> {
     let node = &member.value;
     if let Some(dbt) = node.member("dbt").filter(|dbt| !dbt.value.is_null()) {
         log.error(dbt.key_span, "dbt models are not available in this version")
@@ -93,7 +93,7 @@ fn query(member: &Member, root: &Node, owner: &str, context: &Context<'_>, log: 
     }
     match (node.get("query"), node.get("table")) {
         (Some(query), None) => from_query(query, owner, context, log),
-        (None, Some(table)) => from_table(table, node, root, owner, log),
+        (None, Some(table)) => from_table(table, node, sources, owner, log),
         (None, None) => {
             log.error(member.key_span, format!("{owner} has neither `query` nor `table`"))
                 .label("no query")
@@ -101,7 +101,10 @@ fn query(member: &Member, root: &Node, owner: &str, context: &Context<'_>, log: 
             None
         }
         (Some(query), Some(table)) => {
-            log.error(table.span, format!("{owner} has both `query` and `table`")).label("one too many").also(query.span, "and here").help("keep one of them");
+            log.error(table.span, format!("{owner} has both `query` and `table`"))
+                .label("one too many")
+                .also(query.span, "and here")
+                .help("keep one of them");
             None
         }
     }
@@ -113,7 +116,7 @@ fn from_query(node: &Node, owner: &str, context: &Context<'_>, log: &mut Log) ->
     let is_file = path.to_ascii_lowercase().ends_with(".sql") && !path.contains(char::is_whitespace);
     let (sql, home) = if is_file {
         let sql = read_file(node, path, owner, context, log)?;
-        let file = log.files.add(path, sql.clone());
+        let file = log.files.add(text.written.as_deref().unwrap_or(path), sql.clone());
         (sql, Home::File(file))
     } else {
         (path.to_owned(), Home::of_inline(text, node.span, log))
@@ -164,10 +167,22 @@ fn read_file(node: &Node, path: &str, owner: &str, context: &Context<'_>, log: &
         Err(what) => {
             log.error(node.span, format!("the query file of {owner}, {}, {what}", node.shown()))
                 .label("this file")
+                .meant(neighbour(&full, path).as_deref())
                 .help(format!("looked for {}; a relative path starts at the project's folder", full.display()));
             None
         }
     }
+}
+
+/// A file of nearly the same name in the same folder, as the project would write it.
+fn neighbour(full: &std::path::Path, path: &str) -> Option<String> {
+    const FILES_MAX: usize = 1000;
+    let entries = std::fs::read_dir(full.parent()?).ok()?.take(FILES_MAX);
+    let names: Vec<String> =
+        entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).filter(|name| name.ends_with(".sql")).collect();
+    let wanted = full.file_name()?.to_str()?;
+    let near = nearest(wanted, names.iter().map(String::as_str)).filter(|near| *near != wanted)?;
+    Some(path.rsplit_once('/').map_or(near.to_owned(), |(folder, _)| format!("{folder}/{near}")))
 }
 
 /// Where the text of a query stands, for places in it.
@@ -200,9 +215,8 @@ impl Home {
     fn of_block(value: &str, raw: &str, span: Span) -> Option<Self> {
         let mut lines = Vec::new();
         let mut at = 0;
+        // The parser's span begins with the first line of the text, behind its indentation.
         let mut raw_lines = raw.split_inclusive('\n');
-        // The first line holds the `|`.
-        at += raw_lines.next()?.len();
         for line in value.lines() {
             let raw_line = raw_lines.next().unwrap_or("");
             let indent = raw_line.trim_end_matches(['\n', '\r']).len().checked_sub(line.len())?;
@@ -235,16 +249,17 @@ impl Home {
 }
 
 /// `table: a.b` is `SELECT * FROM "a"."b"`.
-fn from_table(node: &Node, model: &Node, root: &Node, owner: &str, log: &mut Log) -> Option<(String, Span)> {
+fn from_table(node: &Node, model: &Node, sources: &Entries<'_>, owner: &str, log: &mut Log) -> Option<(String, Span)> {
     let text = node.as_str().filter(|text| !text.is_empty())?;
     let Some(parts) = table_parts(text) else {
         log.error(node.span, format!("`table` of {owner} is no name of a table: {}", node.shown()))
             .help("write a name, or schema.name; put a part that holds a dot between double quotes");
         return None;
     };
-    let tables = root.get("sources").and_then(|sources| sources.get(model.text("source")?)).filter(|source| source.text("type") == Some("files"));
-    if let (Some(source), [table]) = (tables, parts.as_slice()) {
-        let known: Vec<&str> = source.get("tables").map(Node::members).unwrap_or_default().iter().map(|member| member.key.as_str()).collect();
+    let source = model.text("source").and_then(|name| sources.get(name)).filter(|source| source.text("type") == Some("files"));
+    if let (Some(source), [table]) = (source, parts.as_slice()) {
+        let known: Vec<&str> =
+            source.get("tables").map(Node::members).unwrap_or_default().iter().map(|member| member.key.as_str()).collect();
         if !known.contains(&table.as_str()) {
             unresolved(node, "table", owner, &known, log);
             return None;

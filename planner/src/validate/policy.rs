@@ -33,7 +33,8 @@ fn interval_min(limits: &Node, log: &mut Log) -> Option<u64> {
     let node = limits.get("interval_min")?;
     let duration = duration(limits, "interval_min")?;
     if duration < Duration::from_secs(1) || duration.subsec_nanos() != 0 {
-        log.error(node.span, format!("`interval_min` must be whole seconds, at least one, and this is {}", node.shown())).help("write 15m, for example");
+        log.error(node.span, format!("`interval_min` must be whole seconds, at least one, and this is {}", node.shown()))
+            .help("write 15m, for example");
     }
     Some(duration.as_secs())
 }

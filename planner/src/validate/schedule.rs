@@ -11,7 +11,8 @@ use crate::problem::Log;
 use crate::scalar;
 use crate::tree::Node;
 
-const FORMS: &str = "write `{ every: 1h }`, or `{ days: [mon, thu], at: \"09:00\", timezone: Europe/Oslo }`, or `{ cron: \"0 9 * * mon\" }`";
+const FORMS: &str =
+    "write `{ every: 1h }`, or `{ days: [mon, thu], at: \"09:00\", timezone: Europe/Oslo }`, or `{ cron: \"0 9 * * mon\" }`";
 
 /// The schedule, unless something is wrong with it.
 pub(super) fn read(node: &Node, owner: &str, context: &Context<'_>, log: &mut Log) -> Option<Schedule> {
@@ -19,12 +20,16 @@ pub(super) fn read(node: &Node, owner: &str, context: &Context<'_>, log: &mut Lo
     let given: Vec<&str> = ["every", "days", "cron"].into_iter().filter(|name| node.get(name).is_some()).collect();
     let timezone = timezone(node, owner, log);
     match given[..] {
-        [] => drop(log.error(node.span, format!("the schedule of {owner} does not say when")).label("needs `every`, `days` or `cron`").help(FORMS)),
+        [] => drop(
+            log.error(node.span, format!("the schedule of {owner} does not say when")).label("needs `every`, `days` or `cron`").help(FORMS),
+        ),
         [one] => {
             for (key, of) in [("at", "days"), ("timezone", "days` and `cron")] {
-                let stray = node.member(key).filter(|member| !member.value.is_null() && !(one == "days" || key == "timezone" && one == "cron"));
+                let stray =
+                    node.member(key).filter(|member| !member.value.is_null() && !(one == "days" || key == "timezone" && one == "cron"));
                 if let Some(stray) = stray {
-                    log.error(stray.key_span, format!("`{key}` of {owner} has no meaning beside `{one}`")).help(format!("it belongs to `{of}`: leave it out"));
+                    log.error(stray.key_span, format!("`{key}` of {owner} has no meaning beside `{one}`"))
+                        .help(format!("it belongs to `{of}`: leave it out"));
                 }
             }
         }
@@ -95,7 +100,8 @@ fn days(node: &Node, owner: &str, timezone: String, log: &mut Log) -> Option<Sch
         Some(at) => {
             let minutes = scalar::time_of_day(at.as_str()?);
             if minutes.is_none() {
-                log.error(at.span, format!("`at` of {owner} is no time of day: {}", at.shown())).help("write \"09:00\", from 00:00 to 23:59");
+                log.error(at.span, format!("`at` of {owner} is no time of day: {}", at.shown()))
+                    .help("write \"09:00\", from 00:00 to 23:59");
             }
             minutes?
         }

@@ -20,8 +20,9 @@ pub(super) struct Place {
 
 /// Checks an object of settings, and returns it with its defaults.
 pub(super) fn object(members: &[Member], fields: &[Field], place: &Place, log: &mut Log) -> Map<String, Value> {
+    let mut meant = Vec::new();
     for member in members.iter().filter(|member| fields.iter().all(|field| field.name != member.key)) {
-        unknown(member, fields, place, log);
+        meant.extend(unknown(member, fields, place, log));
     }
     let mut settings = Map::new();
     for field in fields {
@@ -33,10 +34,10 @@ pub(super) fn object(members: &[Member], fields: &[Field], place: &Place, log: &
                 }
             }
             (None, Some(default)) => drop(settings.insert(field.name.clone(), default.clone())),
-            (None, None) if field.required => {
+            (None, None) if field.required && !meant.contains(&field.name.as_str()) => {
                 log.error(place.span, format!("{} has no setting `{}{}`", place.owner, place.path, field.name))
                     .label(format!("`{}` is missing", field.name))
-                    .help(format!("it is required: {}", field.description));
+                    .help(format!("add `{}: …`. {}", field.name, field.description));
             }
             (None, None) => {}
         }
@@ -44,15 +45,18 @@ pub(super) fn object(members: &[Member], fields: &[Field], place: &Place, log: &
     settings
 }
 
-fn unknown(member: &Member, fields: &[Field], place: &Place, log: &mut Log) {
+/// Reports an unknown setting, and returns the one that was meant.
+fn unknown<'a>(member: &Member, fields: &'a [Field], place: &Place, log: &mut Log) -> Option<&'a str> {
     // What it holds may be a secret under a misspelt name.
     mask_texts(&member.value, log);
     let names = || fields.iter().map(|field| field.name.as_str());
+    let meant = nearest(&member.key, names());
     let help = if fields.is_empty() { "there are no settings here".to_owned() } else { format!("settings: {}", list(names())) };
     log.error(member.key_span, format!("{} has no setting `{}{}`", place.owner, place.path, member.key))
         .label("unknown setting")
-        .meant(nearest(&member.key, names()))
+        .meant(meant)
         .help(help);
+    meant
 }
 
 fn value(node: &Node, key_span: Span, field: &Field, place: &Place, log: &mut Log) -> Option<Value> {
@@ -141,9 +145,12 @@ fn secret(node: &Node, field: &Field, place: &Place, log: &mut Log) {
             log.redactor.add(&text.value);
             if !text.is_interpolated() {
                 log.mask(node.span);
-                log.warn(node.span, format!("setting `{}{}` of {} is a secret, and it stands in the project file", place.path, field.name, place.owner))
-                    .label("written out here")
-                    .help("move it to the environment, and write `${env:NAME}` here; or to a file, and write `${file:PATH}`");
+                log.warn(
+                    node.span,
+                    format!("setting `{}{}` of {} is a secret, and it stands in the project file", place.path, field.name, place.owner),
+                )
+                .label("written out here")
+                .help("move it to the environment, and write `${env:NAME}` here; or to a file, and write `${file:PATH}`");
             }
         }
         Data::List(items) => items.iter().for_each(|item| secret(item, field, place, log)),

@@ -115,15 +115,28 @@ fn columns(node: &Node, owner: &str, log: &mut Log) -> Vec<(String, ColumnType)>
             Some(text) => match sql::check_type(text) {
                 Ok(()) => columns.push((member.key.clone(), ColumnType::Sql(text.to_owned()))),
                 Err(help) => {
-                    const COMMON: [&str; 12] =
-                        ["json", "varchar", "text", "bigint", "integer", "smallint", "double", "real", "boolean", "date", "timestamp", "decimal"];
+                    const COMMON: [&str; 12] = [
+                        "json",
+                        "varchar",
+                        "text",
+                        "bigint",
+                        "integer",
+                        "smallint",
+                        "double",
+                        "real",
+                        "boolean",
+                        "date",
+                        "timestamp",
+                        "decimal",
+                    ];
                     log.error(member.value.span, format!("{} is no type for column `{}` of {owner}", member.value.shown(), member.key))
                         .meant(nearest(text, COMMON))
                         .help(help);
                 }
             },
             None => drop(
-                log.error(member.value.span, format!("the type of column `{}` of {owner} must be text", member.key)).help("write `json` or a SQL type"),
+                log.error(member.value.span, format!("the type of column `{}` of {owner} must be text", member.key))
+                    .help("write `json` or a SQL type"),
             ),
         }
     }

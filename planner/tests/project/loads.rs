@@ -99,7 +99,11 @@ fn no_message_and_no_excerpt_shows_a_secret() {
         "    settings: { access_token: literal-secret, region: \"${env:CRM_TOKEN}\", access_tokn: mistyped-secret, zzz: other-secret }\n    gateway: ${env:CRM_TOKEN}",
     );
     let problems = load_text(&text).err().unwrap();
-    let shown = format!("{}{problems}{:?}", crate::support::shown(&problems.0), problems.0.iter().map(|p| (p.help(), p.excerpt())).collect::<Vec<_>>());
+    let shown = format!(
+        "{}{problems}{:?}",
+        crate::support::shown(&problems.0),
+        problems.0.iter().map(|p| (p.help(), p.excerpt())).collect::<Vec<_>>()
+    );
     assert!(problems.errors() >= 4, "{shown}");
     for secret in hidden {
         assert!(!shown.contains(secret), "{secret}: {shown}");
@@ -112,7 +116,8 @@ fn what_the_environment_brings_is_never_language_or_structure() {
     let text = small_with("      email: $.email", "      email: ${env:PATHY}\n      properties: { x: \"${env:OTHER}\" }");
     let folder = crate::support::folder(&text);
     let descriptors = crate::support::descriptors();
-    let loaded = outflow_planner::load(&outflow_planner::Options { root: folder.path(), target: None, env: &env, descriptors: &descriptors });
+    let loaded =
+        outflow_planner::load(&outflow_planner::Options { root: folder.path(), target: None, env: &env, descriptors: &descriptors });
     let project = loaded.unwrap().project;
     let Expr::Object(members) = &project.mappings[0].fields else { panic!() };
     assert_eq!(members[0].1, Expr::Literal(json!("$.email")));
@@ -122,7 +127,10 @@ fn what_the_environment_brings_is_never_language_or_structure() {
 #[test]
 fn any_mapping_will_do_where_an_action_has_no_fields() {
     for fields in ["$.", "{ \"@path\": \"$.items\" }", "[1, $.a]", "{ \"@if\": { exists: $.a, then: { b: $.b } } }"] {
-        let text = FULL.replace("    fields:\n      id: $.__segment_id\n      items: { \"@arrayPath\": [$.items, { sku: $.sku }] }\n", &format!("    fields: {fields}\n"));
+        let text = FULL.replace(
+            "    fields:\n      id: $.__segment_id\n      items: { \"@arrayPath\": [$.items, { sku: $.sku }] }\n",
+            &format!("    fields: {fields}\n"),
+        );
         assert!(text.contains(fields));
         loaded(&text);
     }
@@ -138,9 +146,18 @@ fn columns_are_checked_against_the_schema_of_the_query() {
         loaded.check_columns(model, &schema(names)).iter().map(|problem| problem.message().to_owned()).collect()
     };
     assert_eq!(messages("orders", &["customer_id", "order_no", "items"]), Vec::<String>::new());
-    assert_eq!(messages("orders", &["customer_id", "items"]), ["model `orders` is identified by column `order_no`, which the query does not return"]);
-    assert_eq!(messages("orders", &["customer_id", "order_no", "items", "items"]), ["the query of model `orders` returns two columns named `items`"]);
-    assert_eq!(messages("orders", &["customer_id", "order_no", "items", "a", "b"]), ["the query of model `orders` returns 5 columns, and the limit is 4"]);
+    assert_eq!(
+        messages("orders", &["customer_id", "items"]),
+        ["model `orders` is identified by column `order_no`, which the query does not return"]
+    );
+    assert_eq!(
+        messages("orders", &["customer_id", "order_no", "items", "items"]),
+        ["the query of model `orders` returns two columns named `items`"]
+    );
+    assert_eq!(
+        messages("orders", &["customer_id", "order_no", "items", "a", "b"]),
+        ["the query of model `orders` returns 5 columns, and the limit is 4"]
+    );
     let long = ["customer_id", "order_no", "items", "thirteen_long"];
     assert_eq!(messages("orders", &long).len(), 1);
     let reserved = messages("orders", &["customer_id", "order_no", "items", "__op"]);
@@ -171,6 +188,9 @@ fn position_and_excerpt_are_those_of_the_mistake() {
 
 #[test]
 fn anchors_and_merge_keys_work_in_a_project() {
-    let text = small_with("    fields:\n      email: $.email\n", "    fields: &fields\n      email: $.email\n  second:\n    model: customers\n    destination: crm\n    action: upsertContact\n    fields: { <<: *fields, lifecycle: lead }\n");
+    let text = small_with(
+        "    fields:\n      email: $.email\n",
+        "    fields: &fields\n      email: $.email\n  second:\n    model: customers\n    destination: crm\n    action: upsertContact\n    fields: { <<: *fields, lifecycle: lead }\n",
+    );
     assert_eq!(loaded(&text).project.mapping("second").unwrap().columns(), Columns::Named(vec!["email".into()]));
 }

@@ -15,7 +15,10 @@ fn json(text: &str) -> Value {
     let quoted: String = text.lines().map(|line| format!("      {line}\n")).collect();
     let host = format!(
         "{}    fields:\n{quoted}",
-        SMALL.split("    fields:").next().unwrap().replace("upsertContact", "send").replace("type: crm\n    settings: { access_token: \"${env:CRM_TOKEN}\" }", "type: webhook\n    settings: { url: \"http://x\" }")
+        SMALL.split("    fields:").next().unwrap().replace("upsertContact", "send").replace(
+            "type: crm\n    settings: { access_token: \"${env:CRM_TOKEN}\" }",
+            "type: webhook\n    settings: { url: \"http://x\" }"
+        )
     );
     match load_text(&host.replace("${env:NOT_SET}", "x")) {
         Ok(loaded) => loaded.project.mappings[0].fields_written.clone(),
