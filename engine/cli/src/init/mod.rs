@@ -25,25 +25,23 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use outflow_contract::{Error, Result};
-
-/// The seed of a project whose maker did not choose one.
-pub(crate) const DEFAULT_SEED: u64 = 1;
+use serde::Serialize;
 
 /// What [`write_project`] made.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Written {
     /// The files, relative to the project's folder, in the order a newcomer should read them.
     pub(crate) files: Vec<WrittenFile>,
     /// Customers in the data, all of them in the model `customers`.
-    pub(crate) customers: usize,
+    pub(crate) customers: u64,
     /// Orders in the data.
-    pub(crate) orders: usize,
+    pub(crate) orders: u64,
     /// Orders that the model `orders` returns.
-    pub(crate) orders_in_model: usize,
+    pub(crate) orders_in_model: u64,
 }
 
 /// One file of a new project.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct WrittenFile {
     /// Relative to the project's folder.
     pub(crate) path: PathBuf,
@@ -75,7 +73,12 @@ pub(crate) fn write_project(folder: &Path, name: &str, seed: u64) -> Result<Writ
         write_file(&folder.join(path), &bytes)?;
         written.push(WrittenFile { path: path.into(), bytes: bytes.len() as u64, what });
     }
-    Ok(Written { files: written, customers: facts.customers, orders: facts.orders, orders_in_model: facts.orders_in_model })
+    Ok(Written {
+        files: written,
+        customers: facts.customers as u64,
+        orders: facts.orders as u64,
+        orders_in_model: facts.orders_in_model as u64,
+    })
 }
 
 /// Every path that the project will have, data included.

@@ -150,7 +150,7 @@ fn orders_are_numbered_by_time_and_add_up() {
     let batch = customers(folder.path());
     let signups = batch["signup_at"].as_primitive::<TimestampMicrosecondType>();
     let mut before = i64::MIN;
-    let (mut count, mut engraved) = (0, 0);
+    let (mut count, mut engraved) = (0_u64, 0_usize);
     for (place, line) in text.lines().skip(1).enumerate() {
         let fields = fields(line);
         let [id, customer, at, _status, total, _currency, items] = &fields[..] else { panic!("{line}") };
