@@ -1,1 +1,222 @@
-//! x
+//! What a commit says. One for each model and mapping at a time is the head, and only what a commit names exists for good.
+//!
+//! A model is a log of versions; a mapping's state is a cursor into that log and the change set `pending`. Commits are immutable and make
+//! a gapless chain ([`crate::chain`]).
+
+use std::sync::Arc;
+
+use arrow::datatypes::{Schema, SchemaRef};
+use arrow::ipc::reader::StreamReader;
+use arrow::ipc::writer::StreamWriter;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use outflow_contract::{Counts, Error, Result, Selection};
+use serde::{Deserialize, Serialize};
+
+/// The state of a model.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelCommit {
+    /// Its place in the chain, from 1.
+    pub number: u64,
+    /// The newest version of the model, from 1; 0 if there is none.
+    pub version: u64,
+    /// When, RFC 3339.
+    pub at: String,
+    /// The columns: see [`encode_schema`].
+    pub schema: Option<String>,
+    /// The identifier's columns.
+    pub id: Vec<String>,
+    /// What the hashes are keyed with.
+    #[serde(with = "hex128")]
+    pub salt: u128,
+    /// The version of the hashes.
+    pub hash_format: u32,
+    /// The hash of the query's text.
+    pub query_hash: String,
+    /// The files that hold values: of the snapshot, and of the versions after it.
+    pub files: Vec<ValueFile>,
+    /// The hash snapshot.
+    pub index: Option<IndexFile>,
+    /// The versions that are kept, oldest first.
+    pub versions: Vec<VersionInfo>,
+    /// The extraction that made this commit.
+    pub extraction: ExtractionInfo,
+}
+
+/// A file of records with their values.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ValueFile {
+    /// Its number, never used again in this model: the file half of a [`crate::changes::Locator`].
+    pub id: u32,
+    /// Where it lies.
+    pub path: String,
+    /// The version that wrote it.
+    pub version: u64,
+    /// Records in it.
+    pub rows: u64,
+    /// Its size.
+    pub bytes: u64,
+    /// The hash of its bytes, hexadecimal.
+    pub blake3: String,
+}
+
+/// The file of key and row hashes that the next extraction is compared with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IndexFile {
+    /// Where it lies.
+    pub path: String,
+    /// The version that it is the snapshot of.
+    pub version: u64,
+    /// Records in it.
+    pub rows: u64,
+    /// Its size.
+    pub bytes: u64,
+    /// The hash of its bytes, hexadecimal.
+    pub blake3: String,
+}
+
+/// One version of a model: a change set.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VersionInfo {
+    /// Its number.
+    pub version: u64,
+    /// When, RFC 3339.
+    pub at: String,
+    /// What changed.
+    pub counts: Counts,
+    /// The parts of its change set, in order: numbers of `files`.
+    pub files: Vec<u32>,
+}
+
+/// What an extraction saw.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExtractionInfo {
+    /// Records returned.
+    pub extracted: u64,
+    /// Records rejected.
+    pub rejected: u64,
+    /// Records without an identifier among them.
+    pub null_ids: u64,
+    /// When, RFC 3339.
+    pub at: String,
+}
+
+/// The state of a mapping.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MappingCommit {
+    /// Its place in the chain, from 1.
+    pub number: u64,
+    /// When, RFC 3339.
+    pub at: String,
+    /// Its model.
+    pub model: String,
+    /// Its destination.
+    pub destination: String,
+    /// The account there.
+    pub account: String,
+    /// What it sends.
+    pub selection: Selection,
+    /// The identifier's columns of the model.
+    pub id: Vec<String>,
+    /// The model version up to which everything is delivered or in `pending`; `None` before the first sync.
+    pub cursor: Option<u64>,
+    /// The records whose last state the destination has not acknowledged.
+    pub pending: Vec<PendingFile>,
+    /// Until when a request whose answer was never read may take effect: milliseconds since the Unix epoch (rule 11).
+    pub deadline_ms: Option<u64>,
+    /// Raised by each reset, replay and backfill (rule 22).
+    pub generation: u64,
+    /// A reset is waiting for its sync (rule 15).
+    pub resend: bool,
+    /// The last run that this chain has folded. Runs after it with a plan are open, and recovered before anything else.
+    pub closed_through: u64,
+    /// The sync that made this commit, if one did.
+    pub sync_id: Option<String>,
+    /// The next free file number.
+    pub next_file: u32,
+}
+
+/// A part of the change set `pending`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PendingFile {
+    /// Where it lies.
+    pub path: String,
+    /// Records in it.
+    pub rows: u64,
+    /// Its size.
+    pub bytes: u64,
+    /// The hash of its bytes, hexadecimal.
+    pub blake3: String,
+    /// By operation.
+    pub counts: Counts,
+}
+
+/// A schema as text: an Arrow IPC stream of no batches, in base64.
+pub fn encode_schema(schema: &Schema) -> Result<String> {
+    let fault = |error: arrow::error::ArrowError| Error::bug("could not encode a schema").caused_by(error);
+    let mut writer = StreamWriter::try_new(Vec::new(), schema).map_err(fault)?;
+    writer.finish().map_err(fault)?;
+    Ok(BASE64.encode(writer.into_inner().map_err(fault)?))
+}
+
+/// The inverse of [`encode_schema`]; an error of kind `Corrupt` for any other text.
+pub fn decode_schema(text: &str) -> Result<SchemaRef> {
+    let damaged = || Error::corrupt("the schema of a model's commit is damaged").remedy("restore the state from a backup");
+    let bytes = BASE64.decode(text).map_err(|error| damaged().caused_by(error))?;
+    let reader = StreamReader::try_new(bytes.as_slice(), None).map_err(|error| damaged().caused_by(error))?;
+    Ok(Arc::new(reader.schema().as_ref().clone()))
+}
+
+/// 32 hexadecimal digits.
+mod hex128 {
+    use serde::{Deserialize, Deserializer, Serializer, de};
+
+    pub(super) fn serialize<S: Serializer>(value: &u128, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("{value:032x}"))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u128, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        u128::from_str_radix(&text, 16).map_err(de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::datatypes::{DataType, Field, TimeUnit};
+
+    use super::*;
+
+    #[test]
+    fn a_schema_survives_as_text() {
+        let zone = DataType::Timestamp(TimeUnit::Microsecond, Some("Europe/Paris".into()));
+        let tag = [("k".to_owned(), "v".to_owned())].into();
+        let items = DataType::List(Arc::new(Field::new("item", DataType::Utf8View, true)));
+        let fields = vec![
+            Field::new("Ü", DataType::Decimal128(12, 2), false).with_metadata(tag),
+            Field::new("at", zone, true),
+            Field::new("items", items, true),
+        ];
+        let schema = Schema::new(fields);
+        assert_eq!(*decode_schema(&encode_schema(&schema).unwrap()).unwrap(), schema);
+        assert_eq!(*decode_schema(&encode_schema(&Schema::empty()).unwrap()).unwrap(), Schema::empty());
+    }
+
+    #[test]
+    fn a_damaged_schema_is_an_error_and_not_a_panic() {
+        let text = encode_schema(&Schema::new(vec![Field::new("a", DataType::Int64, true)])).unwrap();
+        let bytes = BASE64.decode(&text).unwrap();
+        for cut in 0..bytes.len().saturating_sub(8) {
+            // A cut inside the end marker leaves the schema whole.
+            assert!(decode_schema(&BASE64.encode(&bytes[..cut])).is_err(), "{cut}");
+        }
+        assert!(decode_schema("no base64").is_err());
+    }
+}

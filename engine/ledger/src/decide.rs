@@ -1,1 +1,102 @@
-//! x
+//! When to wait, until when a mapping stays in doubt, and which answers are definite. Pure; rules 8 and 11 to 13.
+//!
+//! All times are milliseconds since the Unix epoch, so that they outlive the process. Nothing here reads a clock.
+
+use std::time::Duration;
+
+use crate::journal::{Answered, Answers};
+
+/// What a run knows at its end about the requests that it sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// Some attempt's answer was never read, whether or not a later attempt of the same request was acknowledged (rule 11).
+    pub had_unread: bool,
+    /// How long a request of this destination may still take effect.
+    pub lifetime_ms: u64,
+    /// Now.
+    pub now_ms: u64,
+}
+
+/// How long a run must wait before it seals anything (rule 13): nothing is settled as seen, and nothing sent, while an older
+/// request may still take effect. `None` if it may go on at once.
+pub fn wait_before_seal(deadline_ms: Option<u64>, now_ms: u64) -> Option<Duration> {
+    deadline_ms.filter(|&deadline| deadline > now_ms).map(|deadline| Duration::from_millis(deadline - now_ms))
+}
+
+/// The deadline to commit at the end of a run (rule 11): it outlives acknowledgements, and is never brought forward.
+pub fn deadline_after(run: &Ended, previous: Option<u64>) -> Option<u64> {
+    let own = run.had_unread.then(|| run.now_ms.saturating_add(run.lifetime_ms));
+    previous.max(own)
+}
+
+/// The deadline to commit when a run is recovered (rule 12): if its journal holds any intent, whatever the outcomes say, since
+/// attempts that went unanswered before a later one was acknowledged have left no trace.
+pub fn deadline_after_recovery(any_intent: bool, lifetime_ms: u64, now_ms: u64, previous: Option<u64>) -> Option<u64> {
+    deadline_after(&Ended { had_unread: any_intent, lifetime_ms, now_ms }, previous)
+}
+
+/// The outcome to append for a request, when no further attempt will be made under its intent (rule 8).
+///
+/// `in_doubt`: an earlier attempt of this request was never answered. Then only an acknowledgement is definite: a record that this
+/// attempt was refused may have landed by the other. `None` if the answers prove nothing: the intent stays open.
+pub fn conclude(answers: Vec<Answered>, in_doubt: bool) -> Option<Answers> {
+    let sure = |answer: Answered| if in_doubt && answer != Answered::Acked { Answered::Unknown } else { answer };
+    let answers: Vec<Answered> = answers.into_iter().map(sure).collect();
+    let first = answers.first()?.clone();
+    if answers.iter().all(|answer| *answer == first) {
+        (first != Answered::Unknown).then_some(Answers::All(first))
+    } else {
+        Some(Answers::Each(answers))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused() -> Answered {
+        Answered::Refused { code: "http_422".into(), message: "no".into() }
+    }
+
+    #[test]
+    fn sealed_only_when_cold_a_run_waits_for_the_deadline_and_not_longer() {
+        assert_eq!(wait_before_seal(None, 5), None);
+        assert_eq!(wait_before_seal(Some(5), 5), None);
+        assert_eq!(wait_before_seal(Some(4), 5), None);
+        assert_eq!(wait_before_seal(Some(6), 5), Some(Duration::from_millis(1)));
+    }
+
+    #[test]
+    fn hot_outlives_ack_a_deadline_is_never_brought_forward() {
+        let run = |had_unread| Ended { had_unread, lifetime_ms: 30, now_ms: 100 };
+        assert_eq!(deadline_after(&run(false), None), None);
+        assert_eq!(deadline_after(&run(false), Some(500)), Some(500));
+        assert_eq!(deadline_after(&run(true), None), Some(130));
+        assert_eq!(deadline_after(&run(true), Some(120)), Some(130));
+        assert_eq!(deadline_after(&run(true), Some(500)), Some(500));
+    }
+
+    #[test]
+    fn recovery_is_hot_if_anything_may_have_left() {
+        assert_eq!(deadline_after_recovery(true, 30, 100, None), Some(130));
+        assert_eq!(deadline_after_recovery(false, 30, 100, Some(7)), Some(7));
+    }
+
+    #[test]
+    fn doubt_outlasts_refusal_after_an_unanswered_attempt_only_an_acknowledgement_is_definite() {
+        assert_eq!(conclude(vec![refused(), refused()], false), Some(Answers::All(refused())));
+        assert_eq!(conclude(vec![refused(), refused()], true), None);
+        assert_eq!(conclude(vec![Answered::NotProcessed], true), None);
+        assert_eq!(conclude(vec![Answered::Acked, Answered::Acked], true), Some(Answers::All(Answered::Acked)));
+        let mixed = conclude(vec![Answered::Acked, refused()], true);
+        assert_eq!(mixed, Some(Answers::Each(vec![Answered::Acked, Answered::Unknown])));
+        let mixed = conclude(vec![Answered::Acked, refused()], false);
+        assert_eq!(mixed, Some(Answers::Each(vec![Answered::Acked, refused()])));
+    }
+
+    #[test]
+    fn an_answer_that_proves_nothing_is_no_outcome() {
+        assert_eq!(conclude(vec![], false), None);
+        assert_eq!(conclude(vec![Answered::Unknown, Answered::Unknown], false), None);
+    }
+}

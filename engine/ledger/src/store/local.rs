@@ -56,9 +56,8 @@ impl LocalStore {
     /// Opens the store at `root`, which is made if it is not there, and removes what dead processes have left in it.
     pub fn open(root: &Path) -> Result<Self> {
         let root = std::path::absolute(root).map_err(|error| failed("open", root, error))?;
-        make_root(&root).map_err(|error| {
-            failed("make", &root, error).remedy("choose a folder that you may write to as `state:` in outflow.yml")
-        })?;
+        make_root(&root)
+            .map_err(|error| failed("make", &root, error).remedy("choose a folder that you may write to as `state:` in outflow.yml"))?;
         let folder = root.join("tmp");
         sweep(&folder).map_err(|error| failed("tidy", &folder, error))?;
         let (lease, temporary) = Lease::take(&folder).map_err(|error| failed("write to", &folder, error))?;
