@@ -13,9 +13,10 @@ use super::directives::condition::Choice;
 use super::directives::template::BoundPart;
 use super::directives::{array_path, case, condition, template};
 use super::json::Piece;
+use super::layout::Ranges;
 use super::output::Output;
 use super::route::{End, Reached, Way};
-use super::value::{Column, Ranges};
+use super::value::Column;
 
 /// The batch, and what is the same for it all.
 pub(crate) struct Input<'a> {

@@ -3,7 +3,8 @@
 use outflow_contract::limits::RECORD_DEPTH_MAX;
 use outflow_contract::outcome::Rejection;
 
-use super::json::{Piece, Problem, Trie, walk};
+use super::json::{Piece, Trie, walk};
+use super::scan::Problem;
 
 /// The paths that a mapping reads from the JSON text of one place.
 #[derive(Debug)]

@@ -17,8 +17,9 @@ use outflow_contract::source::is_json;
 use outflow_contract::{Error, Result};
 
 use super::json::list_index;
+use super::layout::{Indexes, Ranges};
 use super::output::Output;
-use super::value::{Column, Indexes, Ranges};
+use super::value::Column;
 
 /// One step from an array to another.
 #[derive(Clone, Debug, PartialEq)]

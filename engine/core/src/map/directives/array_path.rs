@@ -7,9 +7,9 @@ use arrow::buffer::NullBuffer;
 
 use super::super::bind::{Bound, Found, JsonLeaf};
 use super::super::json::Piece;
+use super::super::layout::Ranges;
 use super::super::output::Output;
 use super::super::route::{Reached, Way};
-use super::super::value::Ranges;
 
 /// The directive over Arrow arrays, bound.
 pub(crate) struct Items<'a> {
