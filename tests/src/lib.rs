@@ -1,1 +1,23 @@
-//! x
+//! What tests across crates stand on: a destination that remembers what it was given, a project in a folder of its
+//! own, and the real program.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`oracle`] | what a destination holds after the requests that it took |
+//! | [`server`] | a loopback webhook server with an oracle, that can be told to misbehave |
+//! | [`project`] | a project folder, and tables of data in it |
+//! | [`outflow_bin`] | runs the program, and kills it |
+//!
+//! Everything here panics where a test could not go on; nothing here is part of Outflow.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "support for tests: a failure here is a failure of the test")]
+
+pub mod oracle;
+pub mod outflow_bin;
+pub mod project;
+pub mod server;
+
+pub use oracle::Oracle;
+pub use outflow_bin::{Outflow, Run, Running};
+pub use project::{Project, Table};
+pub use server::{Act, Received, Refusal, Server, ServerOptions};

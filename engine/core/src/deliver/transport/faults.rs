@@ -39,19 +39,12 @@ impl Faults {
     }
 
     /// A failure while the answer was being read.
-    pub(super) fn in_answer(&self, error: reqwest::Error, host: &str, status: u16) -> Sent {
+    pub(super) fn in_answer(&self, error: &reqwest::Error, host: &str, status: u16) -> Sent {
         if error.is_timeout() {
             return Sent::Unknown(self.timed_out(host));
         }
-        let cut = Error::io(format!("the answer of {host} (status {status}) could not be read to its end"), self.cause(&error));
+        let cut = Error::io(format!("the answer of {host} (status {status}) could not be read to its end"), self.cause(error));
         Sent::Unknown(cut.blame(Blame::Destination))
-    }
-
-    /// An answer over the limit.
-    pub(super) fn too_long(&self, host: &str, status: u16) -> Sent {
-        let limit = RESPONSE_BYTES_MAX >> 20;
-        let error = Error::new(Kind::Limit, format!("the answer of {host} (status {status}) is longer than {limit} MiB"));
-        Sent::Unknown(error.blame(Blame::Destination).retry(Retry::May).remedy("smaller requests may get shorter answers"))
     }
 
     fn timed_out(&self, host: &str) -> Error {
@@ -114,6 +107,13 @@ impl Faults {
     }
 }
 
+/// An answer over the limit.
+pub(super) fn too_long(host: &str, status: u16) -> Sent {
+    let limit = RESPONSE_BYTES_MAX >> 20;
+    let error = Error::new(Kind::Limit, format!("the answer of {host} (status {status}) is longer than {limit} MiB"));
+    Sent::Unknown(error.blame(Blame::Destination).retry(Retry::May).remedy("smaller requests may get shorter answers"))
+}
+
 /// The HTTP client could not be made at all.
 pub(super) fn unusable_client(error: &reqwest::Error) -> Error {
     let cause = error.source().map_or_else(|| "TLS is not available".to_owned(), ToString::to_string);
@@ -138,4 +138,18 @@ fn io_kind(error: &reqwest::Error) -> Option<io::ErrorKind> {
 /// `30 s`, `1.5 s`.
 fn seconds(duration: Duration) -> String {
     format!("{} s", (duration.as_secs_f64() * 1000.0).round() / 1000.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_machine_without_certificate_authorities_is_told_so() {
+        let (request_timeout, connect_timeout) = (Duration::from_secs(30), Duration::from_secs(10));
+        let faults = |system_roots| Faults { request_timeout, connect_timeout, system_roots, redactor: Redactor::default() };
+        let remedy = |system_roots| faults(system_roots).untrusted("UnknownIssuer", "a.example").remedy_text().unwrap().to_owned();
+        assert!(remedy(false).contains("ca-certificates") && !remedy(true).contains("ca-certificates"));
+        assert!(faults(true).timed_out("a.example").message().ends_with("after 30 s"));
+    }
 }

@@ -42,15 +42,14 @@ impl Http {
         let certificates = options.ca_file.as_deref().map(read_certificates).transpose()?;
         let gateway = options.gateway.as_deref().map(parse_gateway).transpose()?;
         let connect_timeout = CONNECT_TIMEOUT_MAX.min(options.request_timeout * 3 / 4);
-        let start = || -> Result<ClientBuilder> { Ok(proxied(base(&options, connect_timeout), &options.proxy_env)?) };
+        let start = || proxied(base(&options, connect_timeout), &options.proxy_env);
         let built = start()?.tls_certs_merge(certificates.clone().unwrap_or_default()).build();
-        let (client, system_roots) = match built {
-            Ok(client) => (client, true),
+        let (client, system_roots) = if let Ok(client) = built {
+            (client, true)
+        } else {
             // A bare container has no certificate authorities of its own. Plain HTTP, and what `ca_file` signs, still work there.
-            Err(_) => {
-                let alone = start()?.tls_certs_only(certificates.unwrap_or_default()).build();
-                (alone.map_err(|error| faults::unusable_client(&error))?, false)
-            }
+            let alone = start()?.tls_certs_only(certificates.unwrap_or_default()).build();
+            (alone.map_err(|error| faults::unusable_client(&error))?, false)
         };
         let faults = Faults { request_timeout: options.request_timeout, connect_timeout, system_roots, redactor: options.redactor };
         Ok(Self { client, gateway, faults })
@@ -103,10 +102,10 @@ impl Http {
         let mut body = BytesMut::new();
         loop {
             match response.chunk().await {
-                Ok(Some(chunk)) if body.len() + chunk.len() > RESPONSE_BYTES_MAX => return self.faults.too_long(host, status),
+                Ok(Some(chunk)) if body.len() + chunk.len() > RESPONSE_BYTES_MAX => return faults::too_long(host, status),
                 Ok(Some(chunk)) => body.extend_from_slice(&chunk),
                 Ok(None) => return Sent::Answer(Answer::Http(HttpResponse { status, headers, body: body.freeze() })),
-                Err(error) => return self.faults.in_answer(error, host, status),
+                Err(error) => return self.faults.in_answer(&error, host, status),
             }
         }
     }
@@ -189,9 +188,8 @@ fn through(gateway: &Url, url: &Url) -> Url {
     to.set_path(&format!("{}{}", gateway.path().trim_end_matches('/'), url.path()));
     to.set_query(url.query());
     if to.username().is_empty() && to.password().is_none() {
-        // The destination's own credentials. Neither fails on a URL that has a host.
-        let _ = to.set_username(url.username());
-        let _ = to.set_password(url.password());
+        // The destination's own credentials. Neither call fails on a URL that has a host.
+        to.set_username(url.username()).and_then(|()| to.set_password(url.password())).ok();
     }
     to
 }

@@ -79,7 +79,7 @@ async fn an_answer_that_dribbles_is_given_up_at_the_deadline() {
     for start in ["", "HTTP/1.1 200 OK\r\nX-A: ", "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n"] {
         let server = Server::start(move |mut stream| async move {
             read_request(&mut stream).await;
-            let _ = stream.write_all(start.as_bytes()).await;
+            stream.write_all(start.as_bytes()).await.ok();
             while stream.write_all(b"a").await.is_ok() {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
@@ -101,7 +101,7 @@ async fn endless_headers_and_endless_interim_answers_are_given_up() {
     for (start, more) in [("HTTP/1.1 200 OK\r\n", "X-Header: 1\r\n"), ("", "HTTP/1.1 103 Early Hints\r\n\r\n")] {
         let server = Server::start(move |mut stream| async move {
             read_request(&mut stream).await;
-            let _ = stream.write_all(start.as_bytes()).await;
+            stream.write_all(start.as_bytes()).await.ok();
             while stream.write_all(more.repeat(100).as_bytes()).await.is_ok() {
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }

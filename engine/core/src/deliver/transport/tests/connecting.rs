@@ -32,6 +32,38 @@ async fn a_host_that_does_not_exist_has_got_nothing() {
 }
 
 #[tokio::test]
+async fn a_host_that_does_not_pick_up_has_got_nothing() {
+    let transport = impatient(Duration::from_millis(400));
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let listener = socket.listen(1).unwrap();
+    let address = listener.local_addr().unwrap();
+    // Once its queue is full, the system leaves further connections without an answer.
+    let connect = || tokio::time::timeout(Duration::from_millis(50), TcpStream::connect(address));
+    let _queue = [connect().await, connect().await, connect().await];
+    let error = not_sent(send(&transport, post(&format!("http://{address}/"), "[1]")).await);
+    assert_eq!(error.message(), format!("{address} timed out: no connection after 0.3 s"));
+    let silent = Server::start(|mut stream| async move { drain(&mut stream).await }).await;
+    let error = not_sent(send(&transport, post(&silent.url.replace("http", "https"), "[1]")).await);
+    assert!(error.message().ends_with("timed out: no connection after 0.3 s") && error.may_retry(), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_connection_that_closed_while_idle_is_replaced() {
+    let server = Server::start(|mut stream| async move {
+        read_request(&mut stream).await;
+        stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await.ok();
+    })
+    .await;
+    let transport = transport();
+    for _ in 0..3 {
+        answer(send(&transport, post(&server.url, "[1]")).await);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(server.connections(), 3);
+}
+
+#[tokio::test]
 async fn a_connection_reset_at_any_byte_of_the_request_leaves_a_doubt() {
     for after in (0..240).step_by(3) {
         let server = Server::start(move |mut stream| async move {
@@ -62,8 +94,8 @@ async fn a_large_body_is_sent_while_an_early_answer_is_read() {
     let refusing = b"HTTP/1.1 413 Too Large\r\nContent-Length: 4\r\nConnection: close\r\n\r\nlong";
     let server = Server::start(move |mut stream| async move {
         let mut head = [0; 200];
-        let _ = stream.read_exact(&mut head).await;
-        let _ = stream.write_all(refusing).await;
+        stream.read_exact(&mut head).await.ok();
+        stream.write_all(refusing).await.ok();
         drain(&mut stream).await;
     })
     .await;
@@ -98,10 +130,10 @@ async fn proxy(to: &str, greeting: &'static [u8]) -> (Server, Arc<Mutex<Vec<Stri
             let Some(request) = read_request(&mut stream).await else { return };
             let credentials = request.header("proxy-authorization").unwrap_or("none").to_owned();
             noted.lock().unwrap().push(format!("{} [{credentials}]", request.lines[0]));
-            let _ = stream.write_all(greeting).await;
+            stream.write_all(greeting).await.ok();
             if request.lines[0].starts_with("CONNECT") && !to.is_empty() {
                 let mut upstream = TcpStream::connect(to).await.unwrap();
-                let _ = tokio::io::copy_bidirectional(&mut stream, &mut upstream).await;
+                tokio::io::copy_bidirectional(&mut stream, &mut upstream).await.ok();
             }
         }
     })
@@ -202,7 +234,7 @@ impl Authority {
                     Ok::<_, std::convert::Infallible>(hyper::Response::new(Full::new(Bytes::from(text))))
                 });
                 let builder = hyper_util::server::conn::auto::Builder::new(TokioExecutor::new());
-                let _ = builder.serve_connection(TokioIo::new(stream), service).await;
+                builder.serve_connection(TokioIo::new(stream), service).await.ok();
             }
         })
         .await;
@@ -241,7 +273,7 @@ async fn an_expired_certificate_and_one_for_another_host_are_refused() {
 #[tokio::test]
 async fn a_server_without_tls_has_got_nothing_of_an_encrypted_request() {
     let server = Server::start(|mut stream| async move {
-        let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await;
+        stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.ok();
         drain(&mut stream).await;
     })
     .await;

@@ -105,8 +105,8 @@ impl Server {
             async move {
                 read_request(&mut stream).await;
                 // The other side may have had enough before the end.
-                let _ = stream.write_all(&bytes).await;
-                let _ = stream.shutdown().await;
+                stream.write_all(&bytes).await.ok();
+                stream.shutdown().await.ok();
                 drain(&mut stream).await;
             }
         })
