@@ -66,7 +66,7 @@ struct Record {
     generation: u64,
 }
 
-type Build = fn(u64, &[Record]) -> Result<ArrayRef, arrow::error::ArrowError>;
+type Build = fn(u64, &[Record]) -> ArrayRef;
 
 impl Data {
     /// The data of `spec`.
@@ -125,7 +125,7 @@ impl Data {
         let records: Vec<Record> = places.filter_map(|place| self.record(place)).collect();
         let mut arrays = Vec::with_capacity(self.schema.fields().len());
         for (place, (_, build)) in columns().into_iter().take(self.schema.fields().len()).enumerate() {
-            arrays.push(build(mix(self.seed ^ (place as u64 + 1)), &records).map_err(failed)?);
+            arrays.push(build(mix(self.seed ^ (place as u64 + 1)), &records));
         }
         let options = RecordBatchOptions::new().with_row_count(Some(records.len()));
         RecordBatch::try_new_with_options(self.schema(), arrays, &options).map_err(failed)
@@ -151,10 +151,10 @@ fn columns() -> [(Field, Build); COLUMNS_MAX] {
     [
         (Field::new("id", DataType::Int64, false), ids),
         (text("email"), emails),
-        (text("first_name"), |seed, records| Ok(picked(seed, records, &FIRST_NAMES))),
-        (text("last_name"), |seed, records| Ok(picked(seed, records, &LAST_NAMES))),
-        (text("plan"), |seed, records| Ok(picked(seed, records, &PLANS))),
-        (text("city"), |seed, records| Ok(picked(seed, records, &CITIES))),
+        (text("first_name"), |seed, records| picked(seed, records, &FIRST_NAMES)),
+        (text("last_name"), |seed, records| picked(seed, records, &LAST_NAMES)),
+        (text("plan"), |seed, records| picked(seed, records, &PLANS)),
+        (text("city"), |seed, records| picked(seed, records, &CITIES)),
         (Field::new("visits", DataType::Int64, false), visits),
         (Field::new("score", DataType::Float64, true), scores),
         (Field::new("updated_at", moment, false), updates),
@@ -206,11 +206,11 @@ const CITIES: [&str; 16] = [
 /// Mostly the first.
 const PLANS: [&str; 8] = ["free", "free", "free", "free", "free", "plus", "plus", "pro"];
 
-fn ids(_seed: u64, records: &[Record]) -> Result<ArrayRef, arrow::error::ArrowError> {
-    Ok(Arc::new(Int64Array::from_iter_values(records.iter().map(|r| r.number as i64))))
+fn ids(_seed: u64, records: &[Record]) -> ArrayRef {
+    Arc::new(Int64Array::from_iter_values(records.iter().map(|r| r.number as i64)))
 }
 
-fn emails(seed: u64, records: &[Record]) -> Result<ArrayRef, arrow::error::ArrowError> {
+fn emails(seed: u64, records: &[Record]) -> ArrayRef {
     let mut builder = StringBuilder::with_capacity(records.len(), records.len() * 28);
     for record in records {
         let host = mix(seed ^ record.number) % 500;
@@ -218,7 +218,7 @@ fn emails(seed: u64, records: &[Record]) -> Result<ArrayRef, arrow::error::Arrow
         let _infallible = write!(builder, "person.{}@host{host}.example.com", record.number);
         builder.append_value("");
     }
-    Ok(Arc::new(builder.finish()))
+    Arc::new(builder.finish())
 }
 
 fn picked(seed: u64, records: &[Record], choices: &[&str]) -> ArrayRef {
@@ -227,35 +227,35 @@ fn picked(seed: u64, records: &[Record], choices: &[&str]) -> ArrayRef {
 }
 
 /// A changed record has one visit more, whatever else changes: so none is changed in name only.
-fn visits(seed: u64, records: &[Record]) -> Result<ArrayRef, arrow::error::ArrowError> {
-    Ok(Arc::new(Int64Array::from_iter_values(records.iter().map(|r| (mix(seed ^ r.number) % 100_000 + r.generation) as i64))))
+fn visits(seed: u64, records: &[Record]) -> ArrayRef {
+    Arc::new(Int64Array::from_iter_values(records.iter().map(|r| (mix(seed ^ r.number) % 100_000 + r.generation) as i64)))
 }
 
 /// A fifth of them null.
-fn scores(seed: u64, records: &[Record]) -> Result<ArrayRef, arrow::error::ArrowError> {
+fn scores(seed: u64, records: &[Record]) -> ArrayRef {
     let score = |record: &Record| {
         let drawn = mix(seed ^ changing(record));
         (!drawn.is_multiple_of(5)).then(|| (drawn >> 11) as f64 / (1_u64 << 53) as f64)
     };
-    Ok(Arc::new(records.iter().map(score).collect::<Float64Array>()))
+    Arc::new(records.iter().map(score).collect::<Float64Array>())
 }
 
 /// From 2020 to 2025.
-fn updates(seed: u64, records: &[Record]) -> Result<ArrayRef, arrow::error::ArrowError> {
+fn updates(seed: u64, records: &[Record]) -> ArrayRef {
     const FROM_US: u64 = 1_577_836_800_000_000;
     const SIX_YEARS_US: u64 = 6 * 365 * 24 * 60 * 60 * 1_000_000;
     let moment = |record: &Record| (FROM_US + mix(seed ^ changing(record)) % SIX_YEARS_US) as i64;
-    Ok(Arc::new(TimestampMicrosecondArray::from_iter_values(records.iter().map(moment)).with_timezone("UTC")))
+    Arc::new(TimestampMicrosecondArray::from_iter_values(records.iter().map(moment)).with_timezone("UTC"))
 }
 
 /// From -5,000.00 to 95,000.00.
-fn balances(seed: u64, records: &[Record]) -> Result<ArrayRef, arrow::error::ArrowError> {
+fn balances(seed: u64, records: &[Record]) -> ArrayRef {
     let cents = |record: &Record| i128::from(mix(seed ^ record.number) % 10_000_001) - 500_000;
-    Ok(Arc::new(Decimal128Array::from_iter_values(records.iter().map(cents)).with_precision_and_scale(12, 2)?))
+    Arc::new(Decimal128Array::from_iter_values(records.iter().map(cents)).with_data_type(DataType::Decimal128(12, 2)))
 }
 
 /// Shaped like a UUID of version 4.
-fn external_ids(seed: u64, records: &[Record]) -> Result<ArrayRef, arrow::error::ArrowError> {
+fn external_ids(seed: u64, records: &[Record]) -> ArrayRef {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let mut builder = StringBuilder::with_capacity(records.len(), records.len() * 36);
     let mut text = String::with_capacity(36);
@@ -276,16 +276,16 @@ fn external_ids(seed: u64, records: &[Record]) -> Result<ArrayRef, arrow::error:
         }
         builder.append_value(&text);
     }
-    Ok(Arc::new(builder.finish()))
+    Arc::new(builder.finish())
 }
 
 /// One in ten null.
-fn actives(seed: u64, records: &[Record]) -> Result<ArrayRef, arrow::error::ArrowError> {
+fn actives(seed: u64, records: &[Record]) -> ArrayRef {
     let active = |record: &Record| match mix(seed ^ record.number) % 10 {
         0 => None,
         drawn => Some(drawn < 7),
     };
-    Ok(Arc::new(records.iter().map(active).collect::<BooleanArray>()))
+    Arc::new(records.iter().map(active).collect::<BooleanArray>())
 }
 
 /// A number that is another one once the record has changed.

@@ -209,7 +209,7 @@ impl Project {
 }
 
 fn configuration(receiver: &Receiver, columns: &[&str]) -> String {
-    let fields: String = columns.iter().map(|column| format!("      {column}: $.{column}\n")).collect();
+    let fields: Vec<String> = columns.iter().map(|column| format!("      {column}: $.{column}\n")).collect();
     format!(
         "version: 1
 state: ./state
@@ -235,9 +235,10 @@ mappings:
     action: send
     records: added_or_updated
     fields:
-{fields}",
+{}",
         columns.join(", "),
         receiver.address(),
+        fields.concat(),
     )
 }
 

@@ -28,7 +28,8 @@ results() { echo "{\"results\": [{\"status\": \"$1\", \"timing\": {\"extract\": 
 
 #[test]
 fn a_run_that_does_what_it_should_is_measured() {
-    let script = format!("{SEND}\nsleep 0.2; if [ -e state/done ]; then results no_changes; else send 3; results success; touch state/done; fi");
+    let script =
+        format!("{SEND}\nsleep 0.2; if [ -e state/done ]; then results no_changes; else send 3; results success; touch state/done; fi");
     let (_folder, options) = options(&script);
     let report = measure(&options).unwrap();
     assert_eq!((report.first.received.records, report.second.received.records), (3, 0));
