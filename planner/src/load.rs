@@ -76,6 +76,8 @@ fn build(text: &str, options: &Options<'_>, log: &mut Log) -> Option<(Project, P
     validate::project(&tree, &others, context, log)
 }
 
+const SMALLER: &str = "move long queries to `.sql` files, or split the project";
+
 fn read(root: &Path, log: &mut Log) -> Option<String> {
     let path = root.join(PROJECT_FILE);
     let mut failed = |message: String, help: &str| {
@@ -96,7 +98,6 @@ fn read(root: &Path, log: &mut Log) -> Option<String> {
         return failed(format!("{} is not a regular file", path.display()), "a project is described by a file of that name");
     }
     let too_large = || format!("{} is larger than {} MiB", path.display(), PROJECT_FILE_BYTES_MAX >> 20);
-    const SMALLER: &str = "move long queries to `.sql` files, or split the project";
     if found.len() > PROJECT_FILE_BYTES_MAX {
         return failed(too_large(), SMALLER);
     }

@@ -92,7 +92,6 @@ fn value(member: &Member, key: &Key, place: &Place, log: &mut Log) {
         }
     };
     match &key.kind {
-        Kind::Any => {}
         Kind::Text => match node.as_str() {
             None => wrong(log, "text"),
             Some("") => drop(log.error(node.span, format!("`{}` of {} is empty", key.name, place.name)).label("give it a value")),
@@ -108,7 +107,6 @@ fn value(member: &Member, key: &Key, place: &Place, log: &mut Log) {
             }
         }
         Kind::Boolean if node.as_bool().is_none() => wrong(log, "true or false"),
-        Kind::Boolean => {}
         Kind::Duration => unit(node, key, place, scalar::duration, log),
         Kind::Rate => unit(node, key, place, scalar::rate, log),
         Kind::Tolerance => {
@@ -127,7 +125,7 @@ fn value(member: &Member, key: &Key, place: &Place, log: &mut Log) {
         Kind::Named(entry) => named(node, key.name, entry, place, log),
         Kind::Map if node.as_map().is_none() => wrong(log, "a mapping"),
         Kind::List if node.as_list().is_none() => wrong(log, "a list"),
-        Kind::Map | Kind::List => {}
+        Kind::Any | Kind::Boolean | Kind::Map | Kind::List => {}
     }
 }
 

@@ -162,30 +162,34 @@ fn bounded(statement: &[TokenWithSpan], lines: &Lines<'_>) -> Result<(), SqlProb
                 "make it simpler: a CTE or a join instead of nesting, IN instead of many ORs",
             ))
         };
-        match &token.token {
-            Token::LParen | Token::LBracket | Token::LBrace => levels.push(Level::default()),
-            Token::RParen | Token::RBracket | Token::RBrace if levels.len() > 1 => drop(levels.pop()),
+        let word = keyword(token);
+        match (&token.token, word) {
+            (Token::LParen | Token::LBracket | Token::LBrace, _) | (_, Some(Keyword::CASE)) => levels.push(Level::default()),
+            (Token::RParen | Token::RBracket | Token::RBrace, _) | (_, Some(Keyword::END)) if levels.len() > 1 => drop(levels.pop()),
             _ => {}
         }
         if levels.len() > NESTING_MAX {
             return refuse(&format!("nests more than {NESTING_MAX} parentheses"));
         }
-        let word = keyword(token);
         if token.token == Token::Lt && matches!(before, Some(Keyword::ARRAY | Keyword::STRUCT | Keyword::MAP | Keyword::NESTED)) {
             types += 1;
         }
+        // `a IS DISTINCT FROM b` goes on; any other FROM begins a clause.
+        let new_clause = word == Some(Keyword::FROM) && before != Some(Keyword::DISTINCT);
         before = word;
         let Some(level) = levels.last_mut() else { return Ok(()) };
         match (&token.token, word) {
             (_, Some(Keyword::UNION | Keyword::EXCEPT | Keyword::INTERSECT | Keyword::MINUS)) => {
-                (level.unions, level.operators) = (level.unions + 1, 0)
+                (level.unions, level.operators) = (level.unions + 1, 0);
             }
-            (Token::Comma, _)
-            | (_, Some(Keyword::SELECT | Keyword::FROM | Keyword::WHERE | Keyword::JOIN | Keyword::WHEN | Keyword::THEN)) => {
+            (Token::Comma, _) | (_, Some(Keyword::SELECT | Keyword::WHERE | Keyword::JOIN | Keyword::WHEN | Keyword::THEN)) => {
                 level.operators = 0;
             }
-            (Token::Number(..) | Token::SingleQuotedString(_) | Token::Period, _) | (_, Some(Keyword::NoKeyword)) => {}
-            (Token::Word(_), None) => {}
+            _ if new_clause => level.operators = 0,
+            // Names and constants; a quoted word is no keyword.
+            (Token::Number(..) | Token::SingleQuotedString(_) | Token::Period, _)
+            | (_, Some(Keyword::NoKeyword))
+            | (Token::Word(_), None) => {}
             _ => level.operators += 1,
         }
         if level.operators > CHAIN_MAX || level.unions > CHAIN_MAX / 4 {
@@ -435,6 +439,8 @@ mod tests {
             format!("SELECT 1{}", " OR a".repeat(20_000)),
             format!("SELECT 1{}", "::INT".repeat(20_000)),
             format!("SELECT 1{}", " IS NULL".repeat(20_000)),
+            format!("SELECT 1{}", "+CASE WHEN 1 THEN 1 END".repeat(5_000)),
+            format!("SELECT 1{}", " IS DISTINCT FROM 1".repeat(6_000)),
             format!("SELECT 1::INT{}", "[]".repeat(20_000)),
             format!("SELECT a{}", "[1]".repeat(20_000)),
             format!("SELECT 1{}", " UNION ALL SELECT 1".repeat(6_000)),

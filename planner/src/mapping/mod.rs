@@ -65,13 +65,8 @@ impl Reader<'_> {
                 let items: Vec<Expr> = items.iter().map(|item| self.value(item)).collect();
                 fold_array(items)
             }
-            Data::Map(members) => match members.iter().find(|member| member.key.starts_with('@')) {
-                Some(_) => self.directive(node),
-                None => {
-                    let members = members.iter().map(|member| (member.key.clone(), self.value(&member.value))).collect();
-                    fold_object(members)
-                }
-            },
+            Data::Map(members) if members.iter().any(|member| member.key.starts_with('@')) => self.directive(node),
+            Data::Map(members) => fold_object(members.iter().map(|member| (member.key.clone(), self.value(&member.value))).collect()),
         }
     }
 

@@ -41,11 +41,10 @@ pub(super) fn check(line: &str) -> Result<Duration, String> {
     }
     let restricted = |text: &str| !text.starts_with('*');
     let follows = match (restricted(day), restricted(weekday)) {
-        (false, false) => true,
         (true, false) => days & (days >> 1) != 0 || (days & 2 != 0 && days >> 28 != 0),
         (false, true) => weekdays & (weekdays >> 1) != 0 || weekdays & 0b100_0001 == 0b100_0001,
-        // Either of them is enough, so the one may fall on the day after the other.
-        (true, true) => true,
+        // Every day; or where either of the two is enough, the one may fall on the day after the other.
+        (false, false) | (true, true) => true,
     };
     Ok(Duration::from_secs(60 * shortest_gap(minutes, hours, follows)))
 }

@@ -28,16 +28,10 @@ pub(super) fn payload(
         return expr;
     };
     let place = member.map_or(owner_member.key_span, |member| member.key_span);
-    let written = match member {
-        None => &[],
-        Some(member) => match object_members(&member.value) {
-            Some(members) => members,
-            None => {
-                log.error(member.value.span, format!("`fields` of {owner} must name the fields of action `{}`", action.name))
-                    .help(format!("write `fields: {{ NAME: … }}`; fields: {}", list(declared.iter().map(|field| field.name.as_str()))));
-                return None;
-            }
-        },
+    let Some(written) = member.map_or(Some(&[][..]), |member| object_members(&member.value)) else {
+        log.error(place, format!("`fields` of {owner} must name the fields of action `{}`", action.name))
+            .help(format!("write `fields: {{ NAME: … }}`; fields: {}", list(declared.iter().map(|field| field.name.as_str()))));
+        return None;
     };
     check(written, declared, &Owner { name: owner, action: &action.name, path: String::new(), span: place }, log);
     let mut members = match expr {

@@ -113,7 +113,7 @@ fn query(member: &Member, sources: &Entries<'_>, owner: &str, context: &Context<
 fn from_query(node: &Node, owner: &str, context: &Context<'_>, log: &mut Log) -> Option<(String, Span)> {
     let text = node.as_text().filter(|text| !text.value.is_empty())?;
     let path = text.value.as_str();
-    let is_file = path.to_ascii_lowercase().ends_with(".sql") && !path.contains(char::is_whitespace);
+    let is_file = is_sql(path) && !path.contains(char::is_whitespace);
     let (sql, home) = if is_file {
         let sql = read_file(node, path, owner, context, log)?;
         let file = log.files.add(text.written.as_deref().unwrap_or(path), sql.clone());
@@ -134,6 +134,11 @@ fn from_query(node: &Node, owner: &str, context: &Context<'_>, log: &mut Log) ->
             None
         }
     }
+}
+
+/// Does a path end as one of SQL does?
+fn is_sql(path: &str) -> bool {
+    std::path::Path::new(path).extension().is_some_and(|ending| ending.eq_ignore_ascii_case("sql"))
 }
 
 fn refuse(problem: SqlProblem, home: &Home, sql: &str, owner: &str, log: &mut Log) {
@@ -178,8 +183,7 @@ fn read_file(node: &Node, path: &str, owner: &str, context: &Context<'_>, log: &
 fn neighbour(full: &std::path::Path, path: &str) -> Option<String> {
     const FILES_MAX: usize = 1000;
     let entries = std::fs::read_dir(full.parent()?).ok()?.take(FILES_MAX);
-    let names: Vec<String> =
-        entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).filter(|name| name.ends_with(".sql")).collect();
+    let names: Vec<String> = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).filter(|name| is_sql(name)).collect();
     let wanted = full.file_name()?.to_str()?;
     let near = nearest(wanted, names.iter().map(String::as_str)).filter(|near| *near != wanted)?;
     Some(path.rsplit_once('/').map_or(near.to_owned(), |(folder, _)| format!("{folder}/{near}")))

@@ -24,12 +24,11 @@ pub(super) fn read(node: &Node, owner: &str, context: &Context<'_>, log: &mut Lo
             log.error(node.span, format!("the schedule of {owner} does not say when")).label("needs `every`, `days` or `cron`").help(FORMS),
         ),
         [one] => {
-            for (key, of) in [("at", "days"), ("timezone", "days` and `cron")] {
-                let stray =
-                    node.member(key).filter(|member| !member.value.is_null() && !(one == "days" || key == "timezone" && one == "cron"));
+            for (key, at_home) in [("at", &["days"][..]), ("timezone", &["days", "cron"][..])] {
+                let stray = node.member(key).filter(|member| !member.value.is_null() && !at_home.contains(&one));
                 if let Some(stray) = stray {
                     log.error(stray.key_span, format!("`{key}` of {owner} has no meaning beside `{one}`"))
-                        .help(format!("it belongs to `{of}`: leave it out"));
+                        .help(format!("it belongs to `{}`: leave it out", at_home.join("` and `")));
                 }
             }
         }

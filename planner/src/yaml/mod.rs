@@ -4,14 +4,16 @@
 //! aliases and `<<` work; several documents, tags of one's own and keys that are not plain text are refused.
 //! A duplicate key is reported and its second value ignored, so that the rest of the file is still checked.
 
+mod scalar;
+
 use std::collections::HashMap;
 
 use outflow_contract::limits::PROJECT_DEPTH_MAX;
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Tag};
-use serde_json::Number;
 
 use crate::problem::{Log, Span};
 use crate::tree::{Data, Member, Node, Text};
+use scalar::{Resolved, quoted_length, resolve};
 
 /// Keys and values in a file. A file of the largest size could hold more, but no project does.
 const NODES_MAX: usize = 1_000_000;
@@ -348,7 +350,7 @@ impl Builder<'_> {
     fn close(&mut self, end: Span) -> Option<()> {
         let (anchor, span, data) = match self.frames.pop()? {
             Frame::List { anchor, span, items } => (anchor, span, Data::List(items)),
-            Frame::Map { anchor, span, members, seen, merges, .. } => (anchor, span, Data::Map(self.merged(members, &seen, merges)?)),
+            Frame::Map { anchor, span, members, seen, merges, .. } => (anchor, span, Data::Map(self.merged(members, &seen, merges))),
         };
         let children_end = match &data {
             Data::List(items) => items.last().map(|item| item.span),
@@ -368,9 +370,9 @@ impl Builder<'_> {
     }
 
     /// The members with those of `<<` added, the mapping's own first.
-    fn merged(&mut self, mut members: Vec<Member>, seen: &HashMap<String, Span>, merges: Vec<Node>) -> Option<Vec<Member>> {
+    fn merged(&mut self, mut members: Vec<Member>, seen: &HashMap<String, Span>, merges: Vec<Node>) -> Vec<Member> {
         if merges.is_empty() {
-            return Some(members);
+            return members;
         }
         let mut names: std::collections::HashSet<String> = seen.keys().cloned().collect();
         for merge in merges {
@@ -391,7 +393,7 @@ impl Builder<'_> {
                 }
             }
         }
-        Some(members)
+        members
     }
 
     fn store(&mut self, anchor: usize, node: Node) {
@@ -426,23 +428,6 @@ impl Builder<'_> {
     }
 }
 
-/// The bytes of a quoted scalar, both quotes included.
-fn quoted_length(text: &str) -> usize {
-    let bytes = text.as_bytes();
-    let Some(quote) = bytes.first().copied().filter(|byte| matches!(byte, b'\'' | b'"')) else { return text.trim_end().len() };
-    let mut at = 1;
-    while let Some(byte) = bytes.get(at) {
-        match byte {
-            b'\\' if quote == b'"' => at += 2,
-            // A doubled single quote is one quote of the text.
-            byte if *byte == quote && quote == b'\'' && bytes.get(at + 1) == Some(&quote) => at += 2,
-            byte if *byte == quote => return at + 1,
-            _ => at += 1,
-        }
-    }
-    text.len()
-}
-
 /// How many nodes a value has, and how deep it nests.
 fn measure(node: &Node) -> (usize, usize) {
     let children: Vec<&Node> = match &node.data {
@@ -453,153 +438,5 @@ fn measure(node: &Node) -> (usize, usize) {
     children.into_iter().map(measure).fold((1, 1), |(nodes, height), (n, h)| (nodes + n, height.max(h + 1)))
 }
 
-enum Resolved {
-    Data(Data),
-    Text,
-    NoJson,
-}
-
-/// A plain scalar by the core schema.
-fn resolve(value: &str) -> Resolved {
-    match value {
-        "" | "~" | "null" | "Null" | "NULL" => return Resolved::Data(Data::Null),
-        "true" | "True" | "TRUE" => return Resolved::Data(Data::Bool(true)),
-        "false" | "False" | "FALSE" => return Resolved::Data(Data::Bool(false)),
-        ".nan" | ".NaN" | ".NAN" => return Resolved::NoJson,
-        _ => {}
-    }
-    if matches!(value.trim_start_matches(['+', '-']), ".inf" | ".Inf" | ".INF") {
-        return Resolved::NoJson;
-    }
-    number(value).map_or(Resolved::Text, |number| Resolved::Data(Data::Number(number)))
-}
-
-/// A number of the core schema with all its digits, written as JSON writes it.
-fn number(text: &str) -> Option<Number> {
-    if let Some(octal) = text.strip_prefix("0o").filter(|digits| digits.bytes().all(|b| b.is_ascii_digit())) {
-        return u64::from_str_radix(octal, 8).ok().map(Number::from);
-    }
-    if let Some(hex) = text.strip_prefix("0x").filter(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit())) {
-        return u64::from_str_radix(hex, 16).ok().map(Number::from);
-    }
-    let (sign, rest) = match text.strip_prefix('-') {
-        Some(rest) => ("-", rest),
-        None => ("", text.strip_prefix('+').unwrap_or(text)),
-    };
-    let (mantissa, exponent) = match rest.split_once(['e', 'E']) {
-        Some((mantissa, exponent)) => (mantissa, Some(exponent)),
-        None => (rest, None),
-    };
-    let digits = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
-    let (whole, fraction) = match mantissa.split_once('.') {
-        Some((whole, fraction)) => (whole, fraction),
-        None => (mantissa, ""),
-    };
-    let exponent_digits = exponent.map(|e| e.strip_prefix(['+', '-']).unwrap_or(e));
-    let well_formed = digits(whole) && digits(fraction) && !(whole.is_empty() && fraction.is_empty());
-    if !well_formed || exponent_digits.is_some_and(|e| e.is_empty() || !digits(e)) {
-        return None;
-    }
-    let whole = whole.trim_start_matches('0');
-    let mut json = format!("{sign}{}", if whole.is_empty() { "0" } else { whole });
-    // `1.` and `1.0` are written with a point, so both stay numbers with a fraction.
-    if mantissa.contains('.') {
-        json.push('.');
-        json.push_str(if fraction.is_empty() { "0" } else { fraction });
-    }
-    if let Some(exponent) = exponent {
-        json.push('e');
-        json.push_str(exponent);
-    }
-    serde_json::from_str(&json).ok()
-}
-
 #[cfg(test)]
-mod tests {
-    use serde_json::{Value, json};
-
-    use super::*;
-
-    fn read(text: &str) -> (Option<Node>, Vec<String>) {
-        let mut log = Log::default();
-        let file = log.files.add("outflow.yml", text);
-        let node = parse(text, file, "outflow.yml", &mut log);
-        let (problems, _) = log.finish();
-        (node, problems.iter().map(|problem| problem.message().to_owned()).collect())
-    }
-
-    fn value(text: &str) -> Value {
-        let (node, problems) = read(text);
-        assert_eq!(problems, Vec::<String>::new());
-        node.unwrap().to_json()
-    }
-
-    #[test]
-    fn scalars_follow_the_core_schema_of_yaml_1_2() {
-        let text = "[yes, no, on, '1', \"true\", 1, 007, 0x1F, 0o17, .5, 1., 1e3, -1.50, ~, True, 09:00, 1_000, 12345678901234567890123]";
-        let expected = r#"["yes","no","on","1","true",1,7,31,15,0.5,1.0,1e3,-1.50,null,true,"09:00","1_000",12345678901234567890123]"#;
-        assert_eq!(value(text), serde_json::from_str::<Value>(expected).unwrap());
-        assert_eq!(value("!!str 5"), json!("5"));
-        assert_eq!(read("a: .inf").1, ["`.inf` is no number that can be sent"]);
-    }
-
-    #[test]
-    fn anchors_aliases_and_merges_work_and_own_keys_win() {
-        let text = "a: &a { x: 1, y: 2 }\nb: { <<: *a, y: 3 }\nc: *a\nd:\n  <<: [ { x: 9 }, *a ]\n";
-        let expected = json!({"a": {"x": 1, "y": 2}, "b": {"y": 3, "x": 1}, "c": {"x": 1, "y": 2}, "d": {"x": 9, "y": 2}});
-        assert_eq!(value(text), expected);
-    }
-
-    #[test]
-    fn every_place_is_in_bytes_whatever_the_letters_and_line_ends() {
-        let text = "ä: ö\r\n\"k\":   'v'  # c\r\nq: \"a\\\"b'' # no\"   # c\r\np: plain # c\r\nlist:\r\n  - eins  \r\n  - |\r\n    blöck\r\n    two\r\nend: {a: [1, 2]}\r\n";
-        let mut log = Log::default();
-        let file = log.files.add("f", text);
-        let node = parse(text, file, "f", &mut log).unwrap();
-        let slice = |node: &Node| log.files.slice(node.span).to_owned();
-        assert_eq!(slice(node.get("ä").unwrap()), "ö");
-        assert_eq!(slice(node.get("k").unwrap()), "'v'");
-        assert_eq!(slice(node.get("q").unwrap()), "\"a\\\"b'' # no\"");
-        assert_eq!(slice(node.get("p").unwrap()), "plain");
-        assert_eq!(slice(&node.get("list").unwrap().as_list().unwrap()[0]), "eins");
-        assert!(slice(&node.get("list").unwrap().as_list().unwrap()[1]).ends_with("two"));
-        assert_eq!(slice(node.get("end").unwrap()), "{a: [1, 2]}");
-        assert_eq!(log.files.slice(node.member("list").unwrap().key_span), "list");
-    }
-
-    #[test]
-    fn a_duplicate_key_is_reported_and_the_rest_still_read() {
-        let (node, problems) = read("a: 1\nb: 2\na: 3\n");
-        assert_eq!(problems, ["the key `a` is there twice"]);
-        assert_eq!(node.unwrap().to_json(), json!({"a": 1, "b": 2}));
-    }
-
-    #[test]
-    fn hostile_files_end_in_one_clear_problem() {
-        let message = |text: &str| {
-            let (node, problems) = read(text);
-            assert!(node.is_none(), "{problems:?}");
-            assert_eq!(problems.len(), 1);
-            problems[0].clone()
-        };
-        assert_eq!(message(&"[".repeat(1 << 20)), "outflow.yml is nested more than 64 levels deep");
-        assert_eq!(message(&"[".repeat(65)), "outflow.yml is nested more than 64 levels deep");
-        assert_eq!(message(&"- ".repeat(100)), "outflow.yml is nested more than 64 levels deep");
-        assert_eq!(message("a: 1\n---\nb: 2\n"), "outflow.yml holds several YAML documents");
-        assert_eq!(message("? [a]\n: 1\n"), "a key must be plain text, and this is a list or a mapping");
-        assert_eq!(message("a: &a [*a]"), "this alias in outflow.yml stands inside its own anchor");
-        assert_eq!(message(""), "outflow.yml is empty");
-        let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
-        for n in 1..10 {
-            bomb.push_str(&format!("a{n}: &a{n} [{}]\n", vec![format!("*a{}", n - 1); 10].join(", ")));
-        }
-        assert_eq!(message(&bomb), "the aliases in outflow.yml expand to more than 100,000 values");
-        let deep = format!("a: &a {}1{}\nb: {}*a{}\n", "[".repeat(40), "]".repeat(40), "[".repeat(40), "]".repeat(40));
-        assert_eq!(message(&deep), "outflow.yml is nested more than 64 levels deep");
-    }
-
-    #[test]
-    fn the_deepest_tree_allowed_is_read() {
-        assert!(read(&format!("{}{}", "[".repeat(64), "]".repeat(64))).1.is_empty());
-    }
-}
+mod tests;
