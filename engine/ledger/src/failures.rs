@@ -174,8 +174,8 @@ mod tests {
             attempts: number as u32,
             first_seen: "2026-01-01T00:00:00Z".into(),
             last_seen: "2026-01-02T00:00:00Z".into(),
-            payload: (number % 2 == 0).then(|| "{}".into()),
-            answer: (number % 5 == 0).then(String::new),
+            payload: number.is_multiple_of(2).then(|| "{}".into()),
+            answer: number.is_multiple_of(5).then(String::new),
         }
     }
 

@@ -312,7 +312,9 @@ impl Fold {
     fn finish(mut self) -> Classes {
         let mut open: Vec<Intent> = self.open.drain().map(|(_, intent)| intent).collect();
         open.sort_unstable_by_key(|intent| intent.sequence);
-        open.iter().for_each(|intent| self.doubt(intent));
+        for intent in &open {
+            self.doubt(intent);
+        }
         let mut classes = self.classes;
         // Of each position the last remains. Refusals were pushed in the journal's order, which a stable sort keeps.
         classes.refusals.sort_by_key(|refusal| refusal.position);

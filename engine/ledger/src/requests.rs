@@ -50,11 +50,14 @@ pub fn request_key(mapping: &str, epoch: u64, sequence: u32, bytes: &[u8]) -> Re
     RequestKey(u128::from_be_bytes(key))
 }
 
+/// Key, epoch, sequence and number of records.
+type Identity = (RequestKey, u64, u32, u32);
+
 /// Groups the entries to be sent into requests that can be built again, by age, and the positions of all others, in order.
 pub fn regroup(entries: impl IntoIterator<Item = (u32, Entry)>) -> (Vec<Rebuild>, Vec<u32>) {
     let mut rest = Vec::new();
     // Told apart by everything that a request is, so that entries which contradict one another never meet in a group.
-    let mut groups: HashMap<(RequestKey, u64, u32, u32), Vec<(u32, u32)>> = HashMap::new();
+    let mut groups: HashMap<Identity, Vec<(u32, u32)>> = HashMap::new();
     for (position, entry) in entries {
         match unchanged_request(&entry) {
             Some(r) => groups.entry((r.key, r.epoch, r.sequence, r.records)).or_default().push((r.index, position)),

@@ -5,7 +5,7 @@ use outflow_contract::{Attempt, Before, Entry, Key, Kind, Op, RequestKey, RowHas
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 use parquet::basic::Compression;
-use parquet::file::metadata::PageIndexPolicy;
+use parquet::file::metadata::{PageIndexPolicy, RowGroupMetaData};
 use proptest::prelude::*;
 
 use super::*;
@@ -36,7 +36,9 @@ fn values(n: usize) -> RecordBatch {
 
 fn batch_of(entries: &[(Entry, Option<Locator>)]) -> RecordBatch {
     let mut builder = EntryBuilder::new();
-    entries.iter().for_each(|(entry, at)| builder.push(entry, *at));
+    for (entry, at) in entries {
+        builder.push(entry, *at);
+    }
     assemble(builder.finish(), &values(entries.len())).unwrap()
 }
 
@@ -180,7 +182,7 @@ fn hashes_are_plain_values_compressed_and_row_groups_bounded() {
     let reader = ParquetRecordBatchReaderBuilder::try_new_with_options(open_part(&store, "a").unwrap(), options).unwrap();
     let metadata = reader.metadata().clone();
     assert!(metadata.offset_index().is_some());
-    assert_eq!(metadata.row_groups().iter().map(|group| group.num_rows()).collect::<Vec<_>>(), [65_536, 4_464]);
+    assert_eq!(metadata.row_groups().iter().map(RowGroupMetaData::num_rows).collect::<Vec<_>>(), [65_536, 4_464]);
     for column in metadata.row_group(0).columns() {
         let path = column.column_path().string();
         let plain = path.starts_with("key_") || path.starts_with("after_");
