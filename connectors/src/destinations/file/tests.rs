@@ -1,0 +1,126 @@
+//! The file destination as a whole.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use outflow_contract::destination::{Connector, Destination, Origin};
+use outflow_contract::outcome::{Answer, FileRequest, Outcome, Records, Request};
+use outflow_contract::plan::{DestinationConfig, Settings};
+use outflow_contract::{Error, Op};
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use serde_json::{Value, json};
+
+use super::FileConnector;
+use crate::conformance::destination as suite;
+
+fn configure(settings: Value) -> Result<Arc<dyn Destination>, Error> {
+    let Value::Object(settings) = settings else { panic!("settings are an object") };
+    let config = DestinationConfig {
+        name: "out".into(),
+        kind: "file".into(),
+        enabled: true,
+        gateway: None,
+        settings: Settings(settings),
+        rate_limit: None,
+        concurrency: 8,
+        request_timeout: Duration::from_secs(30),
+        request_lifetime: Duration::from_secs(30),
+        ca_file: None,
+        root: PathBuf::from("/shop"),
+    };
+    FileConnector::new().configure(&config, "write")
+}
+
+fn records(payloads: &[&str]) -> Records {
+    let mut records = Records::default();
+    let mut bytes = Vec::new();
+    for (i, payload) in payloads.iter().enumerate() {
+        bytes.extend_from_slice(payload.as_bytes());
+        records.ends.push(bytes.len());
+        records.ops.push(Op::Added);
+        records.ids.push((i + 1).to_string());
+    }
+    records.bytes = bytes.into();
+    records
+}
+
+fn written(settings: Value, payloads: &[&str], mapping: &str) -> Result<FileRequest, Error> {
+    let origin = Origin { mapping: mapping.into(), epoch: 12, sequence: 3 };
+    match configure(settings)?.encode(&records(payloads), &origin)? {
+        Request::File(file) => Ok(file),
+        Request::Http(_) => panic!("not a file"),
+    }
+}
+
+#[test]
+fn a_request_becomes_a_file_of_its_own_name() {
+    let path = |settings: Value, mapping: &str| written(settings, &[r#"{"a":1}"#], mapping).unwrap().path.display().to_string();
+    assert_eq!(path(json!({"path": "out"}), "customers"), "/shop/out/customers-000012-00003.ndjson");
+    assert_eq!(path(json!({"path": "out/"}), "customers"), "/shop/out/customers-000012-00003.ndjson");
+    assert_eq!(path(json!({"path": "/data/out", "format": "parquet"}), "c"), "/data/out/c-000012-00003.parquet");
+    assert_eq!(path(json!({"path": "out/export.json"}), "customers"), "/shop/out/export-customers-000012-00003.json");
+    assert_eq!(path(json!({"path": "out.d/"}), "customers"), "/shop/out.d/customers-000012-00003.ndjson");
+    assert_eq!(path(json!({"path": "out"}), "../../etc/x y"), "/shop/out/______etc_x_y-000012-00003.ndjson");
+}
+
+#[test]
+fn ndjson_is_a_payload_on_each_line() {
+    let file = written(json!({"path": "out"}), &[r#"{"a":"\n"}"#, "{\"b\":\n2}", "7"], "m").unwrap();
+    assert_eq!(file.body.as_ref(), b"{\"a\":\"\\n\"}\n{\"b\": 2}\n7\n");
+}
+
+#[test]
+fn parquet_has_the_members_as_columns() {
+    let payloads = [
+        r#"{"id":1,"name":"é","big":18446744073709551615,"tags":["x"],"none":null}"#,
+        r#"{"id":2,"total":1.5,"big":1,"at":{"city":"Oslo"}}"#,
+    ];
+    let file = written(json!({"path": "out", "format": "parquet"}), &payloads, "m").unwrap();
+    let reader = ParquetRecordBatchReaderBuilder::try_new(file.body.clone()).unwrap();
+    let compression = reader.metadata().row_group(0).column(0).compression();
+    assert!(matches!(compression, parquet::basic::Compression::ZSTD(_)), "{compression:?}");
+    let batch = reader.build().unwrap().next().unwrap().unwrap();
+    let names: Vec<String> = batch.schema().fields().iter().map(|f| f.name().clone()).collect();
+    assert_eq!(names, ["id", "name", "big", "tags", "none", "total", "at"]);
+    let mut lines = Vec::new();
+    arrow::json::LineDelimitedWriter::new(&mut lines).write(&batch).unwrap();
+    let lines = String::from_utf8(lines).unwrap();
+    assert_eq!(lines.lines().next(), Some(r#"{"id":1,"name":"é","big":"18446744073709551615","tags":["x"]}"#));
+    assert_eq!(lines.lines().nth(1), Some(r#"{"id":2,"big":"1","total":1.5,"at":{"city":"Oslo"}}"#));
+    assert_eq!(written(json!({"path": "out", "format": "parquet"}), &payloads, "m").unwrap().body, file.body);
+}
+
+#[test]
+fn what_is_no_table_is_refused_in_words() {
+    for payloads in [&["7"][..], &[r#"{"a":1}"#, r#"{"a":{"b":1}}"#], &["{}"], &[r#"{"a":1}"#, "[]"], &[r#"{"a":{}}"#]] {
+        let error = written(json!({"path": "out", "format": "parquet"}), payloads, "m").expect_err("refused");
+        assert!(error.to_string().contains("cannot be written as Parquet"), "{error:?}");
+        assert!(error.remedy_text().is_some());
+    }
+}
+
+#[test]
+fn only_a_written_file_acknowledges() {
+    let destination = configure(json!({"path": "out"})).unwrap();
+    assert_eq!(destination.decode(&suite::sample(2), &Answer::Written), [Outcome::Acked, Outcome::Acked]);
+    for format in ["ndjson", "parquet"] {
+        let destination = configure(json!({"path": "out", "format": format})).unwrap();
+        assert_eq!(suite::check(destination.as_ref(), &suite::sample(5), true), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn wrong_settings_are_refused() {
+    for (settings, said) in [
+        (json!({}), "`path` is missing"),
+        (json!({"path": "s3://bucket/x"}), "not available in this version"),
+        (json!({"path": "out", "format": "xml"}), "`format` cannot be `xml`"),
+    ] {
+        let Err(error) = configure(settings) else { panic!("taken") };
+        assert!(error.to_string().contains(said), "{error:?}");
+    }
+    let a = configure(json!({"path": "out"})).unwrap().account();
+    assert_ne!(a, configure(json!({"path": "out/x.json"})).unwrap().account());
+    assert_eq!(a, "file /shop/out");
+}

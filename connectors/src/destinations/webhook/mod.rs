@@ -1,0 +1,161 @@
+//! Any URL as a destination: the payloads as they were mapped, one or many in a request, signed if wanted.
+//!
+//! ```text
+//! settings ─▶ Config (checked once) ─▶ encode: body form, headers, signature
+//!                                  └─▶ decode: the status, or the results rule over the answer's JSON
+//! ```
+//!
+//! Non-goals: several steps for one record, and payloads that are no JSON.
+
+mod config;
+mod decode;
+mod encode;
+mod path;
+mod results;
+mod sign;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use outflow_contract::destination::{Action, Connector, Descriptor, Destination, Field, FieldKind, Origin, RequestLimits};
+use outflow_contract::outcome::{Answer, Outcome, Records, Request};
+use outflow_contract::plan::DestinationConfig;
+use outflow_contract::{Error, Kind, Op, Result};
+
+use config::Config;
+
+/// The header that carries the idempotency key.
+const IDEMPOTENCY_HEADER: &str = "Idempotency-Key";
+/// The one action.
+const ACTION: &str = "send";
+
+/// The kind of destination `webhook`.
+#[derive(Debug)]
+pub struct WebhookConnector {
+    descriptor: Descriptor,
+}
+
+impl WebhookConnector {
+    /// The connector.
+    #[allow(clippy::new_without_default, reason = "connectors are made by the registry")]
+    pub fn new() -> Self {
+        Self { descriptor: descriptor() }
+    }
+}
+
+impl Connector for WebhookConnector {
+    fn descriptor(&self) -> &Descriptor {
+        &self.descriptor
+    }
+
+    fn configure(&self, config: &DestinationConfig, action: &str) -> Result<Arc<dyn Destination>> {
+        if action != ACTION {
+            return Err(Error::new(Kind::NotFound, format!("a webhook has no action `{action}`")).remedy("its action is `send`"));
+        }
+        let config = Config::new(&config.settings).map_err(|error| error.with("destination", &config.name))?;
+        Ok(Arc::new(Webhook { config }))
+    }
+}
+
+/// A webhook, configured.
+struct Webhook {
+    config: Config,
+}
+
+impl Destination for Webhook {
+    fn account(&self) -> String {
+        self.config.account.clone()
+    }
+
+    fn limits(&self) -> RequestLimits {
+        self.config.batch.limits()
+    }
+
+    fn idempotency_header(&self) -> Option<&str> {
+        Some(IDEMPOTENCY_HEADER)
+    }
+
+    fn encode(&self, records: &Records, _: &Origin) -> Result<Request> {
+        encode::encode(&self.config, records).map(Request::Http)
+    }
+
+    fn decode(&self, records: &Records, answer: &Answer) -> Vec<Outcome> {
+        match answer {
+            Answer::Http(response) => decode::decode(&self.config, records, response),
+            Answer::Written => vec![Outcome::Unknown { reason: "not an HTTP answer".to_owned() }; records.len()],
+        }
+    }
+}
+
+fn descriptor() -> Descriptor {
+    Descriptor {
+        name: "webhook".to_owned(),
+        title: "Webhook".to_owned(),
+        description: "Sends records to any URL, one or many in a request.".to_owned(),
+        settings: settings(),
+        actions: vec![Action {
+            name: ACTION.to_owned(),
+            title: "Send".to_owned(),
+            description: "Sends each record as it is mapped.".to_owned(),
+            ops: Op::ALL.to_vec(),
+            fields: None,
+        }],
+    }
+}
+
+fn settings() -> Vec<Field> {
+    vec![
+        Field::new("url", FieldKind::String, "Where requests go: an http or https URL.").required(),
+        Field::new("method", FieldKind::String, "The method.").default("POST").choices(&config::METHODS),
+        Field::new("headers", FieldKind::Object, "Further headers, by name."),
+        Field::new("auth", FieldKind::Object, "Who we are.").properties(vec![
+            Field::new("type", FieldKind::String, "How it is said.").required().choices(&["bearer", "basic", "header"]),
+            Field::new("token", FieldKind::String, "The token (bearer).").secret(),
+            Field::new("username", FieldKind::String, "The name (basic)."),
+            Field::new("password", FieldKind::String, "The password (basic).").secret(),
+            Field::new("name", FieldKind::String, "The header's name (header)."),
+            Field::new("value", FieldKind::String, "The header's value (header).").secret(),
+        ]),
+        Field::new("sign", FieldKind::StringOrObject, "Signs the body with an HMAC; a text alone is the secret.").secret().properties(
+            vec![
+                Field::new("secret", FieldKind::String, "The key of the HMAC.").required().secret(),
+                Field::new("header", FieldKind::String, "The header that carries the signature.").default("X-Signature"),
+                Field::new("algorithm", FieldKind::String, "The hash.").default("sha256").choices(&["sha256", "sha512"]),
+                Field::new("encoding", FieldKind::String, "How the signature is written.").default("hex").choices(&["hex", "base64"]),
+                Field::new("prefix", FieldKind::String, "Text before the signature, such as sha256=.").default(""),
+            ],
+        ),
+        Field::new("batch", FieldKind::Object, "Many records in one request; without it, one.").properties(vec![
+            Field::new("records", FieldKind::Integer, "Records in one request, at the most.").default(config::BATCH_RECORDS as u64),
+            Field::new("bytes", FieldKind::Integer, "Bytes of one body, at the most.").default(config::BATCH_BYTES as u64),
+            Field::new("body", FieldKind::String, "The form of the body.").default("array").choices(&["single", "array", "ndjson"]),
+        ]),
+        Field::new("results", FieldKind::Object, "How a 2xx answer tells what became of each record.").properties(results_settings()),
+    ]
+}
+
+fn results_settings() -> Vec<Field> {
+    vec![
+        Field::new("items", FieldKind::String, "Where the list of results is, such as $.results.").required(),
+        Field::new("listed", FieldKind::String, "Which records it lists.").default("all").choices(&["all", "failed"]),
+        Field::new("optional", FieldKind::Boolean, "With listed: failed, an answer without the list means that none failed.")
+            .default(false),
+        Field::new("match", FieldKind::String, "How an item names its record.").choices(&["index", "id"]),
+        Field::new(
+            "index",
+            FieldKind::String,
+            "Where an item has the record's place in the request, from 0; without it, the item's own place.",
+        ),
+        Field::new("id", FieldKind::String, "Where an item has the record's identifier."),
+        Field::new("ok", FieldKind::StringOrObject, "What proves success; a path alone must hold true.").properties(vec![
+            Field::new("field", FieldKind::String, "A path in the item.").required(),
+            Field {
+                multiple: true,
+                ..Field::new("values", FieldKind::String, "The values that mean success; numbers and true or false are compared as text.")
+            },
+        ]),
+        Field::new("code", FieldKind::String, "Where a failed item has its code."),
+        Field::new("message", FieldKind::String, "Where a failed item has its message."),
+    ]
+}
