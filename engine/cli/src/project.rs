@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use outflow_connectors as connectors;
+use outflow_connectors::{self as connectors, FilesOptions};
 use outflow_contract::destination::Descriptor;
 use outflow_contract::state_store::StateStore;
 use outflow_contract::{Error, Kind, Result};
@@ -26,7 +26,7 @@ pub(crate) fn load(global: &Global) -> Result<Loaded, Problems> {
 
 /// Every kind of destination there is.
 pub(crate) fn descriptors() -> Vec<Descriptor> {
-    connectors::connectors().iter().map(|connector| connector.descriptor().clone()).collect()
+    connectors::descriptors()
 }
 
 #[allow(clippy::disallowed_methods, reason = "the composition root is where the environment is read")]
@@ -53,8 +53,8 @@ fn open_with(loaded: &Loaded, observer: Arc<dyn Observer>, store: Arc<dyn StateS
     let workers = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
     let mut sources = BTreeMap::new();
     for source in &project.sources {
-        let opened = connectors::source(source, &connectors::SourceOptions { partitions: workers })?;
-        sources.insert(source.name.clone(), opened);
+        let options = FilesOptions { target_partitions: workers, ..FilesOptions::default() };
+        sources.insert(source.name.clone(), Arc::from(connectors::source(source, &options)?));
     }
     let mut destinations = BTreeMap::new();
     for mapping in &project.mappings {
@@ -83,6 +83,7 @@ fn proxy_env() -> ProxyEnv {
 /// The mappings that the command line selects.
 pub(crate) fn select(loaded: &Loaded, selecting: &Selecting) -> Result<Vec<String>> {
     let selected = outflow_planner::select::select(&loaded.project, &selecting.select, &selecting.exclude)?;
+    let selected: Vec<String> = selected.into_iter().map(|mapping| mapping.name.clone()).collect();
     if selected.is_empty() && loaded.project.mappings.is_empty() {
         return Err(Error::new(Kind::Invalid, "the project has no mappings").remedy("add one under `mappings:`; `outflow init demo` makes a sample"));
     }
@@ -106,7 +107,7 @@ pub(crate) async fn check_columns(loaded: &Loaded, engine: &Engine, mappings: &[
         let schema = source.schema(&query).await.map_err(|error| error.with("model", &model.name))?;
         problems.extend(loaded.check_columns(&model.name, &schema));
     }
-    Ok(if problems.is_empty() { Ok(()) } else { Err(Problems::new(problems)) })
+    Ok(if problems.is_empty() { Ok(()) } else { Err(Problems(problems)) })
 }
 
 /// Opens what checking needs: all of it but the state, which stays untouched.

@@ -28,6 +28,11 @@ pub fn model(model: &str) -> String {
     format!("models/{model}")
 }
 
+/// The folder of a model's change sets.
+pub fn versions(model: &str) -> String {
+    format!("models/{model}/versions")
+}
+
 /// A file of a model's version.
 pub fn version_file(model: &str, version: u64, file: &str) -> String {
     format!("models/{model}/versions/{version:012}/{file}")

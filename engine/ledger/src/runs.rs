@@ -105,10 +105,11 @@ pub fn read_plan(store: &dyn StateStore, mapping: &str, epoch: u64) -> Result<Pl
     Ok(plan)
 }
 
-/// Paths inside an object are never trusted: a plan names only files of its own run.
+/// Paths inside an object are never trusted: a plan names only parts of its own mapping's runs and of its model's versions.
 fn check(path: &str, plan: &Plan, mapping: &str, epoch: u64) -> Result<()> {
-    let folder = format!("{}/", paths::run(mapping, epoch));
-    let own = plan.parts.iter().map(|part| &part.path).chain(&plan.seen).all(|path| path.starts_with(&folder));
+    let folders = [format!("{}/", paths::runs(mapping)), format!("{}/", paths::versions(&plan.model))];
+    let below = |path: &String| folders.iter().any(|folder| path.starts_with(folder.as_str())) && !path.contains("..");
+    let own = plan.parts.iter().map(|part| &part.path).chain(&plan.seen).all(below);
     // Positions are 32-bit numbers.
     let countable = plan.rows() < u64::from(u32::MAX);
     if plan.mapping == mapping && plan.epoch == epoch && own && countable { Ok(()) } else { Err(object::damaged(path)) }

@@ -13,8 +13,8 @@ pub(crate) fn run(global: &Global, args: &HistoryArgs, console: &Console) -> Res
         project::known_mapping(&loaded, name)?;
     }
     let store = project::open_state(&loaded)?;
-    let mut reports = outflow_ledger::runs::history(store.as_ref(), args.mapping.as_deref())?;
-    reports.truncate(args.limit);
+    let syncs = outflow_ledger::runs::history(store.as_ref(), args.mapping.as_deref(), args.limit)?;
+    let reports: Vec<_> = syncs.into_iter().map(|sync| sync.report).collect();
     if console.is_json() {
         console.json(&json!({ "syncs": reports }));
     } else if reports.is_empty() {

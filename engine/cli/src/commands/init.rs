@@ -12,7 +12,7 @@ pub(crate) fn run(args: &InitArgs, console: &Console) -> Result<Exit, Failure> {
     let name = folder.file_name().map_or_else(|| "project".to_owned(), |name| name.to_string_lossy().into_owned());
     let written = write_project(&folder, &name, args.seed)?;
     if console.is_json() {
-        console.json(&json!({ "folder": folder, "files": written.files, "customers": written.customers, "orders": written.orders }));
+        console.json(&json!({ "folder": folder, "written": written }));
         return Ok(Exit::Ok);
     }
     let shown = args.folder.display();

@@ -11,7 +11,8 @@ use crate::render::{Console, sync};
 pub(crate) fn run(global: &Global, args: &ShowArgs, console: &Console) -> Result<Exit, Failure> {
     let loaded = project::load(global)?;
     let store = project::open_state(&loaded)?;
-    let reports = outflow_ledger::runs::history(store.as_ref(), None)?;
+    let syncs = outflow_ledger::runs::history(store.as_ref(), None, usize::MAX)?;
+    let reports: Vec<SyncReport> = syncs.into_iter().map(|sync| sync.report).collect();
     let report = find(&reports, &args.sync)?;
     if console.is_json() {
         console.json(report);

@@ -1,36 +1,35 @@
 //! Errors and problems, on standard error.
 
+use miette::GraphicalTheme;
 use outflow_contract::Error;
 use outflow_planner::{Problem, Problems};
 use serde_json::json;
 
-use super::{Console, Tone, wrap};
+use super::{Console, Tone, count, wrap};
 
 impl Console {
     /// Everything that is wrong with the project.
     pub(crate) fn problems(&self, problems: &Problems) {
         if self.is_json() {
-            let list: Vec<_> = problems.iter().map(|problem| json!({ "message": problem.message(), "place": problem.place(), "help": problem.help_text() })).collect();
+            let list: Vec<_> = problems.0.iter().map(problem_as_json).collect();
             self.json(&json!({ "error": { "kind": "project", "problems": list } }));
             return;
         }
-        for problem in problems.iter() {
-            self.problem(problem);
-        }
-        let n = problems.iter().count();
-        let what = if n == 1 { "1 problem".to_owned() } else { format!("{n} problems") };
-        self.talk(&format!("{}\n", self.paint_talk(Tone::Bad, &format!("The project has {what}."))));
+        self.draw(&problems.0);
+        let what = count(problems.errors(), "problem");
+        self.talk(&format!("\n{}\n", self.paint_talk(Tone::Bad, &format!("The project has {what}."))));
     }
 
     /// What deserves a look.
     pub(crate) fn warnings(&self, warnings: &[Problem]) {
-        for warning in warnings.iter().filter(|_| self.tells_progress() && !self.is_json()) {
-            self.problem(warning);
+        if !warnings.is_empty() && self.tells_progress() && !self.is_json() {
+            self.draw(warnings);
         }
     }
 
-    fn problem(&self, problem: &Problem) {
-        self.talk(&format!("{}\n", outflow_planner::render(problem, self.width().min(110), self.color_talk)));
+    fn draw(&self, problems: &[Problem]) {
+        let theme = if self.color_talk { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
+        self.talk(&outflow_planner::render(problems, &theme, self.width().min(110)));
     }
 
     /// Why a command could not do its work.
@@ -55,4 +54,17 @@ impl Console {
         }
         self.talk(&text);
     }
+}
+
+fn problem_as_json(problem: &Problem) -> serde_json::Value {
+    let (line, column) = problem.position().unzip();
+    json!({
+        "severity": problem.severity().as_str(),
+        "message": problem.message(),
+        "help": problem.help(),
+        "file": problem.file(),
+        "line": line,
+        "column": column,
+        "excerpt": problem.excerpt(),
+    })
 }

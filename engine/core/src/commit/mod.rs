@@ -17,11 +17,12 @@ use outflow_contract::plan::Mapping;
 use outflow_contract::report::SyncReport;
 use outflow_contract::state_store::StateStore;
 use outflow_contract::{Counts, Error, Kind, Result, Selection};
-use outflow_ledger::commit::{Chain, CommitResult, MappingCommit, ModelCommit};
+use outflow_ledger::chain::{Chain, CommitResult};
+use outflow_ledger::commit::{MappingCommit, ModelCommit};
 use outflow_ledger::fold::{Classes, classify};
 use outflow_ledger::journal::Frames;
-use outflow_ledger::runs::{self, Plan};
 use outflow_ledger::paths;
+use outflow_ledger::runs::{self, Plan};
 
 use crate::run::Engine;
 use crate::seal::Sealed;
@@ -32,6 +33,10 @@ pub struct Settling {
     pub store: Arc<dyn StateStore>,
     /// The mapping's name.
     pub mapping: String,
+    /// The destination's name.
+    pub destination: String,
+    /// The identifier's columns.
+    pub id: Vec<String>,
     /// What it sends.
     pub selection: Selection,
     /// Its head before.
@@ -42,8 +47,8 @@ pub struct Settling {
     pub sealed: Arc<Sealed>,
     /// The columns of the model's records now: pending records are kept in these.
     pub schema: SchemaRef,
-    /// Of the commit.
-    pub nonce: String,
+    /// Of the plan and the commit.
+    pub nonce: u64,
     /// When, RFC 3339.
     pub at: String,
 }
@@ -67,39 +72,38 @@ pub fn plan_of(
     report: &SyncReport,
     account: String,
 ) -> Plan {
-    let id = engine.project.model(&mapping.model).map(|model| model.id.clone()).unwrap_or_default();
     Plan {
         epoch,
         sync_id: report.sync_id.clone(),
         mapping: mapping.name.clone(),
         model: mapping.model.clone(),
-        destination: mapping.destination.clone(),
         account,
-        id,
         base: state.map_or(0, |state| state.number),
         cursor: state.and_then(|state| state.cursor),
-        to_version: head.version,
+        version: head.version,
         selection: mapping.selection,
         fields: mapping.fields_written.clone(),
         parts: sealed.parts.clone(),
-        seen: (!sealed.unused.is_empty()).then(|| paths::run_part(&mapping.name, epoch, "seen.bin")),
+        seen: (!sealed.unused.is_empty()).then(|| paths::run_file(&mapping.name, epoch, paths::SEEN)),
         selected: sealed.selected,
         started_at: report.started_at.clone(),
+        request_lifetime_ms: engine.request_lifetime(mapping).as_millis() as u64,
     }
 }
 
 impl Settling {
     /// Makes the plan durable: from here on the run is one to be recovered.
     pub fn seal_plan(&self) -> Result<()> {
-        if let Some(path) = &self.plan.seen {
-            runs::write_positions(self.store.as_ref(), path, &self.sealed.unused)?;
+        let store = self.store.as_ref();
+        if !self.sealed.unused.is_empty() {
+            self.sealed.unused.write(store, &self.mapping, self.plan.epoch)?;
         }
-        runs::seal(self.store.as_ref(), &self.plan, &self.nonce)
+        runs::seal(store, &self.plan, self.nonce)
     }
 
     /// Settles a run whose journal is closed. `deadline_ms`: until when one of its requests may still take effect.
     pub fn settle_run(&self, deadline_ms: Option<u64>) -> Result<Settled> {
-        let journal = self.store.read(&paths::journal(&self.mapping, self.plan.epoch))?.unwrap_or_default();
+        let journal = self.store.read(&paths::run_file(&self.mapping, self.plan.epoch, paths::JOURNAL))?.unwrap_or_default();
         let classes = classify(Frames::new(&journal), self.sealed.entries as usize);
         self.commit(&classes, deadline_ms)
     }
@@ -118,23 +122,28 @@ impl Settling {
             number: base.map_or(0, |base| base.number) + 1,
             at: self.at.clone(),
             model: self.plan.model.clone(),
-            destination: self.plan.destination.clone(),
+            destination: self.destination.clone(),
             account: self.plan.account.clone(),
             selection: self.selection,
-            id: self.plan.id.clone(),
-            cursor: Some(self.plan.to_version),
+            id: self.id.clone(),
+            cursor: Some(self.plan.version),
             pending: files,
             deadline_ms,
             generation: base.map_or(0, |base| base.generation),
             resend: false,
             closed_through: self.plan.epoch,
             sync_id: Some(self.plan.sync_id.clone()),
+            next_file: base.map_or(0, |base| base.next_file),
         };
-        match Chain::mapping(&self.mapping).append(self.store.as_ref(), &next, &self.nonce)? {
+        match Chain::of_mapping(&self.mapping).append(self.store.as_ref(), &next, self.nonce)? {
             CommitResult::Committed => Ok(Settled { pending }),
-            CommitResult::Superseded => Err(Error::new(Kind::Busy, format!("another run has committed mapping `{}` meanwhile", self.mapping))),
-            CommitResult::Unknown => Err(Error::new(Kind::Io, format!("it is not known whether the result of mapping `{}` was stored", self.mapping))
-                .remedy("run again: the next run finds out")),
+            CommitResult::Superseded => {
+                Err(Error::new(Kind::Busy, format!("another run has committed mapping `{}` meanwhile", self.mapping)))
+            }
+            CommitResult::Unknown => {
+                Err(Error::new(Kind::Io, format!("it is not known whether the result of mapping `{}` was stored", self.mapping))
+                    .remedy("run again: the next run finds out"))
+            }
         }
     }
 }

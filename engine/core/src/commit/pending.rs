@@ -2,14 +2,15 @@
 
 use std::collections::HashMap;
 
+use crate::snapshot::PartReader;
 use arrow::array::{RecordBatch, UInt32Array};
 use arrow::compute::take_record_batch;
-use outflow_contract::limits::Limits;
 use outflow_contract::expr::{Expr, Path, SEGMENT_ID};
-use outflow_contract::{Counts, Error, Key, Op, Result};
-use outflow_ledger::changes::{EntryBuilder, EntryReader, PartReader, PartWriter, assemble, values_compression, values_of};
+use outflow_contract::limits::Limits;
+use outflow_contract::{Counts, Error, Key, Kind, Op, Result};
+use outflow_ledger::changes::{EntryBuilder, EntryReader, PartWriter, assemble, values_of};
 use outflow_ledger::commit::PendingFile;
-use outflow_ledger::failures::{self, Failure};
+use outflow_ledger::failures::{FailedRecord, FailureWriter, read_failures};
 use outflow_ledger::fold::{Class, Classes, fold_entry};
 use outflow_ledger::paths;
 
@@ -23,7 +24,7 @@ pub(super) fn write(settling: &Settling, classes: &Classes) -> Result<(Vec<Pendi
     if classes.tally().acked == classes.len() as u64 && settling.sealed.selected.total() == u64::from(settling.sealed.entries) {
         return Ok((Vec::new(), counts));
     }
-    let mut folding = Folding { settling, classes, unused: settling.sealed.unused.iter().copied().peekable(), failures: Vec::new(), earlier: None };
+    let mut folding = Folding { settling, classes, failures: None, earlier: None };
     let mut writer: Option<PartWriter> = None;
     let mut position = 0u32;
     for part in &settling.plan.parts {
@@ -35,14 +36,16 @@ pub(super) fn write(settling: &Settling, classes: &Classes) -> Result<(Vec<Pendi
             let writer = match &mut writer {
                 Some(writer) => writer,
                 none => {
-                    let path = paths::run_part(&settling.mapping, settling.plan.epoch, &format!("pending-{}.parquet", settling.nonce));
-                    none.insert(PartWriter::new(settling.store.as_ref(), &path, kept.schema_ref(), values_compression())?)
+                    let path = paths::run_file(&settling.mapping, settling.plan.epoch, &paths::part("pending", settling.nonce, 0));
+                    none.insert(PartWriter::begin(settling.store.as_ref(), &path, kept.schema())?)
                 }
             };
             writer.write(&kept)?;
         }
     }
-    folding.write_failures()?;
+    if let Some(failures) = folding.failures.take() {
+        failures.finish()?;
+    }
     let Some(writer) = writer else { return Ok((Vec::new(), counts)) };
     let info = writer.finish()?;
     Ok((vec![PendingFile { path: info.path, rows: info.rows, bytes: info.bytes, blake3: info.blake3, counts }], counts))
@@ -51,23 +54,22 @@ pub(super) fn write(settling: &Settling, classes: &Classes) -> Result<(Vec<Pendi
 struct Folding<'a> {
     settling: &'a Settling,
     classes: &'a Classes,
-    unused: std::iter::Peekable<std::iter::Copied<std::slice::Iter<'a, u32>>>,
-    failures: Vec<Failure>,
-    earlier: Option<HashMap<Key, Failure>>,
+    failures: Option<FailureWriter>,
+    earlier: Option<HashMap<Key, FailedRecord>>,
 }
 
 impl Folding<'_> {
     /// The entries of `batch` that remain, folded; `None` if none do.
     fn fold(&mut self, batch: &RecordBatch, position: u32, counts: &mut Counts) -> Result<Option<RecordBatch>> {
         let entries = EntryReader::new(batch)?;
-        let mut builder = EntryBuilder::with_capacity(64);
+        let mut builder = EntryBuilder::new();
         let mut rows: Vec<u32> = Vec::new();
         let mut why: Vec<(Key, Op, Class<'_>)> = Vec::new();
         for i in 0..entries.len() {
-            let (entry, before_at) = entries.get(i)?;
+            let (entry, before_at) = entries.get(i);
             let at = position + i as u32;
             let op = entry.op();
-            let unused = self.unused.next_if_eq(&at).is_some();
+            let unused = self.settling.sealed.unused.contains(at);
             let class = if unused || !self.settling.selection.contains(op) { Class::Seen } else { self.classes.get(at as usize) };
             let Some(folded) = fold_entry(&entry, class) else { continue };
             builder.push(&folded, before_at);
@@ -83,12 +85,12 @@ impl Folding<'_> {
         // Parts of different versions may differ in their columns.
         let values = conform(&values, &self.settling.schema)?;
         self.note(&values, why)?;
-        assemble(builder, &values).map(Some)
+        assemble(builder.finish(), &values).map(Some)
     }
 
     /// Why each of these records remains; the count of attempts goes on from the sync before.
     fn note(&mut self, values: &RecordBatch, why: Vec<(Key, Op, Class<'_>)>) -> Result<()> {
-        let ids = identifiers(values, &self.settling.plan.id)?;
+        let ids = identifiers(values, &self.settling.id)?;
         let at = self.settling.at.clone();
         for ((key, op, class), id) in why.into_iter().zip(ids) {
             let (code, message) = match class {
@@ -98,30 +100,49 @@ impl Folding<'_> {
             };
             let earlier = self.earlier()?.get(&key);
             let (attempts, first_seen) = earlier.map_or_else(|| (0, at.clone()), |earlier| (earlier.attempts, earlier.first_seen.clone()));
-            let failure = Failure { key, id, op, code, message, attempts: attempts + 1, first_seen, last_seen: at.clone(), payload: None, answer: None };
-            self.failures.push(failure);
+            let failure = FailedRecord {
+                key,
+                id,
+                op,
+                code,
+                message,
+                attempts: attempts + 1,
+                first_seen,
+                last_seen: at.clone(),
+                payload: None,
+                answer: None,
+            };
+            let failures = match &mut self.failures {
+                Some(failures) => failures,
+                none => {
+                    let path = paths::run_file(&self.settling.mapping, self.settling.plan.epoch, paths::FAILURES);
+                    none.insert(FailureWriter::begin(self.settling.store.as_ref(), &path)?)
+                }
+            };
+            failures.push(failure)?;
         }
         Ok(())
     }
 
-    fn earlier(&mut self) -> Result<&HashMap<Key, Failure>> {
+    fn earlier(&mut self) -> Result<&HashMap<Key, FailedRecord>> {
         if self.earlier.is_none() {
-            let epoch = self.settling.base.as_ref().map(|base| base.closed_through);
-            let read = match epoch {
-                Some(epoch) => failures::read(self.settling.store.as_ref(), &paths::failures(&self.settling.mapping, epoch))?,
-                None => Vec::new(),
-            };
-            self.earlier = Some(read.into_iter().map(|failure| (failure.key, failure)).collect());
+            let mut earlier = HashMap::new();
+            if let Some(base) = &self.settling.base {
+                let path = paths::run_file(&self.settling.mapping, base.closed_through, paths::FAILURES);
+                match read_failures(self.settling.store.as_ref(), &path) {
+                    Ok(failures) => {
+                        for failure in failures {
+                            let failure = failure?;
+                            earlier.insert(failure.key, failure);
+                        }
+                    }
+                    Err(error) if error.kind() == Kind::NotFound => {}
+                    Err(error) => return Err(error),
+                }
+            }
+            self.earlier = Some(earlier);
         }
         self.earlier.as_ref().ok_or_else(|| Error::bug("the earlier failures were not read"))
-    }
-
-    fn write_failures(&self) -> Result<()> {
-        if self.failures.is_empty() {
-            return Ok(());
-        }
-        let path = paths::failures(&self.settling.mapping, self.settling.plan.epoch);
-        failures::write(self.settling.store.as_ref(), &path, &self.failures)
     }
 }
 

@@ -5,16 +5,17 @@ use std::sync::Arc;
 
 use outflow_contract::plan::Mapping;
 use outflow_contract::{Counts, Error, Result};
-use outflow_ledger::changes::decode_schema;
-use outflow_ledger::commit::{Chain, MappingCommit, ModelCommit};
+use outflow_ledger::chain::Chain;
+use outflow_ledger::commit::{MappingCommit, ModelCommit};
 use outflow_ledger::journal::{Frame, Frames};
-use outflow_ledger::runs::{self, Plan};
+use outflow_ledger::runs::{self, Plan, Seen};
 use outflow_ledger::{decide, paths};
 
 use super::Settling;
 use crate::blocking;
 use crate::run::{Engine, siblings};
 use crate::seal::Sealed;
+use crate::snapshot::schema_of;
 use crate::time::{rfc3339, unix_ms};
 
 /// Recovers these mappings and every other that writes to one of their accounts (rule 18). Their locks are held.
@@ -32,33 +33,38 @@ pub async fn mappings(engine: &Engine, mappings: &[&Mapping]) -> Result<()> {
 }
 
 async fn recover(engine: &Engine, mapping: &Mapping) -> Result<()> {
-    let lifetime = engine.project.destination(&mapping.destination).map_or(0, |destination| destination.request_lifetime.as_millis() as u64);
     let now = unix_ms(engine.clock.wall());
     let (store, name) = (Arc::clone(&engine.store), mapping.name.clone());
-    let (nonce, at) = (format!("{:016x}", engine.clock.random()), rfc3339(engine.clock.wall()));
+    let (nonce, at) = (engine.clock.random(), rfc3339(engine.clock.wall()));
+    let (destination, id) =
+        (mapping.destination.clone(), engine.project.model(&mapping.model).map(|model| model.id.clone()).unwrap_or_default());
     blocking(move || {
         loop {
-            let base: Option<MappingCommit> = Chain::mapping(&name).head(store.as_ref())?;
+            let base: Option<MappingCommit> = Chain::of_mapping(&name).head(store.as_ref())?;
             let closed = base.as_ref().map_or(0, |base| base.closed_through);
             // The lock lets one run through at a time, so that at most one is open; an older one would be folded first.
             let Some(epoch) = runs::open_runs(store.as_ref(), &name, closed)?.into_iter().next() else { return Ok(()) };
             let plan = runs::read_plan(store.as_ref(), &name, epoch)?;
             let previous = base.as_ref().and_then(|base| base.deadline_ms);
-            let journal = store.read(&paths::journal(&name, epoch))?.unwrap_or_default();
+            let journal = store.read(&paths::run_file(&name, epoch, paths::JOURNAL))?.unwrap_or_default();
             let any_intent = Frames::new(&journal).any(|frame| matches!(frame, Frame::Intent(_)));
-            let deadline = decide::deadline_after_recovery(any_intent, lifetime, now, previous);
+            let deadline = decide::deadline_after_recovery(any_intent, plan.request_lifetime_ms, now, previous);
             let sealed = sealed_of(store.as_ref(), &plan)?;
-            let model: Option<ModelCommit> = Chain::model(&plan.model).head(store.as_ref())?;
-            let model = model.ok_or_else(|| Error::corrupt(format!("mapping `{name}` has an interrupted run of model `{}`, which has no state", plan.model)))?;
+            let model: Option<ModelCommit> = Chain::of_model(&plan.model).head(store.as_ref())?;
+            let model = model.ok_or_else(|| {
+                Error::corrupt(format!("mapping `{name}` has an interrupted run of model `{}`, which has no state", plan.model))
+            })?;
             let settling = Settling {
                 store: Arc::clone(&store),
                 mapping: name.clone(),
+                destination: destination.clone(),
+                id: base.as_ref().map_or_else(|| id.clone(), |base: &MappingCommit| base.id.clone()),
                 selection: plan.selection,
                 base,
                 plan,
                 sealed: Arc::new(sealed),
-                schema: decode_schema(&model.schema)?,
-                nonce: nonce.clone(),
+                schema: schema_of(&model)?,
+                nonce,
                 at: at.clone(),
             };
             let settled = settling.settle_run(deadline)?;
@@ -70,7 +76,13 @@ async fn recover(engine: &Engine, mapping: &Mapping) -> Result<()> {
 
 /// As much of the sealed change set as folding needs.
 fn sealed_of(store: &dyn outflow_contract::state_store::StateStore, plan: &Plan) -> Result<Sealed> {
-    let unused = plan.seen.as_ref().map_or_else(|| Ok(Vec::new()), |path| runs::read_positions(store, path))?;
-    let entries: u64 = plan.parts.iter().map(|part| part.rows).sum();
-    Ok(Sealed { parts: plan.parts.clone(), entries: entries as u32, net: Counts::default(), selected: plan.selected, unused, unknown: false })
+    let unused = plan.seen.as_ref().map_or_else(|| Ok(Seen::new()), |path| Seen::read(store, path))?;
+    Ok(Sealed {
+        parts: plan.parts.clone(),
+        entries: plan.rows() as u32,
+        net: Counts::default(),
+        selected: plan.selected,
+        unused,
+        unknown: false,
+    })
 }

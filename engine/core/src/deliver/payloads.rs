@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use crate::snapshot::PartReader;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use futures::stream::{self, Stream, StreamExt};
@@ -10,7 +11,7 @@ use outflow_contract::outcome::{Records, Rejection};
 use outflow_contract::plan::Mapping;
 use outflow_contract::state_store::StateStore;
 use outflow_contract::{Before, Op, Result};
-use outflow_ledger::changes::{EntryReader, PartReader, narrow_projection, values_of};
+use outflow_ledger::changes::{EntryReader, values_of};
 use outflow_ledger::requests::{Rebuild, regroup};
 use tokio::sync::mpsc;
 
@@ -47,13 +48,15 @@ pub(crate) struct Chunk {
 pub(crate) struct Failed {
     pub(crate) position: u32,
     pub(crate) op: Option<Op>,
+    /// Its identifier as JSON text, if it is known.
+    pub(crate) id: String,
     pub(crate) why: Rejection,
 }
 
 impl Failed {
     /// One that no request has room for.
     pub(crate) fn too_large((position, why): (u32, Rejection)) -> Self {
-        Self { position, op: None, why }
+        Self { position, op: None, id: String::new(), why }
     }
 }
 
@@ -105,7 +108,7 @@ fn read(reading: &Reading, wanted: &dyn Fn(u32) -> bool, each: &mut dyn FnMut(Se
             let (mut rows, mut positions, mut ops) = (Vec::new(), Vec::new(), Vec::new());
             for i in 0..entries.len() {
                 let at = position + i as u32;
-                let op = entries.get(i)?.0.op();
+                let op = entries.get(i).0.op();
                 if reading.sealed.is_selected(&reading.mapping, op, at) && wanted(at) {
                     rows.push(i as u32);
                     positions.push(at);
@@ -128,24 +131,20 @@ fn read(reading: &Reading, wanted: &dyn Fn(u32) -> bool, each: &mut dyn FnMut(Se
 fn map(reading: &Reading, selected: &Selected) -> Result<Chunk> {
     let ops = full_ops(selected);
     let mapped = reading.mapper.map(&selected.values, &ops, &reading.sync_id, &selected.rows)?;
-    let place: HashMap<u32, usize>;
-    let all_mapped = mapped.failed.is_empty();
-    let positions = if all_mapped {
-        selected.positions.clone()
+    // Rows ascend, so the position of each is found by search; where nothing failed they are the same list.
+    let place = |row: u32| selected.rows.binary_search(&row).map_or(0, |i| i);
+    let failed = mapped.failed.into_iter().map(|unmapped| {
+        let i = place(unmapped.row);
+        Failed { position: selected.positions[i], op: Some(selected.ops[i]), id: unmapped.id, why: unmapped.rejection }
+    });
+    let failed: Vec<Failed> = failed.collect();
+    let (positions, ops) = if failed.is_empty() {
+        (selected.positions.clone(), selected.ops.clone())
     } else {
-        place = selected.rows.iter().enumerate().map(|(i, &row)| (row, i)).collect();
-        let positions = mapped.rows.iter().filter_map(|row| place.get(row)).map(|&i| selected.positions[i]).collect();
-        let failed = mapped.failed.into_iter().filter_map(|(row, why)| {
-            let &i = place.get(&row)?;
-            Some(Failed { position: selected.positions[i], op: Some(selected.ops[i]), why })
-        });
-        let failed: Vec<Failed> = failed.collect();
-        let ops = mapped.rows.iter().map(|&row| ops[row as usize]).collect();
-        let records = Records { bytes: mapped.bytes, ends: mapped.ends, ops, ids: mapped.ids };
-        return Ok(Chunk { draft: Draft { positions, records }, failed });
+        mapped.rows.iter().map(|&row| (selected.positions[place(row)], ops[row as usize])).unzip()
     };
-    let records = Records { bytes: mapped.bytes, ends: mapped.ends, ops: selected.ops.clone(), ids: mapped.ids };
-    Ok(Chunk { draft: Draft { positions, records }, failed: Vec::new() })
+    let records = Records { bytes: mapped.bytes.into(), ends: mapped.ends, ops, ids: mapped.ids };
+    Ok(Chunk { draft: Draft { positions, records }, failed })
 }
 
 /// An operation for each record of the batch; those that are not selected do not matter.
@@ -183,7 +182,11 @@ pub(crate) async fn rebuild(reading: Arc<Reading>) -> Result<Vec<(Rebuild, Draft
         if let Some(error) = failure {
             return Err(error);
         }
-        Ok(groups.into_iter().filter_map(|group| Some((draft_of(&group, &payloads)?, group))).map(|(draft, group)| (group, draft)).collect())
+        Ok(groups
+            .into_iter()
+            .filter_map(|group| Some((draft_of(&group, &payloads)?, group)))
+            .map(|(draft, group)| (group, draft))
+            .collect())
     })
     .await
 }
@@ -192,11 +195,11 @@ fn unanswered(reading: &Reading) -> Result<Vec<Rebuild>> {
     let mut unknown = Vec::new();
     let mut position = 0u32;
     for part in &reading.sealed.parts {
-        for batch in PartReader::open(reading.store.as_ref(), &part.path)?.project(narrow_projection()).read()? {
+        for batch in PartReader::open(reading.store.as_ref(), &part.path)?.narrow().read()? {
             let batch = batch?;
             let entries = EntryReader::new(&batch)?;
             for i in 0..entries.len() {
-                let (entry, _) = entries.get(i)?;
+                let (entry, _) = entries.get(i);
                 let at = position + i as u32;
                 let is_unknown = matches!(entry.before, Before::Unknown(_));
                 if is_unknown && reading.sealed.is_selected(&reading.mapping, entry.op(), at) {

@@ -150,8 +150,9 @@ async fn one_attempt(
 ) -> Tried {
     let admission = delivery.pace.admit().await;
     results.count_request(request, attempt);
-    let failed = |code: &str, error: &outflow_contract::Error| {
-        Rejection { code: code.to_owned(), message: delivery.redactor.clean(&error.to_string()) }
+    let failed = |code: &str, error: &outflow_contract::Error| Rejection {
+        code: code.to_owned(),
+        message: delivery.redactor.clean(&error.to_string()),
     };
     match delivery.transport.send(permit, request).await {
         Sent::Answer(answer) => {
@@ -226,7 +227,9 @@ async fn wait(delivery: &Delivery, after: Duration, outcomes: Option<&[Outcome]>
 fn first_reason(outcomes: &[Outcome]) -> Rejection {
     let reason = outcomes.iter().find_map(|outcome| match outcome {
         Outcome::Rejected(why) | Outcome::Retry(why) => Some(why.clone()),
-        Outcome::Throttled { .. } => Some(Rejection { code: "throttled".to_owned(), message: "the destination asked to try later".to_owned() }),
+        Outcome::Throttled { .. } => {
+            Some(Rejection { code: "throttled".to_owned(), message: "the destination asked to try later".to_owned() })
+        }
         Outcome::Unknown { reason } => Some(Rejection { code: "unclear_answer".to_owned(), message: reason.clone() }),
         Outcome::Acked => None,
     });

@@ -116,8 +116,8 @@ impl Results {
     /// Records that were refused before any request.
     pub(super) fn refuse_locally(&self, failed: Vec<Failed>) {
         let done = failed.len() as u64;
-        for Failed { position, op, why } in failed {
-            let sample = FailureSample { id: String::new(), op: op.unwrap_or(Op::Added), payload: String::new() };
+        for Failed { position, op, id, why } in failed {
+            let sample = FailureSample { id, op: op.unwrap_or(Op::Added), payload: String::new() };
             self.refuse(&[position], &why);
             self.group(&why, sample);
         }

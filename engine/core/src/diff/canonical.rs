@@ -28,7 +28,6 @@ pub(super) type Words = (u64, u64);
 #[repr(u64)]
 pub(super) enum Class {
     Null = 0x9ae1_6a3b_2f90_404f,
-    Integer = 0,
     Decimal = 0xc3a5_c85c_97cb_3127,
     Float = 0xb492_b66f_be98_f273,
     Boolean = 0x5851_f42d_4c95_7f2d,

@@ -53,7 +53,9 @@ impl Walker {
             DataType::Decimal256(_, _) => self.wide_decimals(array, out),
             DataType::Timestamp(unit, zone) => timestamps(array, *unit, zone.is_some(), out),
             DataType::Date32 => primitive::<Date32Type>(array, out, |v| moment(Class::Date, v.into(), 0)),
-            DataType::Date64 => primitive::<Date64Type>(array, out, |v| moment(Class::Date, v.div_euclid(86_400_000), v.rem_euclid(86_400_000))),
+            DataType::Date64 => {
+                primitive::<Date64Type>(array, out, |v| moment(Class::Date, v.div_euclid(86_400_000), v.rem_euclid(86_400_000)))
+            }
             DataType::Time32(TimeUnit::Second) => primitive::<Time32SecondType>(array, out, |v| ticks(Class::Time, v.into(), 1)),
             DataType::Time32(_) => primitive::<Time32MillisecondType>(array, out, |v| ticks(Class::Time, v.into(), 1_000)),
             DataType::Time64(TimeUnit::Microsecond) => primitive::<Time64MicrosecondType>(array, out, |v| ticks(Class::Time, v, 1_000_000)),
@@ -85,7 +87,8 @@ impl Walker {
             DataType::Map(_, _) => self.maps(array, out)?,
             DataType::Dictionary(_, _) => self.dictionary(array, json, out)?,
             DataType::RunEndEncoded(_, values) => {
-                let plain = cast(array, values.data_type()).map_err(|e| Error::bug("could not expand a run-end encoded column").caused_by(e))?;
+                let plain =
+                    cast(array, values.data_type()).map_err(|e| Error::bug("could not expand a run-end encoded column").caused_by(e))?;
                 self.words(&plain, json, out)?;
             }
             DataType::Union(_, _) => return Err(Error::bug("a union column reached the hash")),
@@ -98,14 +101,7 @@ impl Walker {
         ((hash >> 64) as u64 ^ class as u64, hash as u64 ^ class as u64)
     }
 
-    fn texts<'a>(
-        &self,
-        length: usize,
-        array: &dyn Array,
-        values: impl Iterator<Item = Option<&'a str>>,
-        json: bool,
-        out: &mut Vec<Words>,
-    ) {
+    fn texts<'a>(&self, length: usize, array: &dyn Array, values: impl Iterator<Item = Option<&'a str>>, json: bool, out: &mut Vec<Words>) {
         out.reserve(length);
         if json {
             out.extend(values.map(|value| value.map_or_else(null, |text| self.json_text(text))));
@@ -146,9 +142,9 @@ impl Walker {
             }
             Value::String(text) => self.bytes(Class::Text, text.as_bytes()),
             Value::Array(items) => items.iter().fold(list_start(items.len()), |sum, item| place(sum, self.json(item))),
-            Value::Object(members) => members
-                .iter()
-                .fold((Class::Map as u64, Class::Map as u64), |sum, (name, value)| unordered(sum, self.bytes(Class::Text, name.as_bytes()), self.json(value))),
+            Value::Object(members) => members.iter().fold((Class::Map as u64, Class::Map as u64), |sum, (name, value)| {
+                unordered(sum, self.bytes(Class::Text, name.as_bytes()), self.json(value))
+            }),
         }
     }
 

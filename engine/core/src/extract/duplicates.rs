@@ -3,17 +3,17 @@
 
 use std::collections::{HashMap, HashSet};
 
+use crate::snapshot::PartReader;
 use arrow::array::{BooleanArray, RecordBatch};
 use arrow::compute::filter_record_batch;
 use outflow_contract::state_store::StateStore;
 use outflow_contract::{Before, Error, Key, Op, Result};
-use outflow_ledger::changes::{EntryReader, Locator, PartReader, PartWriter, values_compression, values_of};
+use outflow_ledger::changes::{EntryReader, Locator, PartWriter, values_of};
 
 use super::reject::Reason;
 use super::worker::Part;
 use super::{Gathered, Rejections};
 use crate::diff::{PARTITIONS, read_partition};
-use crate::snapshot::Indexed;
 
 /// The keys that came more than once, with how often each came among the new and changed records.
 pub(super) fn find(gathered: &Gathered) -> Result<HashSet<Key>> {
@@ -37,30 +37,28 @@ impl Removed {
 }
 
 /// Takes the records of `keys` out of every part, and counts them.
-pub(super) fn remove(store: &dyn StateStore, gathered: &mut Gathered, keys: &HashSet<Key>, path: impl Fn(u32) -> String) -> Result<Removed> {
+pub(super) fn remove(
+    store: &dyn StateStore,
+    gathered: &mut Gathered,
+    keys: &HashSet<Key>,
+    path: impl Fn(u32) -> String,
+) -> Result<Removed> {
     let mut removed = Removed::default();
+    let mut written: HashSet<Key> = HashSet::new();
     let parts = std::mem::take(&mut gathered.parts);
     for part in parts {
         let file = part.file;
         let mut rows = Vec::new();
-        let kept = rewrite(store, &part, keys, &path(file), &mut rows, gathered)?;
+        let kept = rewrite(store, &part, keys, &path(file), &mut rows, &mut written, gathered)?;
         if !rows.is_empty() {
             store.delete(&part.info.path)?;
             removed.0.insert(file, rows);
         }
         gathered.parts.extend(kept);
     }
-    // The first of each repeated key had the same state as before, was counted as unchanged, and wrote nothing.
-    let written: HashSet<Key> = (0..PARTITIONS)
-        .map(|partition| read_partition(&gathered.spills, partition))
-        .collect::<Result<Vec<_>>>()?
-        .iter()
-        .flatten()
-        .map(|entry: &Indexed| entry.key)
-        .filter(|key| keys.contains(key))
-        .collect();
-    let unwritten = (keys.len() - written.len()) as u64;
-    gathered.unchanged -= unwritten.min(gathered.unchanged);
+    // The first of a repeated key may have had the same state as before: it was counted as unchanged, and is in no change set.
+    let unwritten = keys.len() as u64 - written.len() as u64;
+    gathered.unchanged = gathered.unchanged.saturating_sub(unwritten);
     gathered.rejections.count(Reason::DuplicateId, unwritten);
     Ok(removed)
 }
@@ -72,6 +70,7 @@ fn rewrite(
     keys: &HashSet<Key>,
     path: &str,
     rows: &mut Vec<u32>,
+    written: &mut HashSet<Key>,
     gathered: &mut Gathered,
 ) -> Result<Option<Part>> {
     let mut writer: Option<PartWriter> = None;
@@ -81,27 +80,31 @@ fn rewrite(
         let entries = EntryReader::new(&batch)?;
         let mut keep = Vec::with_capacity(batch.num_rows());
         for i in 0..entries.len() {
-            let (entry, _) = entries.get(i)?;
+            let (entry, _) = entries.get(i);
             let duplicate = keys.contains(&entry.key);
             if duplicate {
                 rows.push(place + i as u32);
-                count(&batch, i, matches!(entry.before, Before::Absent), gathered);
+                if !part.snapshot {
+                    written.insert(entry.key);
+                    count(&batch, i, matches!(entry.before, Before::Absent), gathered);
+                }
             }
             keep.push(!duplicate);
         }
         place += batch.num_rows() as u32;
-        let batch = filter_record_batch(&batch, &BooleanArray::from(keep)).map_err(|e| Error::bug("could not filter a part").caused_by(e))?;
+        let batch =
+            filter_record_batch(&batch, &BooleanArray::from(keep)).map_err(|e| Error::bug("could not filter a part").caused_by(e))?;
         if batch.num_rows() == 0 {
             continue;
         }
         let writer = match &mut writer {
             Some(writer) => writer,
-            none => none.insert(PartWriter::new(store, path, batch.schema_ref(), values_compression())?),
+            none => none.insert(PartWriter::begin(store, path, batch.schema())?),
         };
         writer.write(&batch)?;
     }
     let Some(writer) = writer else { return Ok(None) };
-    Ok(Some(Part { file: part.file, info: writer.finish()? }))
+    Ok(Some(Part { file: part.file, snapshot: part.snapshot, info: writer.finish()? }))
 }
 
 fn count(batch: &RecordBatch, i: usize, added: bool, gathered: &mut Gathered) {

@@ -11,6 +11,7 @@
 
 mod duplicates;
 mod publish;
+mod rebase;
 mod reject;
 mod sizes;
 mod worker;
@@ -29,12 +30,15 @@ use outflow_contract::report::Rejected;
 use outflow_contract::source::RecordStream;
 use outflow_contract::state_store::StateStore;
 use outflow_contract::{Counts, Error, Kind, Result};
-use outflow_ledger::commit::{Chain, ModelCommit};
+use outflow_ledger::chain::Chain;
+use outflow_ledger::commit::ModelCommit;
 use tokio::sync::mpsc;
 
 use crate::blocking;
 use crate::diff::{RecordHasher, Spill};
+use crate::snapshot::schema_of;
 use crate::snapshot::{KeyIndex, index_file};
+pub(crate) use publish::hash_key;
 use reject::{Reason, Rejections};
 use worker::{Part, Shared, Worker};
 
@@ -90,32 +94,55 @@ impl Extraction<'_> {
     /// Reads `stream` to its end and commits what changed as the model's next version.
     pub async fn run(&self, stream: RecordStream) -> Result<Extracted> {
         let schema = record_schema(&stream.schema, self.limits)?;
-        let (store, chain) = (Arc::clone(&self.store), Chain::model(&self.model.name));
+        let (store, chain) = (Arc::clone(&self.store), Chain::of_model(&self.model.name));
         let head: Option<ModelCommit> = blocking(move || chain.head(store.as_ref())).await?;
         if let Some(head) = &head {
             self.same_identity(head)?;
         }
-        let (store, at) = (Arc::clone(&self.store), head.clone());
-        let index = blocking(move || at.map_or_else(|| Ok(KeyIndex::default()), |head| index_file::load(store.as_ref(), &head))).await?;
-
         let salt = head.as_ref().map_or_else(|| publish::new_salt(self.clock), |head| head.salt);
+        let key = publish::hash_key(salt);
+        let hasher = RecordHasher::new(&key, &schema, &self.model.id, None)?;
+        let (index, comparing) = self.snapshot(head.clone(), &schema, key).await?;
+        let mut notices = Vec::new();
+        if comparing.is_some() {
+            notices.push("the query returns other columns than last time: what is common to both was compared".to_owned());
+        }
         let scratch = self.store.scratch()?;
         let shared = Arc::new(Shared {
             store: Arc::clone(&self.store),
             index: Arc::new(index),
-            hasher: RecordHasher::new(&publish::hash_key(salt), &schema, &self.model.id, None)?,
+            hasher,
             id: self.model.id.iter().filter_map(|id| schema.index_of(id).ok()).collect(),
             schema: Arc::clone(&schema),
             limits: self.limits.clone(),
             version: head.as_ref().map_or(0, |head| head.version) + 1,
+            comparing,
         });
-        let publication = publish::Publication::new(self, head, Arc::clone(&shared), salt);
-        let workers = (0..self.workers)
-            .map(|i| Worker::new(Arc::clone(&shared), publication.file(i), publication.part_path(i), Spill::new(scratch.path(), i)))
-            .collect();
+        let publication = publish::Publication::new(self, head, Arc::clone(&shared), salt, notices);
+        let workers = (0..self.workers).map(|i| {
+            let spill = Spill::new(scratch.path(), i);
+            Worker::new(Arc::clone(&shared), publication.output(i, "changes"), publication.output(self.workers + i, "snapshot"), spill)
+        });
+        let workers = workers.collect();
         let gathered = self.gather(stream, &schema, workers).await?;
         self.policies(&gathered)?;
         blocking(move || publication.publish(gathered)).await
+    }
+
+    /// The snapshot to compare with, and what to compare by if the columns have changed.
+    async fn snapshot(&self, head: Option<ModelCommit>, schema: &SchemaRef, key: [u8; 32]) -> Result<(KeyIndex, Option<RecordHasher>)> {
+        let Some(head) = head else { return Ok((KeyIndex::default(), None)) };
+        let (store, schema) = (Arc::clone(&self.store), Arc::clone(schema));
+        blocking(move || {
+            let mut index = index_file::load(store.as_ref(), &head)?;
+            let Some(common) = rebase::common_columns(&*schema_of(&head)?, &schema) else { return Ok((index, None)) };
+            let shared: SchemaRef =
+                Arc::new(Schema::new(schema.fields().iter().filter(|f| common.contains(f.name())).cloned().collect::<Vec<_>>()));
+            let over_old = RecordHasher::projected(&key, &shared, &common)?;
+            rebase::compare_common(store.as_ref(), &head, &mut index, &over_old, &shared)?;
+            Ok((index, Some(RecordHasher::projected(&key, &schema, &common)?)))
+        })
+        .await
     }
 
     /// Feeds every batch to the workers and adds up what they found.
@@ -128,8 +155,11 @@ impl Extraction<'_> {
             total += batch.num_rows() as u64;
             self.progress.store(total, Ordering::Relaxed);
             if total > self.limits.records {
-                return Err(Error::new(Kind::Limit, format!("model `{}` returns more than {} records", self.model.name, self.limits.records))
-                    .remedy("narrow the query, or raise `limits: { records: … }`"));
+                return Err(Error::new(
+                    Kind::Limit,
+                    format!("model `{}` returns more than {} records", self.model.name, self.limits.records),
+                )
+                .remedy("narrow the query, or raise `limits: { records: … }`"));
             }
             // A worker that has failed has closed its queue: its error is told below.
             if senders[next].send(batch).await.is_err() {
@@ -140,8 +170,8 @@ impl Extraction<'_> {
         drop(senders);
         let mut gathered = Gathered::default();
         for task in tasks {
-            let (worker, part) = task.await.map_err(|e| Error::bug("an extraction worker stopped").caused_by(e))??;
-            gathered.parts.extend(part);
+            let (worker, parts) = task.await.map_err(|e| Error::bug("an extraction worker stopped").caused_by(e))??;
+            gathered.parts.extend(parts);
             gathered.spills.push(worker.spill);
             gathered.rejections.merge(worker.rejections);
             gathered.repeated.extend(worker.repeated);
@@ -159,8 +189,11 @@ impl Extraction<'_> {
             return Ok(());
         }
         let (old, new) = (head.id.join(", "), self.model.id.join(", "));
-        Err(Error::invalid(format!("the identifier of model `{}` was `{old}` and is now `{new}`: every record would look new and every known one deleted", self.model.name))
-            .remedy(format!("put `id: {old}` back, or give the model a new name to start afresh")))
+        Err(Error::invalid(format!(
+            "the identifier of model `{}` was `{old}` and is now `{new}`: every record would look new and every known one deleted",
+            self.model.name
+        ))
+        .remedy(format!("put `id: {old}` back, or give the model a new name to start afresh")))
     }
 
     fn policies(&self, gathered: &Gathered) -> Result<()> {
@@ -173,7 +206,7 @@ impl Extraction<'_> {
     }
 }
 
-type WorkerTask = tokio::task::JoinHandle<Result<(Worker, Option<Part>)>>;
+type WorkerTask = tokio::task::JoinHandle<Result<(Worker, Vec<Part>)>>;
 
 fn spawn(mut worker: Worker) -> (mpsc::Sender<RecordBatch>, WorkerTask) {
     let (sender, mut batches) = mpsc::channel::<RecordBatch>(QUEUE);
@@ -181,8 +214,8 @@ fn spawn(mut worker: Worker) -> (mpsc::Sender<RecordBatch>, WorkerTask) {
         while let Some(batch) = batches.blocking_recv() {
             worker.take(&batch)?;
         }
-        let part = worker.finish()?;
-        Ok((worker, part))
+        let parts = worker.finish()?;
+        Ok((worker, parts))
     });
     (sender, task)
 }
@@ -190,8 +223,11 @@ fn spawn(mut worker: Worker) -> (mpsc::Sender<RecordBatch>, WorkerTask) {
 /// The columns of a record, as the state keeps them: all nullable, since a column that is new has no older values.
 fn record_schema(schema: &Schema, limits: &Limits) -> Result<SchemaRef> {
     if schema.fields().len() > limits.columns {
-        return Err(Error::new(Kind::Limit, format!("the query returns {} columns; the limit is {}", schema.fields().len(), limits.columns))
-            .remedy("name the columns that you need, or raise `limits: { columns: … }`"));
+        return Err(Error::new(
+            Kind::Limit,
+            format!("the query returns {} columns; the limit is {}", schema.fields().len(), limits.columns),
+        )
+        .remedy("name the columns that you need, or raise `limits: { columns: … }`"));
     }
     let mut seen = std::collections::HashSet::new();
     for field in schema.fields() {
@@ -201,7 +237,9 @@ fn record_schema(schema: &Schema, limits: &Limits) -> Result<SchemaRef> {
                 .remedy("give it a shorter alias in the query"));
         }
         if !seen.insert(name) {
-            return Err(Error::invalid(format!("the query returns two columns named `{name}`")).remedy("give one of them another name with AS"));
+            return Err(
+                Error::invalid(format!("the query returns two columns named `{name}`")).remedy("give one of them another name with AS")
+            );
         }
     }
     let fields: Vec<_> = schema.fields().iter().map(|field| field.as_ref().clone().with_nullable(true)).collect();

@@ -7,13 +7,14 @@ use outflow_contract::clock::Clock;
 use outflow_contract::plan::OnBadId;
 use outflow_contract::state_store::StateStore;
 use outflow_contract::{Before, Counts, Entry, Error, Key, Kind, Result};
-use outflow_ledger::changes::{EntryBuilder, Locator, PartWriter, assemble, change_schema, encode_schema, values_compression};
-use outflow_ledger::commit::{Chain, CommitResult, ExtractionInfo, IndexFile, ModelCommit, ValueFile, VersionInfo};
+use outflow_ledger::chain::{Chain, CommitResult};
+use outflow_ledger::changes::{EntryBuilder, Locator, PartWriter, assemble, change_schema};
+use outflow_ledger::commit::{ExtractionInfo, IndexFile, ModelCommit, ValueFile, VersionInfo, encode_schema};
 use outflow_ledger::paths;
 
 use super::duplicates::{self, Removed};
 use super::reject::Reason;
-use super::worker::{Part, Shared};
+use super::worker::{Output, Part, Shared};
 use super::{Extracted, Extraction, Gathered};
 use crate::diff::{HASH_FORMAT, PARTITIONS, read_partition};
 use crate::snapshot::{Indexed, index_file, values};
@@ -41,12 +42,19 @@ pub(super) struct Publication {
     salt: u128,
     workers: usize,
     nonce: u64,
-    commit_nonce: String,
+    commit_nonce: u64,
     now: String,
+    notices: Vec<String>,
 }
 
 impl Publication {
-    pub(super) fn new(extraction: &Extraction<'_>, head: Option<ModelCommit>, shared: Arc<Shared>, salt: u128) -> Self {
+    pub(super) fn new(
+        extraction: &Extraction<'_>,
+        head: Option<ModelCommit>,
+        shared: Arc<Shared>,
+        salt: u128,
+        notices: Vec<String>,
+    ) -> Self {
         Self {
             store: Arc::clone(&extraction.store),
             shared,
@@ -58,47 +66,58 @@ impl Publication {
             salt,
             workers: extraction.workers,
             nonce: extraction.clock.random(),
-            commit_nonce: format!("{:016x}", extraction.clock.random()),
+            commit_nonce: extraction.clock.random(),
             now: rfc3339(extraction.clock.wall()),
+            notices,
         }
     }
 
-    /// The number of the file that worker `i` writes; the one after the last worker's holds the deleted records.
-    pub(super) fn file(&self, i: usize) -> u32 {
+    /// The number of the `i`th file of this extraction.
+    fn file(&self, i: usize) -> u32 {
         let next = self.head.iter().flat_map(|head| &head.files).map(|file| file.id + 1).max().unwrap_or(0);
         next + i as u32
     }
 
-    /// Its path, never used before: what an interrupted extraction left there has another nonce.
-    pub(super) fn part_path(&self, i: usize) -> String {
-        self.path(&format!("changes-{:016x}-{i}.parquet", self.nonce))
+    /// A part to be written. Its path was never used before: what an interrupted extraction left there has another nonce.
+    pub(super) fn output(&self, i: usize, what: &str) -> Output {
+        Output::new(self.file(i), self.path(&format!("{what}-{:016x}-{i}.parquet", self.nonce)))
+    }
+
+    /// The number of the file of deleted records: the one after those of the workers.
+    fn deletes_file(&self) -> usize {
+        2 * self.workers
     }
 
     fn path(&self, name: &str) -> String {
-        paths::version_part(&self.model, self.shared.version, name)
+        paths::version_file(&self.model, self.shared.version, name)
     }
 
-    pub(super) fn publish(self, mut gathered: Gathered) -> Result<Extracted> {
-        let mut notices = Vec::new();
+    pub(super) fn publish(mut self, mut gathered: Gathered) -> Result<Extracted> {
+        let mut notices = std::mem::take(&mut self.notices);
         let removed = self.without_duplicates(&mut gathered)?;
         let deleted = self.deletes(&gathered, &mut notices)?;
         gathered.counts.deleted = deleted.len() as u64;
         if let Some(part) = self.write_deletes(&deleted)? {
             gathered.parts.push(part);
         }
-        let mut head = self.next_commit(&gathered);
-        if gathered.counts.total() > 0 && self.head.as_ref().is_none_or(|head| index_file::wants_new_base(head, gathered.counts.total())) {
-            head.index = Some(self.write_index(&gathered, &removed, &deleted)?);
+        let mut head = self.next_commit(&gathered)?;
+        let changes = gathered.counts.total();
+        let rebased = self.shared.comparing.is_some();
+        if rebased || changes > 0 && self.head.as_ref().is_none_or(|head| index_file::wants_new_base(head, changes)) {
+            head.index = Some(self.write_index(head.version, &gathered, &removed, &deleted)?);
         }
         if self.head.as_ref().is_none_or(|old| !same_state(old, &head)) {
-            match Chain::model(&self.model).append(self.store.as_ref(), &head, &self.commit_nonce)? {
+            match Chain::of_model(&self.model).append(self.store.as_ref(), &head, self.commit_nonce)? {
                 CommitResult::Committed => {}
                 CommitResult::Superseded => {
                     return Err(Error::new(Kind::Busy, format!("another run has committed a version of model `{}` meanwhile", self.model)));
                 }
                 CommitResult::Unknown => {
-                    return Err(Error::new(Kind::Io, format!("it is not known whether the new version of model `{}` was stored", self.model))
-                        .remedy("run again: the next run finds out"));
+                    return Err(Error::new(
+                        Kind::Io,
+                        format!("it is not known whether the new version of model `{}` was stored", self.model),
+                    )
+                    .remedy("run again: the next run finds out"));
                 }
             }
         } else if let Some(old) = self.head {
@@ -153,23 +172,30 @@ impl Publication {
     fn write_deletes(&self, deleted: &[Indexed]) -> Result<Option<Part>> {
         let Some(head) = self.head.as_ref().filter(|_| !deleted.is_empty()) else { return Ok(None) };
         let schema = change_schema(&self.shared.schema);
-        let mut part = PartWriter::new(self.store.as_ref(), &self.part_path(self.workers), &schema, values_compression())?;
+        let path = self.path(&format!("deleted-{:016x}.parquet", self.nonce));
+        let mut part = PartWriter::begin(self.store.as_ref(), &path, schema)?;
         let places: Vec<Locator> = deleted.iter().map(|record| record.at).collect();
         let mut records = deleted.iter();
         values::fetch(self.store.as_ref(), &head.files, &places, &self.shared.schema, |found| {
-            let mut entries = EntryBuilder::with_capacity(found.places.len());
+            let mut entries = EntryBuilder::new();
             for record in records.by_ref().take(found.places.len()) {
                 let before = Before::Known(record.row);
                 entries.push(&Entry { key: record.key, before, after: None, version: self.shared.version }, Some(record.at));
             }
-            part.write(&assemble(entries, &found.values)?)
+            part.write(&assemble(entries.finish(), &found.values)?)
         })?;
-        Ok(Some(Part { file: self.file(self.workers), info: part.finish()? }))
+        Ok(Some(Part { file: self.file(self.deletes_file()), snapshot: false, info: part.finish()? }))
     }
 
     /// The snapshot at the new version: the old one without what was deleted, with what is new or changed in its place.
-    fn write_index(&self, gathered: &Gathered, (duplicates, removed): &(HashSet<Key>, Removed), deleted: &[Indexed]) -> Result<IndexFile> {
-        let path = paths::snapshot_part(&self.model, self.shared.version, &format!("keys-{:016x}.parquet", self.nonce));
+    fn write_index(
+        &self,
+        version: u64,
+        gathered: &Gathered,
+        (duplicates, removed): &(HashSet<Key>, Removed),
+        deleted: &[Indexed],
+    ) -> Result<IndexFile> {
+        let path = paths::snapshot_file(&self.model, version, &format!("keys-{:016x}.parquet", self.nonce));
         let mut writer = index_file::IndexWriter::new(self.store.as_ref(), &path)?;
         let gone: HashSet<Key> = deleted.iter().map(|record| record.key).collect();
         let mut old = self.shared.index.iter().filter(|record| !gone.contains(&record.key)).peekable();
@@ -187,16 +213,16 @@ impl Publication {
         for record in old {
             writer.push(record)?;
         }
-        writer.finish(self.shared.version)
+        writer.finish(version)
     }
 
-    fn next_commit(&self, gathered: &Gathered) -> ModelCommit {
+    fn next_commit(&self, gathered: &Gathered) -> Result<ModelCommit> {
         let counts: Counts = gathered.counts;
         let mut next = self.head.clone().unwrap_or_else(|| ModelCommit {
             number: 0,
             version: 0,
             at: String::new(),
-            schema: String::new(),
+            schema: None,
             id: self.id.clone(),
             salt: self.salt,
             hash_format: HASH_FORMAT,
@@ -208,7 +234,7 @@ impl Publication {
         });
         next.number += 1;
         next.at.clone_from(&self.now);
-        next.schema = encode_schema(&self.shared.schema);
+        next.schema = Some(encode_schema(&self.shared.schema)?);
         next.query_hash.clone_from(&self.query_hash);
         next.extraction = ExtractionInfo {
             extracted: gathered.extracted,
@@ -216,14 +242,13 @@ impl Publication {
             null_ids: gathered.rejections.get(Reason::NullId),
             at: self.now.clone(),
         };
-        if counts.total() == 0 {
-            return next;
+        next.files.extend(gathered.parts.iter().map(|part| self.value_file(part)));
+        if counts.total() > 0 {
+            next.version = self.shared.version;
+            let files = gathered.parts.iter().filter(|part| !part.snapshot).map(|part| part.file).collect();
+            next.versions.push(VersionInfo { version: next.version, at: self.now.clone(), counts, files });
         }
-        next.version = self.shared.version;
-        let files: Vec<ValueFile> = gathered.parts.iter().map(|part| self.value_file(part)).collect();
-        next.versions.push(VersionInfo { version: next.version, at: self.now.clone(), counts, files: files.iter().map(|file| file.id).collect() });
-        next.files.extend(files);
-        next
+        Ok(next)
     }
 
     fn value_file(&self, part: &Part) -> ValueFile {
@@ -241,6 +266,8 @@ impl Publication {
 
 /// Would the new commit say anything that the old one does not?
 fn same_state(old: &ModelCommit, new: &ModelCommit) -> bool {
-    old.version == new.version && old.schema == new.schema && old.query_hash == new.query_hash && old.extraction.null_ids == new.extraction.null_ids
+    old.version == new.version
+        && old.schema == new.schema
+        && old.query_hash == new.query_hash
+        && old.extraction.null_ids == new.extraction.null_ids
 }
-

@@ -6,7 +6,7 @@ use arrow::datatypes::DataType;
 use outflow_contract::limits::Limits;
 
 /// The records of `batch` that have a value or a whole over the limits, by the bytes of their text, binary and nested values.
-pub fn oversized(batch: &RecordBatch, limits: &Limits) -> Vec<usize> {
+pub(super) fn oversized(batch: &RecordBatch, limits: &Limits) -> Vec<usize> {
     let records = batch.num_rows();
     let suspects: Vec<&ArrayRef> = batch.columns().iter().filter(|column| is_variable(column.data_type())).collect();
     let bytes: usize = suspects.iter().map(|column| data_bytes(column)).sum();

@@ -8,7 +8,7 @@ use arrow::datatypes::SchemaRef;
 use outflow_contract::limits::Limits;
 use outflow_contract::state_store::StateStore;
 use outflow_contract::{Before, Counts, Entry, Error, Op, Result};
-use outflow_ledger::changes::{EntryBuilder, Locator, PartInfo, PartWriter, assemble, change_schema, values_compression};
+use outflow_ledger::changes::{EntryBuilder, Locator, PartInfo, PartWriter, assemble, change_schema};
 
 use super::reject::{Reason, Rejections};
 use super::sizes::oversized;
@@ -27,18 +27,19 @@ pub(super) struct Shared {
     pub(super) limits: Limits,
     /// The version that this extraction would become.
     pub(super) version: u64,
+    /// The columns have changed: records are compared by this, and all of them are written (see [`super::rebase`]).
+    pub(super) comparing: Option<RecordHasher>,
 }
 
 /// One worker's share of the result.
 pub(super) struct Worker {
     shared: Arc<Shared>,
-    /// The number and the path of this worker's change-set part.
-    file: u32,
-    path: String,
-    part: Option<PartWriter>,
-    rows: u32,
+    changes: Output,
+    /// Where every record goes if the columns have changed.
+    snapshot: Output,
     keys: Lanes,
     hashes: Lanes,
+    compared: Lanes,
     pub(super) spill: Spill,
     pub(super) rejections: Rejections,
     /// Keys that the snapshot knows and that came more than once.
@@ -48,22 +49,87 @@ pub(super) struct Worker {
     pub(super) extracted: u64,
 }
 
-/// A change-set part that a worker has finished.
+/// A part that a worker has finished.
 pub(super) struct Part {
     pub(super) file: u32,
+    /// Part of the snapshot, not of the version's change set.
+    pub(super) snapshot: bool,
     pub(super) info: PartInfo,
 }
 
+/// A part that a worker writes: its number, and its path.
+pub(super) struct Output {
+    file: u32,
+    path: String,
+    part: Option<PartWriter>,
+    rows: u32,
+}
+
+impl Output {
+    pub(super) fn new(file: u32, path: String) -> Self {
+        Self { file, path, part: None, rows: 0 }
+    }
+
+    /// Where record `ahead` of the next batch will be.
+    fn place(&self, ahead: usize) -> Locator {
+        Locator::new(self.file, self.rows + ahead as u32)
+    }
+
+    /// Writes the records at `rows` of `batch`.
+    fn write(&mut self, shared: &Shared, batch: &RecordBatch, rows: Vec<u32>, mut entries: EntryBuilder) -> Result<()> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let records = rows.len();
+        let values = if records == batch.num_rows() {
+            batch.clone()
+        } else {
+            take_record_batch(batch, &UInt32Array::from(rows)).map_err(|e| Error::bug("could not take the changed records").caused_by(e))?
+        };
+        let part = match &mut self.part {
+            Some(part) => part,
+            none => {
+                let schema = change_schema(&shared.schema);
+                none.insert(PartWriter::begin(shared.store.as_ref(), &self.path, schema)?)
+            }
+        };
+        part.write(&assemble(entries.finish(), &values)?)?;
+        self.rows += records as u32;
+        Ok(())
+    }
+
+    fn finish(&mut self, snapshot: bool) -> Result<Option<Part>> {
+        let Some(part) = self.part.take() else { return Ok(None) };
+        Ok(Some(Part { file: self.file, snapshot, info: part.finish()? }))
+    }
+}
+
+/// The records of one batch that are to be kept, on their way.
+struct Kept {
+    rows: Vec<u32>,
+    entries: EntryBuilder,
+}
+
+impl Kept {
+    fn new() -> Self {
+        Self { rows: Vec::new(), entries: EntryBuilder::new() }
+    }
+
+    fn push(&mut self, i: usize, entry: &Entry, before_at: Option<Locator>) {
+        self.rows.push(i as u32);
+        self.entries.push(entry, before_at);
+    }
+}
+
 impl Worker {
-    pub(super) fn new(shared: Arc<Shared>, file: u32, path: String, spill: Spill) -> Self {
+    pub(super) fn new(shared: Arc<Shared>, changes: Output, snapshot: Output, spill: Spill) -> Self {
         Self {
             shared,
-            file,
-            path,
-            part: None,
-            rows: 0,
+            changes,
+            snapshot,
             keys: Lanes::default(),
             hashes: Lanes::default(),
+            compared: Lanes::default(),
             spill,
             rejections: Rejections::default(),
             repeated: Vec::new(),
@@ -77,80 +143,76 @@ impl Worker {
     pub(super) fn take(&mut self, batch: &RecordBatch) -> Result<()> {
         let shared = Arc::clone(&self.shared);
         shared.hasher.hash(batch, &mut self.keys, &mut self.hashes)?;
+        if let Some(comparing) = &shared.comparing {
+            comparing.hash(batch, &mut Lanes::default(), &mut self.compared)?;
+        }
         self.extracted += batch.num_rows() as u64;
         let id: Vec<ArrayRef> = shared.id.iter().map(|&column| Arc::clone(batch.column(column))).collect();
         let large = oversized(batch, &shared.limits);
         let mut large = large.iter().copied().peekable();
-
-        let mut changed: Vec<u32> = Vec::new();
-        let mut entries = EntryBuilder::with_capacity(256);
+        let (mut changed, mut all) = (Kept::new(), Kept::new());
         for i in 0..batch.num_rows() {
             let over = large.next_if_eq(&i).is_some();
             if has_null_id(&id, i) {
                 self.rejections.add(Reason::NullId, batch, i);
-                continue;
+            } else if over {
+                self.too_large(batch, i);
+            } else {
+                self.accept(batch, i, &mut changed, &mut all)?;
             }
-            let (key, row) = (self.keys.key(i), self.hashes.row(i));
-            if over {
-                // Its entry stays as it is: it counts as returned.
-                if let Some(rank) = shared.index.rank(key) {
-                    shared.index.mark(rank);
-                }
-                self.rejections.add(Reason::TooLarge, batch, i);
-                continue;
-            }
-            let (before, before_at) = match shared.index.probe(key, row) {
-                Probe::Known { again: true, .. } => {
-                    self.repeated.push(key);
-                    self.rejections.add(Reason::DuplicateId, batch, i);
-                    continue;
-                }
-                Probe::Known { same: true, .. } => {
-                    self.unchanged += 1;
-                    continue;
-                }
-                Probe::Known { rank, .. } => {
-                    let known = shared.index.get(rank);
-                    (Before::Known(known.row), Some(known.at))
-                }
-                Probe::New => (Before::Absent, None),
-            };
-            let entry = Entry { key, before, after: Some(row), version: shared.version };
-            entries.push(&entry, before_at);
-            let at = Locator::new(self.file, self.rows + changed.len() as u32);
-            self.spill.push(Indexed { key, row, at, version: shared.version as u32 })?;
-            self.counts.add(if before_at.is_some() { Op::Updated } else { Op::Added }, 1);
-            changed.push(i as u32);
         }
-        self.keep(batch, changed, entries)
+        self.changes.write(&shared, batch, changed.rows, changed.entries)?;
+        self.snapshot.write(&shared, batch, all.rows, all.entries)
     }
 
-    /// Writes the changed records to this worker's part.
-    fn keep(&mut self, batch: &RecordBatch, changed: Vec<u32>, entries: EntryBuilder) -> Result<()> {
-        if changed.is_empty() {
-            return Ok(());
+    /// Its entry stays as it is: it counts as returned.
+    fn too_large(&mut self, batch: &RecordBatch, i: usize) {
+        if let Some(rank) = self.shared.index.rank(self.keys.key(i)) {
+            self.shared.index.mark(rank);
         }
-        let records = changed.len();
-        let values = if records == batch.num_rows() {
-            batch.clone()
-        } else {
-            take_record_batch(batch, &UInt32Array::from(changed)).map_err(|e| Error::bug("could not take the changed records").caused_by(e))?
-        };
-        let part = match &mut self.part {
-            Some(part) => part,
-            none => {
-                let schema = change_schema(&self.shared.schema);
-                none.insert(PartWriter::new(self.shared.store.as_ref(), &self.path, &schema, values_compression())?)
+        self.rejections.add(Reason::TooLarge, batch, i);
+    }
+
+    /// Compares a record with the snapshot, and keeps it if it has changed (or always, if the columns have).
+    fn accept(&mut self, batch: &RecordBatch, i: usize, changed: &mut Kept, all: &mut Kept) -> Result<()> {
+        let (key, row, now) = (self.keys.key(i), self.hashes.row(i), self.shared.version);
+        let rebasing = self.shared.comparing.is_some();
+        let compared = if rebasing { self.compared.row(i) } else { row };
+        let (before, before_at, version) = match self.shared.index.probe(key, compared) {
+            Probe::Known { again: true, .. } => {
+                self.repeated.push(key);
+                self.rejections.add(Reason::DuplicateId, batch, i);
+                return Ok(());
             }
+            Probe::Known { same: true, rank, .. } => {
+                self.unchanged += 1;
+                if !rebasing {
+                    return Ok(());
+                }
+                (None, None, u64::from(self.shared.index.get(rank).version))
+            }
+            Probe::Known { rank, .. } => {
+                let known = self.shared.index.get(rank);
+                (Some(Before::Known(known.row)), Some(known.at), now)
+            }
+            Probe::New => (Some(Before::Absent), None, now),
         };
-        part.write(&assemble(entries, &values)?)?;
-        self.rows += records as u32;
+        let mut at = self.changes.place(changed.rows.len());
+        if rebasing {
+            at = self.snapshot.place(all.rows.len());
+            all.push(i, &Entry { key, before: Before::Absent, after: Some(row), version }, None);
+        }
+        self.spill.push(Indexed { key, row, at, version: version as u32 })?;
+        if let Some(before) = before {
+            self.counts.add(if before_at.is_some() { Op::Updated } else { Op::Added }, 1);
+            changed.push(i, &Entry { key, before, after: Some(row), version }, before_at);
+        }
         Ok(())
     }
 
-    /// Makes the part durable, if there is one.
-    pub(super) fn finish(&mut self) -> Result<Option<Part>> {
-        let Some(part) = self.part.take() else { return Ok(None) };
-        Ok(Some(Part { file: self.file, info: part.finish()? }))
+    /// Makes the parts durable, those that there are.
+    pub(super) fn finish(&mut self) -> Result<Vec<Part>> {
+        let parts = [self.changes.finish(false)?, self.snapshot.finish(true)?];
+        Ok(parts.into_iter().flatten().collect())
     }
 }

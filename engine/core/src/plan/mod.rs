@@ -9,8 +9,8 @@ use futures::StreamExt;
 use outflow_contract::plan::Mapping;
 use outflow_contract::report::Tally;
 use outflow_contract::{Counts, Error, Op, Result};
-use outflow_ledger::changes::decode_schema;
-use outflow_ledger::commit::{Chain, MappingCommit};
+use outflow_ledger::chain::Chain;
+use outflow_ledger::commit::MappingCommit;
 use serde::Serialize;
 
 use crate::blocking;
@@ -21,6 +21,7 @@ use crate::extract::Extracted;
 use crate::map::Mapper;
 use crate::run::{Engine, RunOptions, known_before, siblings};
 use crate::seal::{Sealed, Sealing, check_guards};
+use crate::snapshot::schema_of;
 
 pub use overlay::Overlay;
 
@@ -106,7 +107,7 @@ impl Engine {
         let shared = !siblings(self, mapping)?.is_empty();
         let (store, head, owned) = (Arc::clone(&self.store), extracted.head.clone(), mapping.clone());
         let (state, sealed) = blocking(move || {
-            let state: Option<MappingCommit> = Chain::mapping(&owned.name).head(store.as_ref())?;
+            let state: Option<MappingCommit> = Chain::of_mapping(&owned.name).head(store.as_ref())?;
             let sealing = Sealing { store: store.as_ref(), head: &head, state: state.as_ref(), mapping: &owned, shared, epoch: 0 };
             let sealed = sealing.seal()?;
             Ok((state, sealed))
@@ -158,7 +159,7 @@ impl Engine {
     async fn estimate(&self, plan: &mut MappingPlan, mapping: &Mapping, extracted: &Extracted, sealed: &Arc<Sealed>) -> Result<()> {
         let destination = self.destinations.get(&mapping.name).ok_or_else(|| Error::bug("a mapping without a destination"))?;
         let model = self.project.model(&mapping.model).ok_or_else(|| Error::bug("a mapping without a model"))?;
-        let schema = decode_schema(&extracted.head.schema)?;
+        let schema = schema_of(&extracted.head)?;
         let mapper = Mapper::compile(&mapping.fields, &schema, &model.id, &self.project.limits)?;
         let reading = Arc::new(payloads::Reading {
             store: Arc::clone(&self.store),

@@ -1,12 +1,11 @@
 //! A few records of each operation: what would be sent, and for updates what has changed, column by column.
 
-
-
+use crate::snapshot::PartReader;
 use arrow::array::{Array, RecordBatch};
 use outflow_contract::expr::{Columns, Expr, Path};
 use outflow_contract::limits::Limits;
 use outflow_contract::{Op, Result};
-use outflow_ledger::changes::{EntryReader, Locator, PartReader, values_of};
+use outflow_ledger::changes::{EntryReader, Locator, values_of};
 use outflow_ledger::commit::ValueFile;
 
 use super::{FieldChange, Sample};
@@ -30,7 +29,7 @@ pub(super) fn take(reading: &Reading, files: &[ValueFile]) -> Result<Vec<Sample>
             let entries = EntryReader::new(&batch)?;
             let mut values = None;
             for i in 0..entries.len() {
-                let (entry, before_at) = entries.get(i)?;
+                let (entry, before_at) = entries.get(i);
                 let op = entry.op();
                 let left = &mut missing[op as usize];
                 if *left == 0 || !reading.sealed.is_selected(&reading.mapping, op, position + i as u32) {

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use outflow_contract::clock::Clock;
 use outflow_contract::destination::Destination;
-use outflow_contract::plan::{Mapping, Model, Project};
+use outflow_contract::plan::{DestinationConfig, Mapping, Model, Project};
 use outflow_contract::report::{Status, SyncReport};
 use outflow_contract::source::{Query, Source};
 use outflow_contract::state_store::{Lock, StateStore};
@@ -22,9 +22,11 @@ use outflow_contract::{Error, Kind, Result};
 use outflow_ledger::paths;
 
 use crate::commit::recover;
+use crate::deliver::transport::{ProxyEnv, Transport, TransportOptions};
 use crate::extract::{Extracted, Extraction};
 use crate::seal::Allowed;
 
+mod reset;
 mod sync;
 
 pub(crate) use sync::{account, known_before, siblings};
@@ -46,7 +48,7 @@ pub struct Engine {
     /// The destination of each mapping, configured for its action, by the mapping's name.
     pub destinations: BTreeMap<String, Arc<dyn Destination>>,
     /// The values of the proxy variables of the environment.
-    pub proxy: crate::deliver::transport::ProxyEnv,
+    pub proxy: ProxyEnv,
     /// Threads that hash, compare and map.
     pub workers: usize,
     /// Is told how things go.
@@ -158,12 +160,11 @@ impl Engine {
         mapping.enabled && self.project.destination(&mapping.destination).is_some_and(|destination| destination.enabled)
     }
 
-    /// The locks of these mappings and of the accounts that they write to (rule 18), in one order for everybody.
+    /// The locks of these mappings, one for each account that they write to (rule 18), in one order for everybody.
     pub(crate) async fn lock(&self, mappings: &[&Mapping], wait: bool) -> Result<Vec<Lock>> {
-        let mut names: Vec<(String, String)> = mappings.iter().map(|m| (paths::mapping_lock(&m.name), m.name.clone())).collect();
+        let mut names: Vec<(String, String)> = Vec::with_capacity(mappings.len());
         for mapping in mappings {
-            let account = account(self, mapping)?;
-            names.push((paths::account_lock(&mapping.model, &account), mapping.name.clone()));
+            names.push((paths::delivery_lock(&mapping.model, &account(self, mapping)?), mapping.name.clone()));
         }
         names.sort();
         names.dedup_by(|a, b| a.0 == b.0);
@@ -193,6 +194,25 @@ impl Engine {
         }
     }
 
+    /// How long a request of this mapping may still take effect.
+    pub(crate) fn request_lifetime(&self, mapping: &Mapping) -> Duration {
+        self.project.destination(&mapping.destination).map_or(Duration::ZERO, |destination| destination.request_lifetime)
+    }
+
+    /// The transport to a destination.
+    pub(crate) fn transport(&self, config: &DestinationConfig) -> Result<Transport> {
+        Transport::new(TransportOptions {
+            ca_file: config.ca_file.clone(),
+            gateway: config.gateway.clone(),
+            request_timeout: config.request_timeout,
+            proxy_env: self.proxy.clone(),
+            user_agent: concat!("outflow/", env!("CARGO_PKG_VERSION")).to_owned(),
+            concurrency: config.concurrency,
+            redactor: self.project.redactor.clone(),
+        })
+        .map_err(|error| error.with("destination", &config.name))
+    }
+
     fn skipped(&self, mapping: &Mapping) -> SyncReport {
         let why = if mapping.enabled {
             format!("the destination `{}` is disabled: its changes wait until it is enabled", mapping.destination)
@@ -206,7 +226,7 @@ impl Engine {
 
     async fn failed_before(&self, mapping: &Mapping, error: &Error) -> SyncReport {
         let report = SyncReport { message: Some(sync::message(self, error)), ..sync::new_report(self, mapping, Status::Failed) };
-        sync::keep_report(self, &report).await;
+        sync::keep_report(self, None, &report).await;
         report
     }
 }

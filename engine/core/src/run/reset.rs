@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use outflow_contract::{Error, Kind, Op, Result};
-use outflow_ledger::commit::{Chain, CommitResult, MappingCommit};
+use outflow_ledger::chain::{Chain, CommitResult};
+use outflow_ledger::commit::MappingCommit;
 
 use super::Engine;
 use crate::blocking;
@@ -16,16 +17,18 @@ impl Engine {
         let mapping = self.project.mapping(name).ok_or_else(|| Error::new(Kind::NotFound, format!("there is no mapping `{name}`")))?;
         if !mapping.selection.contains(Op::Added) {
             let selection = mapping.selection.as_str();
-            return Err(Error::invalid(format!("mapping `{name}` sends {selection} records only: a reset would have nothing to send again"))
-                .remedy("reset a mapping that sends added records"));
+            return Err(Error::invalid(format!(
+                "mapping `{name}` sends {selection} records only: a reset would have nothing to send again"
+            ))
+            .remedy("reset a mapping that sends added records"));
         }
         let locks = self.lock(&[mapping], wait).await?;
         recover::mappings(self, &[mapping]).await?;
-        let (store, owned, nonce) = (Arc::clone(&self.store), name.to_owned(), format!("{:016x}", self.clock.random()));
+        let (store, owned, nonce) = (Arc::clone(&self.store), name.to_owned(), self.clock.random());
         let at = rfc3339(self.clock.wall());
         let only_upserts = !mapping.selection.contains(Op::Deleted);
         let done = blocking(move || {
-            let chain = Chain::mapping(&owned);
+            let chain = Chain::of_mapping(&owned);
             let Some(head): Option<MappingCommit> = chain.head(store.as_ref())? else { return Ok(false) };
             let mut next = MappingCommit { number: head.number + 1, at, generation: head.generation + 1, ..head };
             if only_upserts {
@@ -34,10 +37,12 @@ impl Engine {
             } else {
                 next.resend = true;
             }
-            match chain.append(store.as_ref(), &next, &nonce)? {
+            match chain.append(store.as_ref(), &next, nonce)? {
                 CommitResult::Committed => Ok(true),
                 CommitResult::Superseded => Err(Error::new(Kind::Busy, format!("another run has committed mapping `{owned}` meanwhile"))),
-                CommitResult::Unknown => Err(Error::new(Kind::Io, format!("it is not known whether the reset of `{owned}` was stored")).remedy("try again")),
+                CommitResult::Unknown => {
+                    Err(Error::new(Kind::Io, format!("it is not known whether the reset of `{owned}` was stored")).remedy("try again"))
+                }
             }
         })
         .await;

@@ -7,8 +7,8 @@ use std::time::Duration;
 use outflow_contract::plan::{Mapping, Tolerance};
 use outflow_contract::report::{Status, SyncCounts, SyncReport, Timing};
 use outflow_contract::{Counts, Error, Result};
-use outflow_ledger::changes::decode_schema;
-use outflow_ledger::commit::{Chain, MappingCommit};
+use outflow_ledger::chain::Chain;
+use outflow_ledger::commit::MappingCommit;
 use outflow_ledger::journal::Journal;
 use outflow_ledger::{decide, paths, runs};
 
@@ -21,6 +21,7 @@ use crate::deliver::{Delivery, Results};
 use crate::extract::Extracted;
 use crate::map::Mapper;
 use crate::seal::{Sealed, Sealing, check_guards};
+use crate::snapshot::schema_of;
 use crate::time::{rfc3339, sync_id, unix_ms};
 
 /// One sync on its way.
@@ -29,6 +30,8 @@ pub(super) struct Sync<'a> {
     mapping: &'a Mapping,
     extracted: &'a Extracted,
     report: SyncReport,
+    /// Once it has one.
+    epoch: Option<u64>,
     started: Duration,
     extract_seconds: f64,
 }
@@ -51,7 +54,7 @@ impl<'a> Sync<'a> {
             ..SyncCounts::default()
         };
         let started = engine.clock.monotonic();
-        Self { engine, mapping, extracted, report, started, extract_seconds }
+        Self { engine, mapping, extracted, report, epoch: None, started, extract_seconds }
     }
 
     /// Carries it out. What goes wrong is in the report.
@@ -61,7 +64,7 @@ impl<'a> Sync<'a> {
             self.report.message = Some(message(self.engine, &error));
         }
         self.report.timing.total = self.extract_seconds + self.since(self.started);
-        keep_report(self.engine, &self.report).await;
+        keep_report(self.engine, self.epoch, &self.report).await;
         self.report
     }
 
@@ -72,7 +75,7 @@ impl<'a> Sync<'a> {
     async fn carry_out(&mut self, options: &RunOptions) -> Result<()> {
         let engine = self.engine;
         let account = account(engine, self.mapping)?;
-        let (store, chain) = (Arc::clone(&engine.store), Chain::mapping(&self.mapping.name));
+        let (store, chain) = (Arc::clone(&engine.store), Chain::of_mapping(&self.mapping.name));
         let state: Option<MappingCommit> = blocking(move || chain.head(store.as_ref())).await?;
         if let Some(state) = &state {
             self.same_identity(state, &account)?;
@@ -82,16 +85,19 @@ impl<'a> Sync<'a> {
         let began = engine.clock.monotonic();
         let (store, name) = (Arc::clone(&engine.store), self.mapping.name.clone());
         let epoch = blocking(move || runs::next_epoch(store.as_ref(), &name)).await?;
+        self.epoch = Some(epoch);
         let sealed = self.seal(state.clone(), epoch).await?;
         let settling = Settling {
             store: Arc::clone(&engine.store),
             mapping: self.mapping.name.clone(),
+            destination: self.mapping.destination.clone(),
+            id: engine.project.model(&self.mapping.model).map(|model| model.id.clone()).unwrap_or_default(),
             selection: self.mapping.selection,
             base: state.clone(),
             plan: plan_of(engine, self.mapping, &self.extracted.head, state.as_ref(), &sealed, epoch, &self.report, account),
             sealed: Arc::clone(&sealed),
-            schema: decode_schema(&self.extracted.head.schema)?,
-            nonce: format!("{:016x}", engine.clock.random()),
+            schema: schema_of(&self.extracted.head)?,
+            nonce: engine.clock.random(),
             at: rfc3339(engine.clock.wall()),
         };
         self.report.timing.plan = self.since(began);
@@ -112,7 +118,11 @@ impl<'a> Sync<'a> {
 
         let began = engine.clock.monotonic();
         let had_unread = results.as_ref().map_or(true, Results::had_unread);
-        let ended = decide::Ended { had_unread, lifetime_ms: self.request_lifetime().as_millis() as u64, now_ms: unix_ms(engine.clock.wall()) };
+        let ended = decide::Ended {
+            had_unread,
+            lifetime_ms: self.engine.request_lifetime(self.mapping).as_millis() as u64,
+            now_ms: unix_ms(engine.clock.wall()),
+        };
         let deadline = decide::deadline_after(&ended, state.as_ref().and_then(|state| state.deadline_ms));
         let settled = blocking(move || settling.settle_run(deadline)).await?;
         self.report.timing.commit = self.since(began);
@@ -143,22 +153,18 @@ impl<'a> Sync<'a> {
     async fn wait_for_travelling_requests(&self, state: Option<&MappingCommit>) -> Result<()> {
         let mut deadline = state.and_then(|state| state.deadline_ms);
         for sibling in siblings(self.engine, self.mapping)? {
-            let (store, chain) = (Arc::clone(&self.engine.store), Chain::mapping(&sibling.name));
+            let (store, chain) = (Arc::clone(&self.engine.store), Chain::of_mapping(&sibling.name));
             let other: Option<MappingCommit> = blocking(move || chain.head(store.as_ref())).await?;
             deadline = deadline.max(other.and_then(|other| other.deadline_ms));
         }
         if let Some(wait) = decide::wait_before_seal(deadline, unix_ms(self.engine.clock.wall())) {
             // A clock that was set back must not make this wait for ever.
-            let wait = wait.min(self.request_lifetime().max(Duration::from_mins(1)));
+            let wait = wait.min(self.engine.request_lifetime(self.mapping).max(Duration::from_mins(1)));
             let why = format!("a request of an earlier sync may still take effect; waiting {:.0} s", wait.as_secs_f64().ceil());
             self.engine.observer.waiting(&self.mapping.name, &why);
             self.engine.clock.sleep(wait).await;
         }
         Ok(())
-    }
-
-    fn request_lifetime(&self) -> Duration {
-        self.engine.project.destination(&self.mapping.destination).map_or(Duration::ZERO, |destination| destination.request_lifetime)
     }
 
     async fn seal(&self, state: Option<MappingCommit>, epoch: u64) -> Result<Arc<Sealed>> {
@@ -206,7 +212,8 @@ impl<'a> Sync<'a> {
     async fn delivery(&self, settling: &Settling, epoch: u64) -> Result<Arc<Delivery>> {
         let engine = self.engine;
         let destination = engine.destinations.get(&self.mapping.name);
-        let destination = Arc::clone(destination.ok_or_else(|| Error::bug(format!("the destination of `{}` was not opened", self.mapping.name)))?);
+        let destination =
+            Arc::clone(destination.ok_or_else(|| Error::bug(format!("the destination of `{}` was not opened", self.mapping.name)))?);
         let config = engine.project.destination(&self.mapping.destination).ok_or_else(|| Error::bug("a mapping without a destination"))?;
         let model = engine.project.model(&self.mapping.model).ok_or_else(|| Error::bug("a mapping without a model"))?;
         let schema = Arc::clone(&settling.schema);
@@ -215,7 +222,7 @@ impl<'a> Sync<'a> {
         let transport = engine.transport(config)?;
 
         settling.seal_plan()?;
-        let log = engine.store.append(&paths::journal(&self.mapping.name, epoch))?;
+        let log = engine.store.append(&paths::run_file(&self.mapping.name, epoch, paths::JOURNAL))?;
         let progress = Arc::new(AtomicU64::new(0));
         engine.observer.delivering(&self.mapping.name, settling.sealed.selected.total(), Arc::clone(&progress));
         Ok(Arc::new(Delivery {
@@ -333,11 +340,16 @@ pub(super) fn message(engine: &Engine, error: &Error) -> String {
     engine.project.redactor.clean(&text)
 }
 
-/// Keeps a report in the state. A report that cannot be kept changes nothing about the sync: it is only logged.
-pub(super) async fn keep_report(engine: &Engine, report: &SyncReport) {
-    let (store, report) = (Arc::clone(&engine.store), report.clone());
+/// Keeps a report in the state, under the sync's run or one of its own. A report that cannot be kept changes nothing about the
+/// sync: it is only logged.
+pub(super) async fn keep_report(engine: &Engine, epoch: Option<u64>, report: &SyncReport) {
+    let (store, report, nonce) = (Arc::clone(&engine.store), report.clone(), engine.clock.random());
     let name = report.sync_id.clone();
-    if let Err(error) = blocking(move || runs::keep_report(store.as_ref(), &report)).await {
+    let kept = blocking(move || {
+        let epoch = epoch.map_or_else(|| runs::next_epoch(store.as_ref(), &report.mapping), Ok)?;
+        runs::write_report(store.as_ref(), epoch, &report, nonce)
+    });
+    if let Err(error) = kept.await {
         tracing::warn!(sync = name, %error, "the report of the sync could not be kept");
     }
 }

@@ -1,10 +1,9 @@
 //! `compose(pending, versions after the cursor)` where it has to be worked out: by key, over the narrow columns, in ranges of
 //! keys that fit in memory; then the values of what remains are copied from where they stand.
 
+use crate::snapshot::PartReader;
 use outflow_contract::{Before, Entry, Error, Key, Result};
-use outflow_ledger::changes::{
-    EntryBuilder, EntryReader, Locator, PartReader, PartWriter, assemble, change_schema, narrow_projection, values_compression, values_of,
-};
+use outflow_ledger::changes::{EntryBuilder, EntryReader, Locator, PartWriter, assemble, change_schema, values_of};
 use outflow_ledger::commit::MappingCommit;
 use outflow_ledger::compose::{Options, compose_key};
 use outflow_ledger::paths;
@@ -51,7 +50,8 @@ pub(super) fn write(sealing: &Sealing<'_>, state: &MappingCommit, ahead: &[u64])
     for range in 0..ranges {
         let mut items = load(sealing, &inputs, |key| u128::from(key.halves().0) * u128::from(ranges) >> 64 == u128::from(range))?;
         items.sort_unstable_by_key(|item| (item.entry.key, item.input, item.row));
-        let mut nets: Vec<Net> = items.chunk_by(|a, b| a.entry.key == b.entry.key).filter_map(|key| net(key, &inputs, state, &options)).collect();
+        let mut nets: Vec<Net> =
+            items.chunk_by(|a, b| a.entry.key == b.entry.key).filter_map(|key| net(key, &inputs, state, &options)).collect();
         nets.retain(|net| !state.resend || net.entry.after.is_none());
         nets.sort_unstable_by_key(|net| (net.input, net.row));
         parts.extend(copy(sealing, &inputs, &nets, range)?);
@@ -74,11 +74,11 @@ fn load(sealing: &Sealing<'_>, inputs: &[Input], wanted: impl Fn(Key) -> bool) -
     let mut items = Vec::new();
     for (number, input) in inputs.iter().enumerate() {
         let mut row = 0u32;
-        for batch in PartReader::open(sealing.store, &input.path)?.project(narrow_projection()).read()? {
+        for batch in PartReader::open(sealing.store, &input.path)?.narrow().read()? {
             let batch = batch?;
             let entries = EntryReader::new(&batch)?;
             for i in 0..entries.len() {
-                let (entry, before_at) = entries.get(i)?;
+                let (entry, before_at) = entries.get(i);
                 if wanted(entry.key) {
                     items.push(Item { entry, before_at, input: number as u32, row: row + i as u32 });
                 }
@@ -114,19 +114,19 @@ fn copy(sealing: &Sealing<'_>, inputs: &[Input], nets: &[Net], range: u64) -> Re
         return Ok(None);
     }
     let schema = sealing.schema()?;
-    let path = paths::run_part(&sealing.mapping.name, sealing.epoch, &format!("changes-{range:04}.parquet"));
-    let mut writer = PartWriter::new(sealing.store, &path, &change_schema(&schema), values_compression())?;
+    let path = paths::run_file(&sealing.mapping.name, sealing.epoch, &format!("changes-{range:04}.parquet"));
+    let mut writer = PartWriter::begin(sealing.store, &path, change_schema(&schema))?;
     for group in nets.chunk_by(|a, b| a.input == b.input) {
         let Some(first) = group.first() else { continue };
         let rows: Vec<u32> = group.iter().map(|net| net.row).collect();
         let mut nets = group.iter();
         for batch in PartReader::open(sealing.store, &inputs[first.input as usize].path)?.select(&rows).read()? {
             let values = conform(&values_of(&batch?)?, &schema)?;
-            let mut entries = EntryBuilder::with_capacity(values.num_rows());
+            let mut entries = EntryBuilder::new();
             for net in nets.by_ref().take(values.num_rows()) {
                 entries.push(&net.entry, net.before_at);
             }
-            writer.write(&assemble(entries, &values)?)?;
+            writer.write(&assemble(entries.finish(), &values)?)?;
         }
         if nets.next().is_some() {
             return Err(Error::corrupt(format!("{} holds fewer records than its commit says", inputs[first.input as usize].path)));

@@ -40,7 +40,8 @@ pub fn check(guards: &Guards, sealed: &Sealed, known: u64, allowed: Allowed) -> 
     // An empty result that is allowed deletes everything, and means to.
     if deleted > guards.deleted_share && !allowed.deleted && remaining > 0 {
         let limit = percent(guards.deleted_share);
-        let message = format!("{} of {known} known records would be deleted ({}); the limit is {limit}", sealed.net.deleted, percent(deleted));
+        let message =
+            format!("{} of {known} known records would be deleted ({}); the limit is {limit}", sealed.net.deleted, percent(deleted));
         return Some(Stopped { message, flag: "--allow-deleted" });
     }
     let changed = share(sealed.net.updated);

@@ -19,13 +19,15 @@ mod unused;
 
 use std::sync::Arc;
 
+use crate::snapshot::PartReader;
+use crate::snapshot::schema_of;
 use arrow::datatypes::SchemaRef;
 use outflow_contract::plan::Mapping;
 use outflow_contract::state_store::StateStore;
 use outflow_contract::{Before, Counts, Error, Op, Result};
-use outflow_ledger::changes::{EntryReader, PartReader, decode_schema, narrow_projection};
+use outflow_ledger::changes::EntryReader;
 use outflow_ledger::commit::{MappingCommit, ModelCommit};
-use outflow_ledger::runs::SealedPart;
+use outflow_ledger::runs::{SealedPart, Seen};
 
 pub use guard::{Allowed, Stopped, check as check_guards};
 
@@ -56,8 +58,8 @@ pub struct Sealed {
     pub net: Counts,
     /// Those that are to be sent.
     pub selected: Counts,
-    /// Those that change no column of the mapping: settled as seen, like operations that it does not send. Ascending positions.
-    pub unused: Vec<u32>,
+    /// Those that change no column of the mapping: settled as seen, like operations that it does not send.
+    pub unused: Seen,
     /// Some entry has a request whose fate was never learnt.
     pub unknown: bool,
 }
@@ -65,7 +67,7 @@ pub struct Sealed {
 impl Sealing<'_> {
     /// The columns of the model's records.
     pub fn schema(&self) -> Result<SchemaRef> {
-        decode_schema(&self.head.schema)
+        schema_of(self.head)
     }
 
     /// Composes what this mapping has to do, up to the model's head.
@@ -93,7 +95,9 @@ impl Sealing<'_> {
         match (state.pending.as_slice(), ahead.as_slice()) {
             ([], []) => Ok(Vec::new()),
             ([], [one]) => self.version_parts(*one),
-            (pending, []) => Ok(pending.iter().map(|p| SealedPart { path: p.path.clone(), rows: p.rows, blake3: p.blake3.clone() }).collect()),
+            (pending, []) => {
+                Ok(pending.iter().map(|p| SealedPart { path: p.path.clone(), rows: p.rows, blake3: p.blake3.clone() }).collect())
+            }
             _ => compose::write(self, state, &ahead),
         }
     }
@@ -112,25 +116,24 @@ impl Sealing<'_> {
 
     fn file_part(&self, id: u32) -> Result<SealedPart> {
         let file = self.head.files.iter().find(|file| file.id == id);
-        let file = file.ok_or_else(|| Error::corrupt(format!("the commit of model `{}` does not list its file {id}", self.mapping.model)))?;
+        let file =
+            file.ok_or_else(|| Error::corrupt(format!("the commit of model `{}` does not list its file {id}", self.mapping.model)))?;
         Ok(SealedPart { path: file.path.clone(), rows: file.rows, blake3: file.blake3.clone() })
     }
 
     /// Counts by operation, over the narrow columns alone.
     fn count(&self, sealed: &mut Sealed) -> Result<()> {
-        let mut unused = sealed.unused.iter().copied().peekable();
         let mut position = 0u32;
         for part in &sealed.parts {
-            for batch in PartReader::open(self.store, &part.path)?.project(narrow_projection()).read()? {
+            for batch in PartReader::open(self.store, &part.path)?.narrow().read()? {
                 let batch = batch?;
                 let entries = EntryReader::new(&batch)?;
                 for i in 0..entries.len() {
-                    let (entry, _) = entries.get(i)?;
+                    let (entry, _) = entries.get(i);
                     let op = entry.op();
                     sealed.net.add(op, 1);
                     sealed.unknown |= matches!(entry.before, Before::Unknown(_));
-                    let is_unused = unused.next_if_eq(&position).is_some();
-                    if self.mapping.selection.contains(op) && !is_unused {
+                    if sealed.is_selected(self.mapping, op, position) {
                         sealed.selected.add(op, 1);
                     }
                     position += 1;
@@ -145,7 +148,7 @@ impl Sealing<'_> {
 impl Sealed {
     /// Is an entry of `op` at `position` to be sent?
     pub fn is_selected(&self, mapping: &Mapping, op: Op, position: u32) -> bool {
-        mapping.selection.contains(op) && self.unused.binary_search(&position).is_err()
+        mapping.selection.contains(op) && !self.unused.contains(position)
     }
 }
 

@@ -1,7 +1,7 @@
 //! The whole snapshot as changes of one mapping: for one that has never synced, and for one that was reset.
 
 use outflow_contract::{Attempt, Before, Entry, Op, Result};
-use outflow_ledger::changes::{EntryBuilder, Locator, PartWriter, assemble, change_schema, values_compression};
+use outflow_ledger::changes::{EntryBuilder, Locator, PartWriter, assemble, change_schema};
 use outflow_ledger::commit::MappingCommit;
 use outflow_ledger::paths;
 use outflow_ledger::runs::SealedPart;
@@ -18,20 +18,22 @@ pub(super) fn write(sealing: &Sealing<'_>, state: Option<&MappingCommit>) -> Res
     }
     records.sort_unstable_by_key(|record| record.at.0);
     let schema = sealing.schema()?;
-    let path = paths::run_part(&sealing.mapping.name, sealing.epoch, "snapshot.parquet");
-    let mut writer = PartWriter::new(sealing.store, &path, &change_schema(&schema), values_compression())?;
+    let path = paths::run_file(&sealing.mapping.name, sealing.epoch, "snapshot.parquet");
+    let mut writer = PartWriter::begin(sealing.store, &path, change_schema(&schema))?;
     let places: Vec<Locator> = records.iter().map(|record| record.at).collect();
     let mut next = records.iter();
     values::fetch(sealing.store, &sealing.head.files, &places, &schema, |found| {
-        let mut entries = EntryBuilder::with_capacity(found.places.len());
+        let mut entries = EntryBuilder::new();
         for record in next.by_ref().take(found.places.len()) {
             let before = match state {
                 None => Before::Absent,
-                Some(_) => Before::Unknown(Attempt { op: Op::Added, after: Some(record.row), version: u64::from(record.version), request: None }),
+                Some(_) => {
+                    Before::Unknown(Attempt { op: Op::Added, after: Some(record.row), version: u64::from(record.version), request: None })
+                }
             };
             entries.push(&Entry { key: record.key, before, after: Some(record.row), version: u64::from(record.version) }, None);
         }
-        writer.write(&assemble(entries, &found.values)?)
+        writer.write(&assemble(entries.finish(), &found.values)?)
     })?;
     let info = writer.finish()?;
     let mut parts = vec![SealedPart { path: info.path, rows: info.rows, blake3: info.blake3 }];

@@ -1,9 +1,10 @@
 //! Updates that change no column of the mapping. The state before is read by place, only its mapped columns, and hashed;
 //! the state after likewise; equal hashes mean that the payload cannot have changed.
 
+use crate::snapshot::PartReader;
 use outflow_contract::{Before, Op, Result, RowHash};
-use outflow_ledger::changes::{EntryReader, Locator, PartReader, narrow_projection, values_of};
-use outflow_ledger::runs::SealedPart;
+use outflow_ledger::changes::{EntryReader, Locator, values_of};
+use outflow_ledger::runs::{SealedPart, Seen};
 
 use super::{Sealing, mapped_columns, project};
 use crate::diff::{Lanes, RecordHasher};
@@ -17,13 +18,13 @@ struct Update {
     before: Option<RowHash>,
 }
 
-/// The positions of such updates, ascending.
-pub(super) fn positions(sealing: &Sealing<'_>, parts: &[SealedPart]) -> Result<Vec<u32>> {
+/// The positions of such updates.
+pub(super) fn positions(sealing: &Sealing<'_>, parts: &[SealedPart]) -> Result<Seen> {
     let schema = sealing.schema()?;
-    let Some(names) = mapped_columns(sealing.mapping, &schema) else { return Ok(Vec::new()) };
+    let Some(names) = mapped_columns(sealing.mapping, &schema) else { return Ok(Seen::new()) };
     let mut updates = updates(sealing, parts)?;
     if updates.is_empty() {
-        return Ok(Vec::new());
+        return Ok(Seen::new());
     }
     let mapped = project(&schema, &names);
     let hasher = RecordHasher::projected(&hash_key(sealing.head.salt), &mapped, &names)?;
@@ -42,11 +43,11 @@ pub(super) fn positions(sealing: &Sealing<'_>, parts: &[SealedPart]) -> Result<V
     })?;
 
     updates.sort_unstable_by_key(|update| update.position);
-    let mut unused = Vec::new();
+    let mut unused = Seen::new();
     let mut updates = updates.into_iter().peekable();
     let mut position = 0u32;
     for part in parts {
-        for batch in PartReader::open(sealing.store, &part.path)?.project_values(&names).read()? {
+        for batch in PartReader::open(sealing.store, &part.path)?.values(&names).read()? {
             let values = conform(&values_of(&batch?)?, &mapped)?;
             let end = position + values.num_rows() as u32;
             if updates.peek().is_some_and(|update| update.position < end) {
@@ -54,7 +55,7 @@ pub(super) fn positions(sealing: &Sealing<'_>, parts: &[SealedPart]) -> Result<V
             }
             while let Some(update) = updates.next_if(|update| update.position < end) {
                 if update.before == Some(rows.row((update.position - position) as usize)) {
-                    unused.push(update.position);
+                    unused.insert(update.position);
                 }
             }
             position = end;
@@ -68,11 +69,11 @@ fn updates(sealing: &Sealing<'_>, parts: &[SealedPart]) -> Result<Vec<Update>> {
     let mut updates = Vec::new();
     let mut position = 0u32;
     for part in parts {
-        for batch in PartReader::open(sealing.store, &part.path)?.project(narrow_projection()).read()? {
+        for batch in PartReader::open(sealing.store, &part.path)?.narrow().read()? {
             let batch = batch?;
             let entries = EntryReader::new(&batch)?;
             for i in 0..entries.len() {
-                let (entry, before_at) = entries.get(i)?;
+                let (entry, before_at) = entries.get(i);
                 // Values that are no longer kept cannot be compared: such an update is sent.
                 let before_at = before_at.filter(|at| kept.contains(&at.file()));
                 if let (Op::Updated, Before::Known(_), Some(before_at)) = (entry.op(), entry.before, before_at) {

@@ -48,6 +48,8 @@ pub struct KeyIndex {
     rows: Vec<(u64, u64)>,
     at: Vec<u64>,
     versions: Vec<u32>,
+    /// What records are compared by, where it is not their row hash.
+    compared: Option<Vec<(u64, u64)>>,
     /// For each value of a key's top bits, the first rank that is not smaller; one more at the end.
     directory: Vec<u32>,
     shift: u32,
@@ -97,7 +99,12 @@ impl KeyIndex {
     /// The record at `rank`.
     pub fn get(&self, rank: usize) -> Indexed {
         let ((kh, kl), (rh, rl)) = (self.keys[rank], self.rows[rank]);
-        Indexed { key: Key::from_halves(kh, kl), row: RowHash::from_halves(rh, rl), at: Locator(self.at[rank]), version: self.versions[rank] }
+        Indexed {
+            key: Key::from_halves(kh, kl),
+            row: RowHash::from_halves(rh, rl),
+            at: Locator(self.at[rank]),
+            version: self.versions[rank],
+        }
     }
 
     /// All records, in the order of their keys.
@@ -113,10 +120,17 @@ impl KeyIndex {
         self.keys[from..to].iter().position(|&key| key == wanted).map(|at| from + at)
     }
 
+    /// Compares records by other hashes than their row hashes: one for each rank.
+    pub fn compare_by(&mut self, hashes: Vec<RowHash>) {
+        debug_assert_eq!(hashes.len(), self.len(), "one hash for each record");
+        self.compared = Some(hashes.into_iter().map(RowHash::halves).collect());
+    }
+
     /// Looks a record up and marks it as returned.
     pub fn probe(&self, key: Key, row: RowHash) -> Probe {
         let Some(rank) = self.rank(key) else { return Probe::New };
-        Probe::Known { rank, same: self.rows[rank] == row.halves(), again: self.mark(rank) }
+        let compared = self.compared.as_ref().unwrap_or(&self.rows)[rank];
+        Probe::Known { rank, same: compared == row.halves(), again: self.mark(rank) }
     }
 
     /// Marks the record at `rank` as returned; true if it already was.

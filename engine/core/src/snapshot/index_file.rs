@@ -4,12 +4,13 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::snapshot::PartReader;
+use arrow::array::AsArray;
 use arrow::array::{ArrayRef, RecordBatch, UInt32Array, UInt64Array};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, UInt32Type, UInt64Type};
-use arrow::array::AsArray;
 use outflow_contract::state_store::StateStore;
 use outflow_contract::{Error, Key, Result, RowHash};
-use outflow_ledger::changes::{Compression, EntryReader, Locator, PartReader, PartWriter, narrow_projection};
+use outflow_ledger::changes::{EntryReader, Locator, PartWriter};
 use outflow_ledger::commit::{IndexFile, ModelCommit};
 
 use super::{Indexed, KeyIndex};
@@ -59,10 +60,7 @@ pub fn load(store: &dyn StateStore, head: &ModelCommit) -> Result<KeyIndex> {
 }
 
 /// The base with newer entries laid over it: both ascend; a newer entry without a state removes.
-fn laid_over(
-    base: impl Iterator<Item = Indexed>,
-    newer: impl Iterator<Item = (Key, Option<Indexed>)>,
-) -> impl Iterator<Item = Indexed> {
+fn laid_over(base: impl Iterator<Item = Indexed>, newer: impl Iterator<Item = (Key, Option<Indexed>)>) -> impl Iterator<Item = Indexed> {
     let (mut base, mut newer) = (base.peekable(), newer.peekable());
     std::iter::from_fn(move || {
         loop {
@@ -97,13 +95,14 @@ fn load_overlay(store: &dyn StateStore, head: &ModelCommit) -> Result<Vec<(Key, 
     for version in head.versions.iter().filter(|version| version.version > from) {
         for id in &version.files {
             let file = head.files.iter().find(|file| file.id == *id);
-            let file = file.ok_or_else(|| Error::corrupt(format!("version {} names a file that its commit does not list", version.version)))?;
+            let file =
+                file.ok_or_else(|| Error::corrupt(format!("version {} names a file that its commit does not list", version.version)))?;
             let mut place = 0u64;
-            for batch in PartReader::open(store, &file.path)?.project(narrow_projection()).read()? {
+            for batch in PartReader::open(store, &file.path)?.narrow().read()? {
                 let batch = batch?;
                 let entries = EntryReader::new(&batch)?;
                 for i in 0..entries.len() {
-                    let (entry, _) = entries.get(i)?;
+                    let (entry, _) = entries.get(i);
                     let at = Locator::new(file.id, (place + i as u64) as u32);
                     let now = entry.after.map(|row| Indexed { key: entry.key, row, at, version: entry.version as u32 });
                     latest.insert(entry.key, now);
@@ -147,7 +146,7 @@ pub struct IndexWriter {
 impl IndexWriter {
     /// At `path`.
     pub fn new(store: &dyn StateStore, path: &str) -> Result<Self> {
-        Ok(Self { part: PartWriter::new(store, path, &schema(), Compression::None)?, waiting: Vec::with_capacity(BATCH) })
+        Ok(Self { part: PartWriter::begin(store, path, schema())?, waiting: Vec::with_capacity(BATCH) })
     }
 
     /// The next record, in the order of keys.
@@ -169,7 +168,8 @@ impl IndexWriter {
             column(|e| e.at.0),
             Arc::new(self.waiting.iter().map(|e| e.version).collect::<UInt32Array>()) as ArrayRef,
         ];
-        let batch = RecordBatch::try_new(schema(), columns).map_err(|e| Error::bug("could not build a batch of the key index").caused_by(e))?;
+        let batch =
+            RecordBatch::try_new(schema(), columns).map_err(|e| Error::bug("could not build a batch of the key index").caused_by(e))?;
         self.waiting.clear();
         self.part.write(&batch)
     }

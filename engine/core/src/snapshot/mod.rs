@@ -8,6 +8,19 @@
 
 pub mod index;
 pub mod index_file;
+mod part;
 pub mod values;
 
 pub use index::{Indexed, KeyIndex, Probe};
+pub use part::PartReader;
+
+use std::sync::Arc;
+
+use arrow::datatypes::{Schema, SchemaRef};
+use outflow_contract::Result;
+use outflow_ledger::commit::{ModelCommit, decode_schema};
+
+/// The columns of a model's records, as of its commit.
+pub fn schema_of(head: &ModelCommit) -> Result<SchemaRef> {
+    head.schema.as_deref().map_or_else(|| Ok(Arc::new(Schema::empty())), decode_schema)
+}

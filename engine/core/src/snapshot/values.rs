@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
+use crate::snapshot::PartReader;
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, new_null_array};
 use arrow::compute::{can_cast_types, cast};
 use arrow::datatypes::SchemaRef;
 use outflow_contract::state_store::StateStore;
 use outflow_contract::{Error, Result};
-use outflow_ledger::changes::{Locator, PartReader, values_of};
+use outflow_ledger::changes::{Locator, values_of};
 use outflow_ledger::commit::ValueFile;
 
 /// A batch of values, and the places that they come from.
@@ -30,13 +31,15 @@ pub fn fetch(
     for group in places.chunk_by(|a, b| a.file() == b.file()) {
         let Some(first) = group.first() else { continue };
         let file = files.iter().find(|file| file.id == first.file());
-        let file = file.ok_or_else(|| Error::corrupt(format!("the values of a record are in file {}, which is no longer kept", first.file())))?;
+        let file =
+            file.ok_or_else(|| Error::corrupt(format!("the values of a record are in file {}, which is no longer kept", first.file())))?;
         let rows: Vec<u32> = group.iter().map(|place| place.row()).collect();
         let mut done = 0;
         for batch in PartReader::open(store, &file.path)?.select(&rows).read()? {
             let values = conform(&values_of(&batch?)?, schema)?;
             let next = done + values.num_rows();
-            let places = group.get(done..next).ok_or_else(|| Error::corrupt(format!("{} holds fewer records than its commit says", file.path)))?;
+            let places =
+                group.get(done..next).ok_or_else(|| Error::corrupt(format!("{} holds fewer records than its commit says", file.path)))?;
             each(Found { places: places.to_vec(), values })?;
             done = next;
         }
@@ -60,9 +63,11 @@ pub fn conform(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
         if !can_cast_types(array.data_type(), field.data_type()) {
             return Ok(new_null_array(field.data_type(), batch.num_rows()));
         }
-        cast(array, field.data_type()).map_err(|e| Error::bug(format!("could not read column `{}` as {}", field.name(), field.data_type())).caused_by(e))
+        cast(array, field.data_type())
+            .map_err(|e| Error::bug(format!("could not read column `{}` as {}", field.name(), field.data_type())).caused_by(e))
     };
     let columns: Vec<ArrayRef> = schema.fields().iter().map(column).collect::<Result<_>>()?;
     let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-    RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options).map_err(|e| Error::bug("could not lay values out anew").caused_by(e))
+    RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options)
+        .map_err(|e| Error::bug("could not lay values out anew").caused_by(e))
 }

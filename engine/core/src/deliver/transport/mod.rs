@@ -23,6 +23,7 @@ use std::time::Duration;
 use outflow_contract::outcome::{Answer, Request};
 use outflow_contract::secret::Redactor;
 use outflow_contract::{Error, Result};
+use outflow_ledger::journal::SendPermit;
 
 /// How to reach a destination.
 #[derive(Clone)]
@@ -76,8 +77,13 @@ impl Transport {
         Ok(Self { http: http::Http::new(options)? })
     }
 
-    /// Sends a request, once. Dropping the future gives up on the answer, not on what has already left.
-    pub async fn send(&self, request: &Request) -> Sent {
+    /// Sends a request, once. Only a durable intent gives a permit (I1). Dropping the future gives up on the answer, not on what has already left.
+    pub async fn send(&self, _permit: &SendPermit, request: &Request) -> Sent {
+        self.send_unpermitted(request).await
+    }
+
+    /// The same without a permit: for the tests of this module, which have no journal.
+    async fn send_unpermitted(&self, request: &Request) -> Sent {
         match request {
             Request::Http(request) => self.http.send(request).await,
             Request::File(request) => file::write(request).await,

@@ -1,0 +1,131 @@
+//! Reads a part: whole, some of its columns, or some of its records.
+
+use arrow::array::RecordBatch;
+use outflow_contract::state_store::StateStore;
+use outflow_contract::{Error, Result};
+use outflow_ledger::changes::{PartFile, VALUES, open_part};
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder, RowSelection, RowSelector};
+use parquet::file::metadata::PageIndexPolicy;
+
+/// Records of one batch.
+const BATCH: usize = 8 * 1024;
+
+/// A part that is about to be read.
+pub struct PartReader {
+    path: String,
+    file: PartFile,
+    columns: Columns,
+    rows: Option<Vec<u32>>,
+    batch: usize,
+}
+
+enum Columns {
+    All,
+    /// Everything but the values.
+    Narrow,
+    /// Only these of the values, and nothing else.
+    Values(Vec<String>),
+}
+
+impl PartReader {
+    /// Opens the part at `path`.
+    pub fn open(store: &dyn StateStore, path: &str) -> Result<Self> {
+        let file = open_part(store, path)?;
+        Ok(Self { path: path.to_owned(), file, columns: Columns::All, rows: None, batch: BATCH })
+    }
+
+    /// Without the values: what composing and counting need.
+    pub fn narrow(mut self) -> Self {
+        self.columns = Columns::Narrow;
+        self
+    }
+
+    /// The values only, and of them only the columns of these names.
+    pub fn values(mut self, names: &[String]) -> Self {
+        self.columns = Columns::Values(names.to_vec());
+        self
+    }
+
+    /// Only the records at these rows, which ascend.
+    pub fn select(mut self, rows: &[u32]) -> Self {
+        self.rows = Some(rows.to_vec());
+        self
+    }
+
+    /// At most so many records in a batch.
+    pub fn batch_size(mut self, records: usize) -> Self {
+        self.batch = records;
+        self
+    }
+
+    /// The batches, in order.
+    pub fn read(self) -> Result<impl Iterator<Item = Result<RecordBatch>>> {
+        let unreadable = |path: &str, e: parquet::errors::ParquetError| {
+            Error::corrupt(format!("{path} in the state cannot be read")).remedy("restore the state from a backup").caused_by(e)
+        };
+        // The page index lets pages without a wanted record be skipped.
+        let pages = if self.rows.is_some() { PageIndexPolicy::Optional } else { PageIndexPolicy::Skip };
+        let options = ArrowReaderOptions::new().with_page_index_policy(pages);
+        let metadata = ArrowReaderMetadata::load(&self.file, options).map_err(|e| unreadable(&self.path, e))?;
+        let schema = metadata.parquet_schema();
+        let mask = match &self.columns {
+            Columns::All => ProjectionMask::all(),
+            Columns::Narrow => {
+                let leaves =
+                    (0..schema.num_columns()).filter(|&i| schema.column(i).path().parts().first().is_some_and(|root| root != VALUES));
+                ProjectionMask::leaves(schema, leaves.collect::<Vec<_>>())
+            }
+            Columns::Values(names) => {
+                let leaves = (0..schema.num_columns()).filter(|&i| {
+                    let path = schema.column(i).path().parts().to_vec();
+                    matches!(path.as_slice(), [root, name, ..] if root == VALUES && names.contains(name))
+                });
+                ProjectionMask::leaves(schema, leaves.collect::<Vec<_>>())
+            }
+        };
+        let mut builder =
+            ParquetRecordBatchReaderBuilder::new_with_metadata(self.file, metadata).with_projection(mask).with_batch_size(self.batch);
+        if let Some(rows) = &self.rows {
+            builder = builder.with_row_selection(selection(rows));
+        }
+        let reader = builder.build().map_err(|e| unreadable(&self.path, e))?;
+        let path = self.path;
+        Ok(reader.map(move |batch| {
+            batch.map_err(|e| {
+                Error::corrupt(format!("{path} in the state cannot be read")).remedy("restore the state from a backup").caused_by(e)
+            })
+        }))
+    }
+}
+
+/// Ascending rows as runs to skip and to take.
+fn selection(rows: &[u32]) -> RowSelection {
+    let mut selectors: Vec<RowSelector> = Vec::new();
+    let mut next = 0usize;
+    for &row in rows {
+        let row = row as usize;
+        if row > next {
+            selectors.push(RowSelector::skip(row - next));
+        }
+        match selectors.last_mut() {
+            Some(last) if !last.skip => last.row_count += 1,
+            _ => selectors.push(RowSelector::select(1)),
+        }
+        next = row + 1;
+    }
+    RowSelection::from(selectors)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_become_runs() {
+        let runs = |rows: &[u32]| Vec::<RowSelector>::from(selection(rows)).into_iter().map(|s| (s.row_count, s.skip)).collect::<Vec<_>>();
+        assert_eq!(runs(&[0, 1, 5, 6, 7]), vec![(2, false), (3, true), (3, false)]);
+        assert_eq!(runs(&[3]), vec![(3, true), (1, false)]);
+        assert_eq!(runs(&[]), vec![]);
+    }
+}

@@ -1,0 +1,102 @@
+//! Killed at any moment and run again, the destination ends with exactly the source.
+
+use std::time::Duration;
+
+use outflow_tests::{Act, Outflow, Server, ServerOptions};
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use serde_json::json;
+
+use crate::{MIRROR, Shop};
+
+/// Kills in one test; `OUTFLOW_LONG=1` makes it a long one.
+fn kills() -> usize {
+    if std::env::var_os("OUTFLOW_LONG").is_some() { 200 } else { 12 }
+}
+
+#[test]
+fn a_killed_run_loses_nothing_and_repeats_only_what_was_under_way() {
+    let seed = 20_261_120;
+    let mut random = StdRng::seed_from_u64(seed);
+    let server = Server::with(ServerOptions { deduplicate: true, ..ServerOptions::default() });
+    let mut shop = Shop::with(2_000, server, MIRROR, "batch: { records: 20, body: array }");
+    let mut next_id = 10_000;
+    for round in 0..kills() {
+        // Some requests hang, so that a kill finds some under way.
+        shop.server.script((0..3).map(|_| Act::Hold(Duration::from_millis(30))));
+        let mut running = Outflow::at(&shop.project).args("run").spawn();
+        let delay = Duration::from_millis(random.random_range(5..400));
+        running.until({
+            let start = std::time::Instant::now();
+            move || start.elapsed() > delay
+        });
+        running.kill();
+        for _ in 0..20 {
+            let at = random.random_range(0..shop.table.records().len());
+            match random.random_range(0..3) {
+                0 => drop(shop.table.records().remove(at)),
+                1 => drop(shop.table.records()[at].insert("name".into(), json!(format!("round {round}")))),
+                _ => {
+                    next_id += 1;
+                    shop.table.push(json!([next_id, "new", null, 0]));
+                }
+            }
+        }
+        shop.write();
+    }
+    shop.server.accept_all();
+    shop.outflow("run").expect(0);
+    shop.assert_mirrored();
+    shop.server.take_requests();
+    assert_eq!(shop.run(0)["status"], "no_changes");
+    assert!(shop.server.take_requests().is_empty());
+}
+
+#[test]
+fn a_request_that_was_under_way_when_the_run_was_killed_keeps_its_key() {
+    let mut shop = Shop::new(10);
+    shop.server.script([Act::Hold(Duration::from_secs(20))]);
+    let mut running = Outflow::at(&shop.project).args("run").spawn();
+    assert!(running.until(|| shop.server.arrived().requests == 1), "the request leaves");
+    running.kill();
+    let first = shop.server.take_requests();
+    shop.run(0);
+    let again = shop.server.take_requests();
+    assert_eq!(again.len(), 1);
+    assert_eq!(again[0].idempotency_key, first[0].idempotency_key);
+    assert_eq!(again[0].body, first[0].body);
+    shop.assert_mirrored();
+}
+
+#[test]
+fn a_second_run_at_the_same_time_says_that_it_is_busy() {
+    let shop = Shop::new(10);
+    shop.server.script([Act::Hold(Duration::from_secs(3))]);
+    let mut first = Outflow::at(&shop.project).args("run").spawn();
+    assert!(first.until(|| shop.server.arrived().requests == 1));
+    let second = shop.outflow("run").expect(4);
+    assert!(second.stderr.contains("another run holds the lock of `mirror`"), "{second}");
+    assert!(second.stderr.contains("--wait"), "{second}");
+    first.wait().expect(0);
+    shop.outflow("run --wait").expect(0);
+}
+
+#[test]
+fn a_source_that_fails_midway_changes_nothing() {
+    let mut shop = Shop::new(2_000);
+    shop.run(0);
+    shop.table.delete(1);
+    shop.write();
+    // Cut in the middle of its pages; the footer is whole, so that the failure comes while reading.
+    let path = shop.project.path("people.parquet");
+    let mut bytes = std::fs::read(&path).unwrap();
+    let middle = bytes.len() / 3;
+    bytes[middle..middle + 200].fill(0xa5);
+    std::fs::write(&path, bytes).unwrap();
+    shop.server.take_requests();
+    let result = shop.run(1);
+    assert_eq!(result["status"], "failed");
+    assert!(shop.server.take_requests().is_empty());
+    shop.write();
+    assert_eq!(crate::counts(&shop.run(0), "delivered"), (0, 0, 1));
+}

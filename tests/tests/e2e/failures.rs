@@ -1,0 +1,147 @@
+//! What a destination refuses is kept, said, and tried again.
+
+use std::time::Duration;
+
+use outflow_tests::{Act, Refusal, Server, ServerOptions};
+use serde_json::json;
+
+use crate::{MIRROR, Shop, counts};
+
+const PER_RECORD: &str = "batch: { records: 10, body: array }, results: { items: $.results, match: index, index: $.index, ok: { field: $.status, values: [ok] }, code: $.code, message: $.message, listed: all }";
+
+fn per_record(n: i64) -> Shop {
+    let server = Server::with(ServerOptions { refusal: Refusal::PerRecord, ..ServerOptions::default() });
+    Shop::with(n, server, MIRROR, PER_RECORD)
+}
+
+#[test]
+fn a_record_that_fails_is_pending_and_goes_out_with_its_newest_values() {
+    let mut shop = per_record(50);
+    shop.server.refuse(["17"]);
+    let result = shop.run(3);
+    assert_eq!(result["status"], "partial_success");
+    assert_eq!(counts(&result, "delivered"), (49, 0, 0));
+    assert_eq!(counts(&result, "failed"), (1, 0, 0));
+    let failure = &result["failure_groups"][0];
+    assert_eq!(failure["records"], 1);
+    assert_eq!(failure["samples"][0]["id"], "17");
+
+    // Refused again, while something else goes through.
+    shop.table.set(3, "name", "three");
+    shop.write();
+    let result = shop.run(3);
+    assert_eq!(counts(&result, "delivered"), (0, 1, 0));
+
+    shop.table.set(17, "name", "newest");
+    shop.write();
+    shop.server.accept_all();
+    shop.server.take_requests();
+    let result = shop.run(0);
+    assert_eq!(counts(&result, "delivered"), (1, 0, 0), "it was never there: it is still an added record");
+    assert_eq!(shop.server.take_requests()[0].payloads[0]["name"], "newest");
+    shop.assert_mirrored();
+    assert_eq!(shop.run(0)["status"], "no_changes");
+}
+
+#[test]
+fn a_refused_request_fails_all_its_records_and_only_those() {
+    let mut shop = Shop::new(30);
+    shop.server.refuse(["5"]);
+    let result = shop.run(3);
+    assert_eq!(counts(&result, "delivered"), (20, 0, 0));
+    assert_eq!(result["failure_groups"][0]["code"], "http_422");
+    shop.server.accept_all();
+    assert_eq!(counts(&shop.run(0), "delivered"), (10, 0, 0));
+    shop.assert_mirrored();
+}
+
+#[test]
+fn an_overloaded_destination_gets_its_requests_later() {
+    let mut shop = Shop::new(30);
+    shop.server.script([Act::Throttle(Some("0".into())), Act::Status(503), Act::Throttle(None)]);
+    let result = shop.run(0);
+    assert_eq!(counts(&result, "delivered"), (30, 0, 0));
+    assert!(result["counts"]["retried"].as_u64().unwrap() >= 3, "{result}");
+    shop.assert_mirrored();
+}
+
+#[test]
+fn a_request_without_an_answer_is_sent_again_under_its_key() {
+    let mut shop = Shop::new(10);
+    shop.server.script([Act::DropAfter]);
+    shop.run(0);
+    let requests = shop.server.take_requests();
+    assert_eq!(requests.len(), 2);
+    assert_eq!(requests[0].idempotency_key, requests[1].idempotency_key);
+    assert_eq!(requests[0].body, requests[1].body);
+    shop.assert_mirrored();
+}
+
+#[test]
+fn an_unreachable_destination_fails_the_sync_and_loses_nothing() {
+    let mut shop = Shop::new(20);
+    shop.server.stop();
+    let run = shop.outflow("run").expect(1);
+    let result = shop.result();
+    assert_eq!(result["status"], "failed");
+    assert!(result["message"].as_str().unwrap().contains("refused"), "{run}");
+    shop.server.resume();
+    assert_eq!(counts(&shop.run(0), "delivered"), (20, 0, 0));
+    shop.assert_mirrored();
+}
+
+#[test]
+fn wrong_credentials_stop_the_sync_instead_of_hammering() {
+    let shop = Shop::new(500);
+    shop.server.deny();
+    let result = shop.run(1);
+    assert_eq!(result["failure_groups"][0]["code"], "unauthorized");
+    assert!(shop.server.requests().len() < 20, "{} requests after the first refusal", shop.server.requests().len());
+    shop.server.accept_all();
+    assert_eq!(counts(&shop.run(0), "delivered"), (500, 0, 0));
+}
+
+#[test]
+fn a_late_request_of_an_earlier_sync_cannot_overtake_a_newer_one() {
+    let mut shop = Shop::new(1);
+    // Every attempt goes unanswered, and one of them takes effect half a second later.
+    let lost = Act::DropThenApply(Duration::from_millis(500));
+    shop.configure(MIRROR, "batch: { records: 10, body: array }", "");
+    let config = shop.project.read("outflow.yml").replace("request_lifetime: 100ms", "request_lifetime: 3s");
+    shop.project.config(&config);
+    shop.server.script([lost, Act::DropBefore, Act::DropBefore, Act::DropBefore, Act::DropBefore]);
+    shop.run(1);
+    shop.table.set(1, "name", "newer");
+    shop.write();
+    shop.run(0);
+    std::thread::sleep(Duration::from_secs(1));
+    shop.assert_mirrored();
+}
+
+#[test]
+fn failures_may_be_tolerated() {
+    let shop = per_record(50);
+    shop.server.refuse(["17"]);
+    shop.configure(&MIRROR.replace("records: all", "records: all\n    tolerate_failed: 1"), PER_RECORD, "");
+    assert_eq!(shop.run(0)["status"], "success");
+    shop.server.refuse(["18"]);
+}
+
+#[test]
+fn a_secret_never_shows_wherever_the_destination_repeats_it() {
+    let shop = Shop::new(3);
+    let settings = "batch: { records: 10, body: array }, auth: { type: bearer, token: '${env:TOKEN}' }";
+    shop.configure(MIRROR, settings, "");
+    let body = json!({ "message": "no access with s3cr3t-token-value" }).to_string();
+    shop.server.next(10, &Act::Answer(422, body.into()));
+    let run = outflow_tests::Outflow::at(&shop.project).args("run -vv").env("TOKEN", "s3cr3t-token-value").run().expect(1);
+    assert!(shop.server.requests()[0].header("authorization").unwrap().contains("s3cr3t-token-value"), "the destination does get it");
+    let mut everything = format!("{}{}", run.stdout, run.stderr);
+    for folder in ["state", "target"] {
+        for file in shop.project.files(folder) {
+            everything.push_str(&String::from_utf8_lossy(&std::fs::read(shop.project.path(&file)).unwrap()));
+        }
+    }
+    assert!(!everything.contains("s3cr3t-token-value"), "a secret was printed or stored");
+    assert!(everything.contains("no access with ***"));
+}

@@ -1,0 +1,75 @@
+//! The columns of a query change; the records do not.
+
+use arrow::datatypes::DataType;
+use outflow_tests::Table;
+use serde_json::json;
+
+use crate::{Shop, counts};
+
+fn with_city(n: i64) -> Table {
+    let mut table = Table::new(&[
+        ("city", DataType::Utf8),
+        ("score", DataType::Int32),
+        ("id", DataType::Int32),
+        ("email", DataType::LargeUtf8),
+        ("name", DataType::Utf8),
+    ]);
+    for id in 1..=n {
+        table.push(json!(["Oslo", id * 10, id, format!("p{id}@example.com"), format!("name {id}")]));
+    }
+    table
+}
+
+#[test]
+fn a_new_column_other_types_and_another_order_send_nothing() {
+    let mut shop = Shop::new(30);
+    shop.run(0);
+    shop.table = with_city(30);
+    shop.write();
+    let result = shop.run(0);
+    assert_eq!(result["status"], "no_changes", "{result}");
+    assert!(result["notices"][0].as_str().unwrap().contains("other columns"), "{result}");
+    assert_eq!(shop.run(0)["status"], "no_changes");
+}
+
+#[test]
+fn what_really_changed_together_with_the_columns_is_sent() {
+    let mut shop = Shop::new(30);
+    shop.run(0);
+    shop.table = with_city(30);
+    shop.table.records()[4].insert("name".into(), json!("changed"));
+    shop.table.records().remove(9);
+    shop.write();
+    assert_eq!(counts(&shop.run(0), "delivered"), (0, 1, 1));
+    // The new column is compared from here on, and a deleted record carries it.
+    let uses_city = "
+  mirror:
+    model: people
+    destination: hook
+    action: send
+    records: all
+    fields: { id: $.id, op: $.__op, name: $.name, email: $.email, city: $.city }
+";
+    shop.configure(uses_city, "batch: { records: 10, body: array }", "");
+    assert_eq!(shop.run(0)["status"], "no_changes", "an edited mapping resends nothing by itself");
+    shop.table.records()[0].insert("city".into(), json!("Bergen"));
+    shop.table.records().remove(20);
+    shop.write();
+    shop.server.take_requests();
+    assert_eq!(counts(&shop.run(0), "delivered"), (0, 1, 1));
+    let deleted = shop.server.take_requests().iter().flat_map(|r| r.payloads.clone()).find(|p| p["op"] == "deleted").unwrap();
+    assert_eq!(deleted["city"], "Oslo");
+}
+
+#[test]
+fn a_dropped_column_sends_nothing() {
+    let mut shop = Shop::new(10);
+    shop.run(0);
+    let config = shop.project.read("outflow.yml").replace("SELECT * FROM people", "'SELECT email, id, name FROM people'");
+    shop.project.config(&config);
+    assert_eq!(shop.run(0)["status"], "no_changes");
+    shop.table.set(2, "name", "two");
+    shop.write();
+    assert_eq!(counts(&shop.run(0), "delivered"), (0, 1, 0));
+    shop.assert_mirrored();
+}
