@@ -283,6 +283,9 @@ fn is_float(value: &str) -> bool {
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, "0"));
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     let leading_zero = whole.len() > 1 && whole.starts_with('0');
+    if !unsigned.contains(['.', 'e', 'E']) {
+        return false;
+    }
     digits(whole)
         && digits(fraction)
         && !leading_zero

@@ -3,6 +3,7 @@
 //!
 //! Strings arrive as views. Forced types are the table's schema, to which the scan converts what the files hold.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use arrow::datatypes::{Field, FieldRef, Schema, SchemaRef};
@@ -12,6 +13,7 @@ use datafusion::datasource::file_format::parquet::ParquetFormat;
 use datafusion::datasource::listing::{ListingOptions, ListingTable, ListingTableConfig, ListingTableUrl};
 use datafusion::execution::SessionState;
 use datafusion::execution::object_store::ObjectStoreUrl;
+use futures::FutureExt;
 use object_store::{ObjectMeta, ObjectStoreExt};
 use outflow_contract::{Error, Result};
 use url::Url;
@@ -33,11 +35,12 @@ pub(super) async fn infer(state: &SessionState, table: &str, files: &[DataFile])
         }
         let location = object_store::path::Path::from_absolute_path(&file.path).map_err(|cause| Error::invalid(cause.to_string()))?;
         let meta: ObjectMeta = store.head(&location).await.map_err(|cause| unreadable(table, &file.path, cause.into()))?;
-        // One by one, so that a damaged file is named.
-        let schema = format(state)
-            .infer_schema(state, &store, &[meta])
-            .await
-            .map_err(|cause| bad_data(table, &file.path, &cause.strip_backtrace()))?;
+        // One by one, so that a damaged file is named. The reader panics at some of them.
+        let format = format(state);
+        let metas = [meta];
+        let read = AssertUnwindSafe(format.infer_schema(state, &store, &metas)).catch_unwind().await;
+        let schema = read.map_err(|_| bad_data(table, &file.path, "the footer makes no sense"))?;
+        let schema = schema.map_err(|cause| bad_data(table, &file.path, &cause.strip_backtrace()))?;
         merge(table, file, &mut fields, &schema)?;
     }
     Ok(fields)

@@ -47,6 +47,8 @@ impl Session {
             .with_information_schema(false)
             .with_default_catalog_and_schema(CATALOG, SCHEMA);
         config.options_mut().execution.parquet.schema_force_view_types = true;
+        // What TIMESTAMP WITH TIME ZONE means; without it, DataFusion drops the zone.
+        config.options_mut().execution.time_zone = Some("+00:00".to_owned());
         let mut runtime = RuntimeEnvBuilder::new();
         if let Some(bytes) = options.memory_limit_bytes {
             runtime = runtime.with_memory_pool(Arc::new(FairSpillPool::new(bytes)));
@@ -83,7 +85,13 @@ impl Session {
         let dialect = state.config_options().sql_parser.dialect;
         let statement = state.sql_to_statement(sql, &dialect).map_err(planning)?;
         for reference in state.resolve_table_references(&statement).map_err(planning)? {
-            let open = self.open(named(&reference, tables)?).await?;
+            let table = match named(&reference, tables) {
+                Ok(table) => table,
+                // `range` and `generate_series`, which read nothing.
+                Err(_) if state.table_functions().contains_key(reference.table()) => continue,
+                Err(error) => return Err(error),
+            };
+            let open = self.open(table).await?;
             self.context.register_table(reference, open.provider).map_err(planning)?;
         }
         let logical = self.context.state().statement_to_plan(statement).await.map_err(planning)?;

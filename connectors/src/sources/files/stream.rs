@@ -19,12 +19,18 @@ use tokio::time::{Instant, timeout};
 use super::failure::running;
 use super::session::Session;
 
-/// `work`, given up after `limit`.
+/// `work`, given up after `limit`. A damaged file must not take the process down, whatever a decoder makes of it.
 pub(super) async fn within<T>(limit: Option<Duration>, work: impl Future<Output = Result<T>>) -> Result<T> {
-    match limit {
+    let work = AssertUnwindSafe(work).catch_unwind();
+    let done = match limit {
         None => work.await,
-        Some(limit) => timeout(limit, work).await.unwrap_or_else(|_| Err(too_slow(limit))),
-    }
+        Some(limit) => timeout(limit, work).await.map_err(|_| too_slow(limit))?,
+    };
+    done.unwrap_or_else(|_| Err(broke_off()))
+}
+
+fn broke_off() -> Error {
+    Error::bug("the query engine broke off").remedy("look for a damaged file: read the tables one by one")
 }
 
 fn too_slow(limit: Duration) -> Error {
@@ -64,7 +70,6 @@ impl Run {
 
     async fn wait(&mut self) -> Result<Option<RecordBatch>> {
         let Some(batches) = &mut self.batches else { return Ok(None) };
-        // A damaged file must not take the process down, whatever a decoder makes of it.
         let next = AssertUnwindSafe(batches.next()).catch_unwind();
         let waited = match &mut self.left {
             None => next.await,
@@ -75,8 +80,7 @@ impl Run {
                 waited
             }
         };
-        let batch: Option<Result<RecordBatch, DataFusionError>> =
-            waited.map_err(|_| Error::bug("the query engine broke off").remedy("look for a damaged file: read the tables one by one"))?;
+        let batch: Option<Result<RecordBatch, DataFusionError>> = waited.map_err(|_| broke_off())?;
         batch.transpose().map_err(running)?.map(|batch| conform(batch, &self.schema)).transpose()
     }
 }
