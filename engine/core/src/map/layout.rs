@@ -16,6 +16,7 @@ pub(crate) enum Texts<'a> {
 }
 
 impl<'a> Texts<'a> {
+    #[inline]
     pub(crate) fn value(&self, i: usize) -> &'a str {
         match self {
             Self::Small(array) => array.value(i),

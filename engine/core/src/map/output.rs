@@ -72,13 +72,19 @@ impl<'a> Output<'a> {
     }
 
     /// Checks the size of a value of the column `name`, in bytes of JSON.
+    #[inline]
     pub(crate) fn limit_value(&mut self, name: &str, bytes: usize) {
-        let max = self.value_bytes_max;
-        if bytes > max {
-            self.fail("value_too_large", || {
-                format!("column \"{name}\" has a value of {bytes} bytes as JSON, more than limits.value_bytes ({max})")
-            });
+        if bytes > self.value_bytes_max {
+            self.fail_value(name, bytes);
         }
+    }
+
+    #[cold]
+    fn fail_value(&mut self, name: &str, bytes: usize) {
+        let max = self.value_bytes_max;
+        self.fail("value_too_large", || {
+            format!("column \"{name}\" has a value of {bytes} bytes as JSON, more than limits.value_bytes ({max})")
+        });
     }
 
     /// The value in `slot` of a source, whose text is `text` in this record. Each text is read once, however many values are

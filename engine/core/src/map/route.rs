@@ -253,7 +253,13 @@ impl<'a> Way<'a> {
     }
 
     /// Follows the way from index `i`.
+    #[inline]
     pub(crate) fn reach(&self, i: usize, out: &mut Output<'a>) -> Reached {
+        // Most paths are a column and nothing more.
+        if self.passages.is_empty() { Reached::At(i) } else { self.pass(i, out) }
+    }
+
+    fn pass(&self, i: usize, out: &mut Output<'a>) -> Reached {
         let mut i = i;
         for passage in &self.passages {
             if passage.nulls.is_some_and(|nulls| nulls.is_null(i)) {

@@ -65,6 +65,7 @@ pub(crate) fn escaped(buf: &mut Vec<u8>, text: &str) {
 }
 
 /// A JSON string.
+#[inline]
 pub(crate) fn string(buf: &mut Vec<u8>, text: &str) {
     buf.push(b'"');
     escaped(buf, text);
