@@ -158,8 +158,8 @@ impl Project {
             );
             return Err(self.refused(message));
         }
-        let phases =
-            result["timing"].as_object().into_iter().flatten().filter_map(|(name, seconds)| Some((name.clone(), seconds.as_f64()?)));
+        let phases = result["timing"].as_array().into_iter().flatten();
+        let phases = phases.filter_map(|phase| Some((phase["name"].as_str()?.to_owned(), phase["seconds"].as_f64()?)));
         Ok(Run { seconds, peak_bytes, phases: phases.collect(), received })
     }
 

@@ -65,7 +65,8 @@ pub(crate) fn main() -> ExitCode {
     ExitCode::from(exit as u8)
 }
 
-fn exit_of(error: &Error) -> Exit {
+/// The exit code that an error stands for.
+pub(crate) fn exit_of(error: &Error) -> Exit {
     match error.kind() {
         Kind::Busy => Exit::Busy,
         Kind::Invalid | Kind::NotFound => Exit::Invalid,

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use outflow_contract::report::{Status, SyncReport};
 
-use crate::app::{Exit, Failure};
+use outflow_engine::run::RunOutcome;
+
+use crate::app::{Exit, Failure, exit_of};
 use crate::args::{Global, RunArgs};
 use crate::progress::Progress;
 use crate::render::{Console, sync};
@@ -20,22 +22,26 @@ pub(crate) async fn run(global: &Global, args: &RunArgs, console: &Console) -> R
     let enabled: Vec<String> = mappings.iter().filter(|name| project::is_enabled(&loaded, name)).cloned().collect();
     project::check_columns(&loaded, &engine, &enabled).await??;
 
-    let reports = engine.run(&project::run_options(mappings, args.allowing, args.wait)).await;
+    let RunOutcome { reports, errors } = engine.run(&project::run_options(mappings, args.allowing, args.wait)).await;
     progress.clear();
-    let reports = reports?;
     let elapsed = engine.clock.monotonic().saturating_sub(started.1);
     let document = results::document(&loaded.project, &reports, started.0, elapsed);
     results::write(&loaded.project, &document)?;
     if console.is_json() {
         console.json(&document);
     } else {
-        sync::table(console, &reports);
+        if !reports.is_empty() {
+            sync::table(console, &reports);
+        }
         if !console.stdout_is_terminal() {
             // For schedulers that read the last line.
             console.line(&results::summary(&reports, elapsed).to_string());
         }
     }
-    Ok(exit(&reports))
+    for error in &errors {
+        console.error(error);
+    }
+    Ok(errors.iter().map(exit_of).max_by_key(|exit| *exit as u8).unwrap_or_else(|| exit(&reports)))
 }
 
 /// The worst of them decides.

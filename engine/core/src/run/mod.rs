@@ -85,15 +85,27 @@ pub struct RunOptions {
     pub allowed: Allowed,
 }
 
+/// What became of a run.
+#[derive(Debug, Default)]
+pub struct RunOutcome {
+    /// One for each mapping whose sync could begin.
+    pub reports: Vec<SyncReport>,
+    /// What kept the syncs of a model from beginning.
+    pub errors: Vec<Error>,
+}
+
 impl Engine {
-    /// Runs the mappings, model by model; one report for each. An error here is one of the project or the state, before or between syncs:
-    /// what goes wrong in one sync is in its report.
-    pub async fn run(&self, options: &RunOptions) -> Result<Vec<SyncReport>> {
-        let mut reports = Vec::new();
+    /// Runs the mappings, model by model; one report for each. What goes wrong in a sync is in its report; what goes wrong round
+    /// the syncs of a model (a lock, the state) is in `errors`, and the other models go on.
+    pub async fn run(&self, options: &RunOptions) -> RunOutcome {
+        let mut outcome = RunOutcome::default();
         for (model, mappings) in self.by_model(&options.mappings) {
-            reports.extend(self.run_model(model, &mappings, options).await?);
+            match self.run_model(model, &mappings, options).await {
+                Ok(reports) => outcome.reports.extend(reports),
+                Err(error) => outcome.errors.push(error.with("model", &model.name)),
+            }
         }
-        Ok(reports)
+        outcome
     }
 
     /// The selected mappings under their models, both in the order of the project.

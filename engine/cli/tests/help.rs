@@ -1,0 +1,33 @@
+//! What a newcomer asks first. (This also has the program built beside the tests that run it.)
+
+#![allow(clippy::unwrap_used, clippy::panic, missing_docs, reason = "a test")]
+
+use std::process::Command;
+
+fn help(args: &[&str]) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_outflow")).args(args).output().unwrap();
+    assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn every_command_has_help_with_an_example() {
+    let overview = help(&["--help"]);
+    let commands = overview.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
+    let mut seen = 0;
+    for line in commands.filter(|line| line.starts_with("  ") && !line.starts_with("   ")) {
+        let name = line.split_whitespace().next().unwrap();
+        if name == "help" {
+            continue;
+        }
+        let text = help(&[name, "--help"]);
+        assert!(text.contains("Example") && text.contains(&format!("outflow {name}")), "{name} shows no example:\n{text}");
+        seen += 1;
+    }
+    assert!(seen >= 8, "only {seen} commands were found in:\n{overview}");
+}
+
+#[test]
+fn the_exit_codes_are_told_where_people_look() {
+    assert!(help(&["--help"]).contains("4 another run holds the lock"));
+}
