@@ -23,7 +23,7 @@ use parquet::file::properties::WriterProperties;
 use serde_json::json;
 
 use super::draw::Draw;
-use super::names::{COUNTRIES, Country, DOMAINS, ENGRAVINGS, PRODUCTS, TAGS};
+use super::names::{COUNTRIES, Country, DOMAINS, ENGRAVINGS, PLANS, PRODUCTS, TAGS};
 
 /// How many customers there are.
 pub(super) const CUSTOMERS: usize = 20_000;
@@ -199,9 +199,9 @@ impl Shop {
 
     fn customers_batch(&self) -> Result<RecordBatch, arrow::error::ArrowError> {
         let all = &self.customers;
-        let credit = Decimal128Array::from_iter(all.iter().map(|c| c.credit_cents.map(i128::from))).with_precision_and_scale(12, 2)?;
+        let credit = all.iter().map(|c| c.credit_cents.map(i128::from)).collect::<Decimal128Array>().with_precision_and_scale(12, 2)?;
         let signup = TimestampMicrosecondArray::from_iter_values(all.iter().map(|c| c.signup_us)).with_timezone("UTC");
-        let seen = TimestampMillisecondArray::from_iter(all.iter().map(|c| c.last_seen_ms)).with_timezone("Europe/Oslo");
+        let seen = all.iter().map(|c| c.last_seen_ms).collect::<TimestampMillisecondArray>().with_timezone("Europe/Oslo");
         let columns: Vec<(&str, ArrayRef, bool)> = vec![
             ("customer_id", texts(all.iter().map(|c| Some(c.id.as_str()))), false),
             ("email", texts(all.iter().map(|c| c.email.as_deref())), true),
@@ -210,12 +210,12 @@ impl Shop {
             ("phone", texts(all.iter().map(|c| c.phone.as_deref())), true),
             ("country", texts(all.iter().map(|c| Some(c.country.code))), true),
             ("city", texts(all.iter().map(|c| Some(c.city.as_str()))), true),
-            ("birthday", Arc::new(Date32Array::from_iter(all.iter().map(|c| c.birthday))), true),
+            ("birthday", Arc::new(all.iter().map(|c| c.birthday).collect::<Date32Array>()), true),
             ("signup_at", Arc::new(signup), false),
             ("last_seen_at", Arc::new(seen), true),
             ("plan", texts(all.iter().map(|c| Some(c.plan))), true),
             ("credit", Arc::new(credit), true),
-            ("marketing_consent", Arc::new(BooleanArray::from_iter(all.iter().map(|c| c.marketing_consent))), true),
+            ("marketing_consent", Arc::new(all.iter().map(|c| c.marketing_consent).collect::<BooleanArray>()), true),
             ("address", Arc::new(addresses(all)?), true),
             ("tags", tags(all), true),
         ];
@@ -271,7 +271,7 @@ fn customer(draw: &mut Draw, number: usize) -> Customer {
         birthday: (!draw.per_mille(220)).then(|| draw.between(-11_688, 13_879) as i32),
         signup_us: signup * 1_000_000 + draw.between(0, 999_999),
         last_seen_ms: (!draw.per_mille(150)).then(|| draw.between(signup, END - 1) * 1000 + draw.between(0, 999)),
-        plan: *draw.weighted(&[(70, "free"), (22, "plus"), (8, "pro")]),
+        plan: draw.weighted::<&str>(PLANS),
         credit_cents: credit(draw),
         marketing_consent: *draw.weighted(&[(55, Some(true)), (25, Some(false)), (20, None)]),
         address: address(draw, country, &city),

@@ -197,6 +197,9 @@ pub(super) const COUNTRIES: &[(u64, Country)] = &[
 pub(super) const DOMAINS: &[(u64, &str)] =
     &[(5, "example.com"), (3, "example.org"), (2, "example.net"), (1, "mail.example.com"), (1, "post.example")];
 
+/// What customers pay for: weight, and name.
+pub(super) const PLANS: &[(u64, &str)] = &[(70, "free"), (22, "plus"), (8, "pro")];
+
 /// A thing the shop sells.
 pub(super) struct Product {
     /// The stock-keeping unit.
