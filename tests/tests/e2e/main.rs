@@ -96,10 +96,9 @@ mappings:{mappings}"
     /// Fails unless the destination holds exactly the table, as the default mapping sends it.
     #[track_caller]
     pub fn assert_mirrored(&mut self) {
-        let expected: Vec<(String, Value, Value)> =
+        let mut expected: Vec<(String, Value, Value)> =
             self.table.records().iter().map(|r| (r["id"].to_string(), r["name"].clone(), r["email"].clone())).collect();
-        let mut expected = expected;
-        expected.sort();
+        expected.sort_by(|a, b| a.0.cmp(&b.0));
         let held = self.server.records();
         let held: Vec<_> = held.into_iter().map(|(id, record)| (id, record["name"].clone(), record["email"].clone())).collect();
         assert_eq!(held, expected, "the destination does not hold what the source does");
