@@ -5,13 +5,17 @@ use std::path::PathBuf;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-const STYLES: Styles =
-    Styles::styled().header(AnsiColor::Green.on_default().bold()).usage(AnsiColor::Green.on_default().bold()).literal(AnsiColor::Cyan.on_default());
+const STYLES: Styles = Styles::styled()
+    .header(AnsiColor::Green.on_default().bold())
+    .usage(AnsiColor::Green.on_default().bold())
+    .literal(AnsiColor::Cyan.on_default());
 
 /// Takes what changed in a SQL query's result to the tools that people work with.
 #[derive(Debug, Parser)]
 #[command(name = "outflow", version, styles = STYLES, propagate_version = true, max_term_width = 100)]
-#[command(after_help = "Start here:\n  outflow init shop && cd shop && outflow run\n\nExit codes: 0 all succeeded or had nothing to do · 1 a sync failed or was blocked ·\n2 the project or the command line is wrong · 3 partial success, or paused · 4 another run holds the lock")]
+#[command(
+    after_help = "Start here:\n  outflow init shop && cd shop && outflow run\n\nExit codes: 0 all succeeded or had nothing to do · 1 a sync failed or was blocked ·\n2 the project or the command line is wrong · 3 partial success, or paused · 4 another run holds the lock"
+)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: Global,
@@ -85,10 +89,14 @@ pub(crate) enum Command {
     #[command(after_help = "Example:\n  outflow check --target dev")]
     Check,
     /// Show what a run would send; change nothing.
-    #[command(after_help = "Example:\n  outflow plan --select customers_to_crm\n\nWith --detailed-exitcode: 0 nothing to send · 2 something to send.")]
+    #[command(
+        after_help = "Example:\n  outflow plan --select customers_to_crm\n\nWith --detailed-exitcode: 0 nothing to send · 2 something to send."
+    )]
     Plan(PlanArgs),
     /// Run mappings: extract, diff, map, deliver, commit.
-    #[command(after_help = "Examples:\n  outflow run\n  outflow run --select 'customers_*' --select tag:hourly\n  outflow run --exclude destination:crm --wait")]
+    #[command(
+        after_help = "Examples:\n  outflow run\n  outflow run --select 'customers_*' --select tag:hourly\n  outflow run --exclude destination:crm --wait"
+    )]
     Run(RunArgs),
     /// List past syncs, newest first.
     #[command(after_help = "Example:\n  outflow history --mapping customers_to_crm --limit 5")]
@@ -100,7 +108,9 @@ pub(crate) enum Command {
     #[command(after_help = "Example:\n  outflow reset customers_to_crm --yes")]
     Reset(ResetArgs),
     /// Print the JSON Schema of outflow.yml, for editors.
-    #[command(after_help = "Example:\n  outflow schema > outflow.schema.json\n  # then, as the first line of outflow.yml:\n  # yaml-language-server: $schema=outflow.schema.json")]
+    #[command(
+        after_help = "Example:\n  outflow schema > outflow.schema.json\n  # then, as the first line of outflow.yml:\n  # yaml-language-server: $schema=outflow.schema.json"
+    )]
     Schema,
 }
 

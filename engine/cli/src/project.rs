@@ -58,8 +58,10 @@ fn open_with(loaded: &Loaded, observer: Arc<dyn Observer>, store: Arc<dyn StateS
     }
     let mut destinations = BTreeMap::new();
     for mapping in &project.mappings {
-        let config = project.destination(&mapping.destination).ok_or_else(|| Error::bug("a mapping without a destination passed the checks"))?;
-        let connector = connectors::connector(&config.kind).ok_or_else(|| Error::bug("a destination without a connector passed the checks"))?;
+        let config =
+            project.destination(&mapping.destination).ok_or_else(|| Error::bug("a mapping without a destination passed the checks"))?;
+        let connector =
+            connectors::connector(&config.kind).ok_or_else(|| Error::bug("a destination without a connector passed the checks"))?;
         let destination = connector.configure(config, &mapping.action).map_err(|error| error.with("destination", &config.name))?;
         destinations.insert(mapping.name.clone(), destination);
     }
@@ -85,7 +87,8 @@ pub(crate) fn select(loaded: &Loaded, selecting: &Selecting) -> Result<Vec<Strin
     let selected = outflow_planner::select::select(&loaded.project, &selecting.select, &selecting.exclude)?;
     let selected: Vec<String> = selected.into_iter().map(|mapping| mapping.name.clone()).collect();
     if selected.is_empty() && loaded.project.mappings.is_empty() {
-        return Err(Error::new(Kind::Invalid, "the project has no mappings").remedy("add one under `mappings:`; `outflow init demo` makes a sample"));
+        return Err(Error::new(Kind::Invalid, "the project has no mappings")
+            .remedy("add one under `mappings:`; `outflow init demo` makes a sample"));
     }
     Ok(selected)
 }

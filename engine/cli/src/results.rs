@@ -10,7 +10,7 @@ use outflow_contract::{Error, Result};
 use serde_json::{Value, json};
 
 /// The document of a run that started at `started`.
-pub(crate) fn document(project: &Project, reports: &[SyncReport], started: SystemTime, elapsed: Duration) -> Value {
+pub(crate) fn document(project: &Project, reports: &[SyncReport], errors: &[Error], started: SystemTime, elapsed: Duration) -> Value {
     let started = Timestamp::try_from(started).unwrap_or(Timestamp::UNIX_EPOCH);
     let results: Vec<Value> = reports.iter().map(result).collect();
     json!({
@@ -24,6 +24,7 @@ pub(crate) fn document(project: &Project, reports: &[SyncReport], started: Syste
         "args": {},
         "elapsed_time": elapsed.as_secs_f64(),
         "results": results,
+        "errors": errors.iter().map(|error| project.redactor.clean(&error.to_string())).collect::<Vec<_>>(),
     })
 }
 

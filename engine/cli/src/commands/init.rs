@@ -16,7 +16,11 @@ pub(crate) fn run(args: &InitArgs, console: &Console) -> Result<Exit, Failure> {
         return Ok(Exit::Ok);
     }
     let shown = args.folder.display();
-    console.line(&format!("Made the project `{name}` in {shown}: {} customers and {} orders of sample data, 2 models, 3 mappings.", group(written.customers), group(written.orders)));
+    console.line(&format!(
+        "Made the project `{name}` in {shown}: {} customers and {} orders of sample data, 2 models, 3 mappings.",
+        group(written.customers),
+        group(written.orders)
+    ));
     console.line("");
     console.line("Try:");
     if args.folder.as_os_str() != "." {

@@ -33,7 +33,9 @@ pub(crate) async fn run(global: &Global, args: &ResetArgs, console: &Console) ->
 
 fn confirmed(console: &Console, mapping: &str) -> Result<bool, Error> {
     if !std::io::stdin().is_terminal() {
-        return Err(Error::invalid(format!("`outflow reset {mapping}` sends every record again and wants to be confirmed")).remedy("add --yes"));
+        return Err(
+            Error::invalid(format!("`outflow reset {mapping}` sends every record again and wants to be confirmed")).remedy("add --yes")
+        );
     }
     console.talk(&format!("The next sync of `{mapping}` will send every record of its model again. Go on? [y/N] "));
     let mut answer = String::new();

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use outflow_contract::report::{Status, SyncReport};
-
 use outflow_engine::run::RunOutcome;
 
 use crate::app::{Exit, Failure, exit_of};
@@ -25,7 +24,7 @@ pub(crate) async fn run(global: &Global, args: &RunArgs, console: &Console) -> R
     let RunOutcome { reports, errors } = engine.run(&project::run_options(mappings, args.allowing, args.wait)).await;
     progress.clear();
     let elapsed = engine.clock.monotonic().saturating_sub(started.1);
-    let document = results::document(&loaded.project, &reports, started.0, elapsed);
+    let document = results::document(&loaded.project, &reports, &errors, started.0, elapsed);
     results::write(&loaded.project, &document)?;
     if console.is_json() {
         console.json(&document);
@@ -37,9 +36,9 @@ pub(crate) async fn run(global: &Global, args: &RunArgs, console: &Console) -> R
             // For schedulers that read the last line.
             console.line(&results::summary(&reports, elapsed).to_string());
         }
-    }
-    for error in &errors {
-        console.error(error);
+        for error in &errors {
+            console.error(error);
+        }
     }
     Ok(errors.iter().map(exit_of).max_by_key(|exit| *exit as u8).unwrap_or_else(|| exit(&reports)))
 }

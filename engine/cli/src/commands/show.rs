@@ -29,7 +29,10 @@ fn find<'a>(reports: &'a [SyncReport], wanted: &str) -> Result<&'a SyncReport, E
     let found: Vec<&SyncReport> = reports.iter().filter(|report| report.sync_id.starts_with(wanted)).collect();
     match found.as_slice() {
         [one] => Ok(one),
-        [] => Err(Error::new(Kind::NotFound, format!("there is no sync `{wanted}`")).remedy("`outflow history` lists them; `outflow show last` shows the newest")),
-        [first, second, ..] => Err(Error::invalid(format!("`{wanted}` could be {} or {}", first.sync_id, second.sync_id)).remedy("give more of the id")),
+        [] => Err(Error::new(Kind::NotFound, format!("there is no sync `{wanted}`"))
+            .remedy("`outflow history` lists them; `outflow show last` shows the newest")),
+        [first, second, ..] => {
+            Err(Error::invalid(format!("`{wanted}` could be {} or {}", first.sync_id, second.sync_id)).remedy("give more of the id"))
+        }
     }
 }

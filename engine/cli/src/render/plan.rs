@@ -1,7 +1,7 @@
 //! What a run would send.
 
-use outflow_engine::plan::{MappingPlan, Sample};
 use outflow_contract::Op;
+use outflow_engine::plan::{MappingPlan, Sample};
 
 use super::{Align, Console, Table, Tone, bytes, cut, plain, seconds, thousands, wrap};
 
@@ -9,7 +9,7 @@ use super::{Align, Console, Table, Tone, bytes, cut, plain, seconds, thousands, 
 pub(crate) fn print(console: &Console, plans: &[MappingPlan]) {
     let right = Align::Right;
     let mut table = Table::new(&[
-        ("mapping", Align::Left),
+        ("mapping", Align::Give),
         ("added", right),
         ("updated", right),
         ("deleted", right),
@@ -76,7 +76,11 @@ fn show(console: &Console, sample: &Sample) {
     };
     let id = plain(&sample.id);
     let room = console.width().saturating_sub(6 + id.chars().count());
-    console.line(&format!("  {} {id}  {}", console.paint(tone, sign), console.paint(Tone::Faint, &cut(&plain(&sample.payload), room.max(20)))));
+    console.line(&format!(
+        "  {} {id}  {}",
+        console.paint(tone, sign),
+        console.paint(Tone::Faint, &cut(&plain(&sample.payload), room.max(20)))
+    ));
     for change in &sample.changes {
         let unused = if change.mapped { "" } else { "  (not mapped)" };
         console.line(&format!("      {}: {} → {}{unused}", change.column, plain(&change.before), plain(&change.after)));

@@ -24,7 +24,7 @@ fn number(n: u64, tone: Option<Tone>) -> (String, Option<Tone>) {
 pub(crate) fn table(console: &Console, reports: &[SyncReport]) {
     let right = Align::Right;
     let mut table = Table::new(&[
-        ("mapping", Align::Left),
+        ("mapping", Align::Give),
         ("status", Align::Left),
         ("added", right),
         ("updated", right),
@@ -92,7 +92,7 @@ pub(crate) fn history(console: &Console, reports: &[SyncReport]) {
     let mut table = Table::new(&[
         ("started", Align::Left),
         ("sync", Align::Left),
-        ("mapping", Align::Left),
+        ("mapping", Align::Give),
         ("status", Align::Left),
         ("delivered", right),
         ("failed", right),
@@ -151,7 +151,12 @@ fn counts(console: &Console, report: &SyncReport) {
     let right = Align::Right;
     let mut table = Table::new(&[("records", Align::Left), ("added", right), ("updated", right), ("deleted", right), ("total", right)]);
     let counts = &report.counts;
-    let changed = Tally { added: counts.added, updated: counts.updated, deleted: counts.deleted, total: counts.added + counts.updated + counts.deleted };
+    let changed = Tally {
+        added: counts.added,
+        updated: counts.updated,
+        deleted: counts.deleted,
+        total: counts.added + counts.updated + counts.deleted,
+    };
     for (name, tally, tone) in [
         ("changed", changed, None),
         ("selected", counts.selected, None),
@@ -174,7 +179,13 @@ fn counts(console: &Console, report: &SyncReport) {
 
 fn phases(console: &Console, report: &SyncReport) {
     let timing = &report.timing;
-    let phases = [("extract", timing.extract), ("plan", timing.plan), ("deliver", timing.deliver), ("commit", timing.commit), ("total", timing.total)];
+    let phases = [
+        ("extract", timing.extract),
+        ("plan", timing.plan),
+        ("deliver", timing.deliver),
+        ("commit", timing.commit),
+        ("total", timing.total),
+    ];
     let text: Vec<String> = phases.iter().map(|(name, s)| format!("{name} {}", seconds(*s))).collect();
     console.line(&text.join(" · "));
 }

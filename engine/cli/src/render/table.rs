@@ -6,8 +6,13 @@ use super::{Console, Tone, cut};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Align {
     Left,
+    /// Left, and the one that is cut if the terminal is too narrow.
+    Give,
     Right,
 }
+
+/// No column is cut to less.
+const CUT_MIN: usize = 12;
 
 /// A table to be filled row by row.
 pub(crate) struct Table {
@@ -24,7 +29,7 @@ impl Table {
         self.rows.push(cells);
     }
 
-    /// Prints it. The first left column gives way if the terminal is too narrow.
+    /// Prints it.
     pub(crate) fn print(&self, console: &Console) {
         let mut widths: Vec<usize> = self.columns.iter().map(|(name, _)| name.chars().count()).collect();
         for row in &self.rows {
@@ -33,9 +38,9 @@ impl Table {
             }
         }
         let total: usize = widths.iter().sum::<usize>() + 2 * widths.len().saturating_sub(1);
-        let widest = (0..widths.len()).filter(|&i| self.columns[i].1 == Align::Left).max_by_key(|&i| widths[i]);
-        if let (true, Some(i)) = (total > console.width(), widest) {
-            widths[i] = widths[i].saturating_sub(total - console.width()).max(12);
+        let giving = self.columns.iter().position(|(_, align)| *align == Align::Give);
+        if let (true, Some(i)) = (total > console.width(), giving) {
+            widths[i] = widths[i].saturating_sub(total - console.width()).max(CUT_MIN);
         }
         let header = self.columns.iter().map(|(name, _)| (name.clone(), Some(Tone::Faint))).collect::<Vec<_>>();
         for row in std::iter::once(&header).chain(&self.rows) {
@@ -51,8 +56,7 @@ impl Table {
             let painted = tone.map_or_else(|| text.clone(), |tone| console.paint(tone, &text));
             let gap = if i == 0 { "" } else { "  " };
             match self.columns[i].1 {
-                Align::Left if i + 1 == row.len() => line.push_str(&format!("{gap}{painted}")),
-                Align::Left => line.push_str(&format!("{gap}{painted}{padding}")),
+                Align::Left | Align::Give => line.push_str(&format!("{gap}{painted}{padding}")),
                 Align::Right => line.push_str(&format!("{gap}{padding}{painted}")),
             }
         }

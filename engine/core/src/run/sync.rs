@@ -198,9 +198,9 @@ impl<'a> Sync<'a> {
         let selection = self.mapping.selection.as_str();
         self.report.message = match (first, skipped) {
             (true, 1..) => Some(format!(
-                "first sync: all {skipped} records count as added, and this mapping sends {selection} ones; it starts from here"
+                "first sync: every record counts as added, and this mapping sends {selection} ones only. It starts from here"
             )),
-            (false, 1..) => Some(format!("{skipped} changes are none that this mapping sends")),
+            (false, 1..) => Some("nothing has changed that this mapping sends".to_owned()),
             (_, 0) => None,
         };
         if skipped == 0 && !first {
