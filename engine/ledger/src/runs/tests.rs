@@ -79,21 +79,31 @@ fn a_sealed_plan_is_read_back() {
 }
 
 #[test]
-fn a_plan_names_only_files_of_its_own_run() {
-    let outside = |path: String| Plan { parts: vec![SealedPart { path, rows: 1, blake3: String::new() }], ..plan("m", 3) };
+fn a_plan_names_only_files_of_its_own_mapping_and_model() {
+    let naming = |path: String| Plan { parts: vec![SealedPart { path, rows: 1, blake3: String::new() }], ..plan("m", 3) };
+    let read = |plan: &Plan| {
+        let store = MemoryStore::new();
+        store.create(&paths::run_file("m", 3, paths::PLAN), object::encode(plan, 1).unwrap()).unwrap();
+        read_plan(&store, "m", 3)
+    };
+    // A part that is taken over as it stands: from an earlier run, or from the model's versions.
+    for path in [paths::run_file("m", 2, "a"), paths::version_file("users", 4, "a")] {
+        assert_eq!(read(&naming(path.clone())).unwrap(), naming(path));
+    }
     let wrong = [
-        outside(paths::run_file("m", 4, "a")),
-        outside("../a".into()),
+        naming(paths::run_file("mm", 3, "a")),
+        naming(paths::version_file("others", 4, "a")),
+        naming(paths::snapshot_file("users", 4, "a")),
+        naming("mappings/m/runs/../../x".into()),
+        naming("/etc/passwd".into()),
         Plan { seen: Some("x".into()), ..plan("m", 3) },
         plan("n", 3),
         plan("m", 4),
     ];
     for plan in wrong {
-        let store = MemoryStore::new();
-        store.create(&paths::run_file("m", 3, paths::PLAN), object::encode(&plan, 1).unwrap()).unwrap();
-        assert_eq!(read_plan(&store, "m", 3).unwrap_err().kind(), Kind::Corrupt);
+        assert_eq!(read(&plan).unwrap_err().kind(), Kind::Corrupt, "{plan:?}");
     }
-    assert_eq!(seal(&MemoryStore::new(), &outside("x".into()), 1).unwrap_err().kind(), Kind::Bug);
+    assert_eq!(seal(&MemoryStore::new(), &naming("x".into()), 1).unwrap_err().kind(), Kind::Bug);
 }
 
 #[test]
