@@ -63,7 +63,11 @@ fn a_record_that_changes_back_before_it_was_sent_is_not_sent() {
     shop.write();
     assert_eq!(shop.run(0)["status"], "skipped");
     // Another mapping of the model sees the change while this one sleeps.
-    let other = format!("{}{}", MIRROR.replace("records: all", "records: all\n    enabled: false"), MIRROR.replace("mirror:", "other:").replace("op: $.__op,", ""));
+    let other = format!(
+        "{}{}",
+        MIRROR.replace("records: all", "records: all\n    enabled: false"),
+        MIRROR.replace("mirror:", "other:").replace("op: $.__op,", "")
+    );
     shop.configure(&other, "batch: { records: 10 }", "");
     shop.outflow("run --select other").expect(0);
     shop.table.set(2, "name", "name 2");

@@ -35,12 +35,8 @@ impl Shop {
     }
 
     pub fn with(n: i64, server: Server, mappings: &str, settings: &str) -> Self {
-        let mut table = Table::new(&[
-            ("id", DataType::Int64),
-            ("name", DataType::Utf8),
-            ("email", DataType::Utf8),
-            ("score", DataType::Int64),
-        ]);
+        let mut table =
+            Table::new(&[("id", DataType::Int64), ("name", DataType::Utf8), ("email", DataType::Utf8), ("score", DataType::Int64)]);
         for id in 1..=n {
             table.push(json!([id, format!("name {id}"), format!("p{id}@example.com"), id * 10]));
         }

@@ -57,8 +57,9 @@ fn records(payloads: &[&str]) -> Records {
 fn request(settings: Value, payloads: &[&str]) -> String {
     let origin = Origin { mapping: "m".into(), epoch: 1, sequence: 0 };
     let Request::Http(request) = webhook(settings).encode(&records(payloads), &origin).unwrap() else { panic!("not HTTP") };
-    let headers: String = request.headers.iter().map(|(name, value)| format!("{name}: {value}\n")).collect();
-    format!("{} {}\n{headers}\n{}", request.method, request.url, String::from_utf8(request.body.to_vec()).unwrap())
+    let headers: Vec<String> = request.headers.iter().map(|(name, value)| format!("{name}: {value}")).collect();
+    let headers = headers.join("\n");
+    format!("{} {}\n{headers}\n\n{}", request.method, request.url, String::from_utf8(request.body.to_vec()).unwrap())
 }
 
 fn answer(status: u16, headers: &[(&str, &str)], body: &str) -> Answer {

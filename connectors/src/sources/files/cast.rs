@@ -57,7 +57,7 @@ impl ForcedColumns {
     }
 
     /// `found` with the forced types in place of those in the files. A forced column that the files do not have is an error.
-    pub(super) fn apply(&self, table: &FileTable, found: Vec<FieldRef>) -> Result<Vec<FieldRef>> {
+    pub(super) fn apply(&self, table: &FileTable, found: &[FieldRef]) -> Result<Vec<FieldRef>> {
         let names: Vec<String> = found.iter().map(|field| field.name().clone()).collect();
         if let Some((missing, _)) = self.iter().find(|(name, _)| !names.iter().any(|other| other == name)) {
             let error =

@@ -46,12 +46,11 @@ pub(super) fn infer(table: &str, files: &[DataFile]) -> Result<Vec<FieldRef>> {
         let header = header(table, &file.path)?;
         let places: Vec<usize> = header
             .iter()
-            .map(|name| match columns.iter().position(|(other, _)| other == name) {
-                Some(place) => place,
-                None => {
+            .map(|name| {
+                columns.iter().position(|(other, _)| other == name).unwrap_or_else(|| {
                     columns.push((name.clone(), Guess::default()));
                     columns.len() - 1
-                }
+                })
             })
             .collect();
         let mut seen = 0;

@@ -260,7 +260,7 @@ impl Text {
             (Self::Json(builder), text) => builder.append_option(text),
             (Self::Plain(builder), None | Some("null")) => builder.append_null(),
             (Self::Plain(builder), Some(text)) if text.starts_with('"') => {
-                builder.append_value(serde_json::from_str::<Cow<'_, str>>(text)?)
+                builder.append_value(serde_json::from_str::<Cow<'_, str>>(text)?);
             }
             (Self::Plain(builder), Some(text)) => builder.append_value(text),
         }

@@ -63,7 +63,7 @@ fn merge(table: &str, file: &DataFile, fields: &mut Vec<FieldRef>, schema: &Sche
 }
 
 /// The table of `files` with the columns of `schema`.
-pub(super) fn provider(state: &SessionState, files: &[DataFile], schema: SchemaRef) -> Result<Arc<dyn TableProvider>> {
+pub(super) fn provider(state: &SessionState, files: &[DataFile], schema: &Schema) -> Result<Arc<dyn TableProvider>> {
     let url = |file: &DataFile| {
         let url =
             Url::from_file_path(&file.path).map_err(|()| Error::invalid(format!("{} is not an absolute path", file.path.display())))?;

@@ -42,9 +42,9 @@ pub(super) async fn open(table: &FileTable, state: &SessionState) -> Result<Open
     let forced = ForcedColumns::new(table, state)?;
     if table.format == FileFormat::Parquet {
         let files = blocking(table, paths::files).await?;
-        let fields = forced.apply(table, parquet::infer(state, &table.name, &files).await?)?;
+        let fields = forced.apply(table, &parquet::infer(state, &table.name, &files).await?)?;
         let schema = schema(fields);
-        let provider = parquet::provider(state, &files, schema.clone())?;
+        let provider = parquet::provider(state, &files, &schema)?;
         return Ok(OpenTable { files, schema, provider });
     }
     let (files, schema, reader) = blocking(table, move |table| read_here(table, forced)).await?;
@@ -57,9 +57,9 @@ fn read_here(table: &FileTable, forced: ForcedColumns) -> Result<(Vec<DataFile>,
     let files = paths::files(table)?;
     let name = table.name.clone();
     let (fields, reader): (Vec<FieldRef>, Arc<dyn Reader>) = match table.format {
-        FileFormat::Csv => (forced.apply(table, csv::infer(&name, &files)?)?, Arc::new(CsvReader { table: name })),
+        FileFormat::Csv => (forced.apply(table, &csv::infer(&name, &files)?)?, Arc::new(CsvReader { table: name })),
         FileFormat::Ndjson => (ndjson::infer(&name, &files, &forced)?, Arc::new(NdjsonReader { table: name, forced })),
-        FileFormat::Arrow => (forced.apply(table, ipc::infer(&name, &files)?)?, Arc::new(IpcReader { table: name })),
+        FileFormat::Arrow => (forced.apply(table, &ipc::infer(&name, &files)?)?, Arc::new(IpcReader { table: name })),
         FileFormat::Parquet => return Err(Error::bug("Parquet is read by DataFusion itself")),
     };
     Ok((files, schema(fields), reader))

@@ -101,8 +101,9 @@ pub(crate) fn stream(reading: Arc<Reading>, done: HashSet<u32>) -> impl Stream<I
 /// Reads the sealed parts from start to end, and hands over what is to be sent, until `each` says stop.
 fn read(reading: &Reading, wanted: &dyn Fn(u32) -> bool, each: &mut dyn FnMut(Selected) -> bool) -> Result<()> {
     let mut position = 0u32;
+    let columns: Vec<String> = reading.mapper.columns().iter().map(|&i| reading.schema.field(i).name().clone()).collect();
     for part in &reading.sealed.parts {
-        for batch in PartReader::open(reading.store.as_ref(), &part.path)?.read()? {
+        for batch in PartReader::open(reading.store.as_ref(), &part.path)?.with_values(&columns).read()? {
             let batch = batch?;
             let entries = EntryReader::new(&batch)?;
             let (mut rows, mut positions, mut ops) = (Vec::new(), Vec::new(), Vec::new());
@@ -209,7 +210,7 @@ fn unanswered(reading: &Reading) -> Result<Vec<Rebuild>> {
             position += entries.len() as u32;
         }
     }
-    Ok(regroup(unknown.into_iter()).0)
+    Ok(regroup(unknown).0)
 }
 
 /// The records of a request in their old order; `None` if one of them can no longer be mapped.

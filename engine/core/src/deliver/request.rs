@@ -88,7 +88,7 @@ async fn carry_out(
     };
     let permit = delivery.journal.intent(intent).await?;
     match attempts(delivery, &permit, &request, &draft.records, results).await {
-        End::Answered(outcomes, again) => settle(delivery, sequence, draft, &outcomes, &again, results),
+        End::Answered(outcomes, again) => settle(delivery, sequence, &draft, &outcomes, &again, results),
         End::NotProcessed(why) => {
             results.all_not_processed(sequence, &draft, &why)?;
             Ok(None)
@@ -240,18 +240,18 @@ fn first_reason(outcomes: &[Outcome]) -> Rejection {
 fn settle(
     delivery: &Delivery,
     sequence: u32,
-    draft: Draft,
+    draft: &Draft,
     outcomes: &[Outcome],
     again: &[usize],
     results: &Results,
 ) -> Result<Option<Draft>> {
-    results.answered_with(sequence, &draft, outcomes, again)?;
+    results.answered_with(sequence, draft, outcomes, again)?;
     if outcomes.iter().all(|outcome| matches!(outcome, Outcome::Rejected(why) if why.code == "unauthorized")) {
         // Every further request would be refused alike.
         delivery.stop();
     }
     delivery.progress.fetch_add((outcomes.len() - again.len()) as u64, Ordering::Relaxed);
-    Ok((!again.is_empty()).then(|| pick(&draft, again)))
+    Ok((!again.is_empty()).then(|| pick(draft, again)))
 }
 
 /// Some records of a draft, in order.

@@ -54,7 +54,7 @@ impl Walker {
             DataType::Timestamp(unit, zone) => timestamps(array, *unit, zone.is_some(), out),
             DataType::Date32 => primitive::<Date32Type>(array, out, |v| moment(Class::Date, v.into(), 0)),
             DataType::Date64 => {
-                primitive::<Date64Type>(array, out, |v| moment(Class::Date, v.div_euclid(86_400_000), v.rem_euclid(86_400_000)))
+                primitive::<Date64Type>(array, out, |v| moment(Class::Date, v.div_euclid(86_400_000), v.rem_euclid(86_400_000)));
             }
             DataType::Time32(TimeUnit::Second) => primitive::<Time32SecondType>(array, out, |v| ticks(Class::Time, v.into(), 1)),
             DataType::Time32(_) => primitive::<Time32MillisecondType>(array, out, |v| ticks(Class::Time, v.into(), 1_000)),

@@ -95,7 +95,7 @@ impl Publication {
     pub(super) fn publish(mut self, mut gathered: Gathered) -> Result<Extracted> {
         let mut notices = std::mem::take(&mut self.notices);
         let removed = self.without_duplicates(&mut gathered)?;
-        let deleted = self.deletes(&gathered, &mut notices)?;
+        let deleted = self.deletes(&gathered, &mut notices);
         gathered.counts.deleted = deleted.len() as u64;
         if let Some(part) = self.write_deletes(&deleted)? {
             gathered.parts.push(part);
@@ -154,7 +154,7 @@ impl Publication {
     }
 
     /// The records that the query no longer returns, in the order of their values' places.
-    fn deletes(&self, gathered: &Gathered, notices: &mut Vec<String>) -> Result<Vec<Indexed>> {
+    fn deletes(&self, gathered: &Gathered, notices: &mut Vec<String>) -> Vec<Indexed> {
         let nulls = gathered.rejections.get(Reason::NullId);
         let before = self.head.as_ref().map_or(0, |head| head.extraction.null_ids);
         let mut deleted: Vec<Indexed> = self.shared.index.unseen().map(|rank| self.shared.index.get(rank)).collect();
@@ -166,7 +166,7 @@ impl Publication {
             deleted.clear();
         }
         deleted.sort_unstable_by_key(|record| record.at.0);
-        Ok(deleted)
+        deleted
     }
 
     fn write_deletes(&self, deleted: &[Indexed]) -> Result<Option<Part>> {

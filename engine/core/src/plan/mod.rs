@@ -130,29 +130,10 @@ impl Engine {
             disabled: !self.is_enabled(mapping),
             samples: Vec::new(),
         };
-        self.ask_guards(&mut plan, mapping, extracted, &sealed, state.as_ref(), options);
+        ask_guards(&mut plan, mapping, extracted, &sealed, state.as_ref(), options);
         let sealed = Arc::new(sealed);
         self.estimate(&mut plan, mapping, extracted, &sealed).await?;
         Ok(plan)
-    }
-
-    fn ask_guards(
-        &self,
-        plan: &mut MappingPlan,
-        mapping: &Mapping,
-        extracted: &Extracted,
-        sealed: &Sealed,
-        state: Option<&MappingCommit>,
-        options: &RunOptions,
-    ) {
-        if state.is_none_or(|state| state.cursor.is_none()) {
-            return;
-        }
-        let versions: Vec<Counts> = extracted.head.versions.iter().map(|version| version.counts).collect();
-        if let Some(stopped) = check_guards(&mapping.guards, sealed, known_before(&versions, sealed.net), options.allowed) {
-            plan.blocked = true;
-            plan.notices.push(format!("a guard would stop this: {}; {} passes it once", stopped.message, stopped.flag));
-        }
     }
 
     /// Maps everything that would be sent and cuts it into requests, without sending any.
@@ -184,5 +165,24 @@ impl Engine {
         let files = extracted.head.files.clone();
         plan.samples = blocking(move || samples::take(&reading, &files)).await?;
         Ok(())
+    }
+}
+
+/// Says whether a guard would stop it.
+fn ask_guards(
+    plan: &mut MappingPlan,
+    mapping: &Mapping,
+    extracted: &Extracted,
+    sealed: &Sealed,
+    state: Option<&MappingCommit>,
+    options: &RunOptions,
+) {
+    if state.is_none_or(|state| state.cursor.is_none()) {
+        return;
+    }
+    let versions: Vec<Counts> = extracted.head.versions.iter().map(|version| version.counts).collect();
+    if let Some(stopped) = check_guards(&mapping.guards, sealed, known_before(&versions, sealed.net), options.allowed) {
+        plan.blocked = true;
+        plan.notices.push(format!("a guard would stop this: {}; {} passes it once", stopped.message, stopped.flag));
     }
 }

@@ -48,10 +48,10 @@ pub(super) fn write(sealing: &Sealing<'_>, state: &MappingCommit, ahead: &[u64])
     let options = Options { shared: sealing.shared, selection: sealing.mapping.selection, resend: state.resend };
     let mut parts = Vec::new();
     for range in 0..ranges {
-        let mut items = load(sealing, &inputs, |key| u128::from(key.halves().0) * u128::from(ranges) >> 64 == u128::from(range))?;
+        let mut items = load(sealing, &inputs, |key| (u128::from(key.halves().0) * u128::from(ranges)) >> 64 == u128::from(range))?;
         items.sort_unstable_by_key(|item| (item.entry.key, item.input, item.row));
         let mut nets: Vec<Net> =
-            items.chunk_by(|a, b| a.entry.key == b.entry.key).filter_map(|key| net(key, &inputs, state, &options)).collect();
+            items.chunk_by(|a, b| a.entry.key == b.entry.key).filter_map(|key| net(key, &inputs, state, options)).collect();
         nets.retain(|net| !state.resend || net.entry.after.is_none());
         nets.sort_unstable_by_key(|net| (net.input, net.row));
         parts.extend(copy(sealing, &inputs, &nets, range)?);
@@ -90,12 +90,12 @@ fn load(sealing: &Sealing<'_>, inputs: &[Input], wanted: impl Fn(Key) -> bool) -
 }
 
 /// Composes the entries of one key, in order of time.
-fn net(items: &[Item], inputs: &[Input], state: &MappingCommit, options: &Options) -> Option<Net> {
+fn net(items: &[Item], inputs: &[Input], state: &MappingCommit, options: Options) -> Option<Net> {
     let (first, last) = (items.first()?, items.last()?);
     let from_pending = (first.input as usize) < state.pending.len();
     let pending = from_pending.then_some(first.entry);
     let steps: Vec<Entry> = items[usize::from(from_pending)..].iter().map(|item| item.entry).collect();
-    let entry = compose_key(pending, &steps, options)?;
+    let entry = compose_key(pending, &steps, &options)?;
     // Where the values of its state before are: those of the first entry, or of a step that was seen on the way.
     let before_at = match entry.before {
         Before::Known(_) if first.entry.before == entry.before => first.before_at,

@@ -24,8 +24,8 @@ enum Columns {
     All,
     /// Everything but the values.
     Narrow,
-    /// Only these of the values, and nothing else.
-    Values(Vec<String>),
+    /// Only these of the values; with the rest of the part, or alone.
+    Values(Vec<String>, bool),
 }
 
 impl PartReader {
@@ -43,7 +43,13 @@ impl PartReader {
 
     /// The values only, and of them only the columns of these names.
     pub fn values(mut self, names: &[String]) -> Self {
-        self.columns = Columns::Values(names.to_vec());
+        self.columns = Columns::Values(names.to_vec(), false);
+        self
+    }
+
+    /// All but the values, and of them only the columns of these names.
+    pub fn with_values(mut self, names: &[String]) -> Self {
+        self.columns = Columns::Values(names.to_vec(), true);
         self
     }
 
@@ -76,10 +82,10 @@ impl PartReader {
                     (0..schema.num_columns()).filter(|&i| schema.column(i).path().parts().first().is_some_and(|root| root != VALUES));
                 ProjectionMask::leaves(schema, leaves.collect::<Vec<_>>())
             }
-            Columns::Values(names) => {
-                let leaves = (0..schema.num_columns()).filter(|&i| {
-                    let path = schema.column(i).path().parts().to_vec();
-                    matches!(path.as_slice(), [root, name, ..] if root == VALUES && names.contains(name))
+            Columns::Values(names, narrow) => {
+                let leaves = (0..schema.num_columns()).filter(|&i| match schema.column(i).path().parts() {
+                    [root, name, ..] if root == VALUES => names.contains(name),
+                    _ => *narrow,
                 });
                 ProjectionMask::leaves(schema, leaves.collect::<Vec<_>>())
             }
