@@ -9,7 +9,7 @@ use outflow_contract::report::SyncReport;
 use outflow_engine::extract::Extracted;
 use outflow_engine::run::Observer;
 
-use crate::render::{Console, thousands};
+use crate::render::{self as words, Console, thousands};
 
 /// How often a bar looks at its counter.
 const TICK: Duration = Duration::from_millis(100);
@@ -76,8 +76,8 @@ impl Observer for Progress {
     fn extracted(&self, model: &str, extracted: &Extracted) {
         let counts = extracted.counts;
         self.tell(&format!(
-            "extracted {model}: {} records, {} added, {} updated, {} deleted",
-            thousands(extracted.extracted),
+            "extracted {model}: {}, {} added, {} updated, {} deleted",
+            words::records(extracted.extracted),
             thousands(counts.added),
             thousands(counts.updated),
             thousands(counts.deleted)
@@ -93,7 +93,7 @@ impl Observer for Progress {
     }
 
     fn delivering(&self, mapping: &str, total: u64, records: Arc<AtomicU64>) {
-        self.tell(&format!("delivering {mapping}: {} records", thousands(total)));
+        self.tell(&format!("delivering {mapping}: {}", words::records(total)));
         let template = "{spinner} deliver  {msg}  {bar:24}  {human_pos}/{human_len}  {per_sec}  {eta} left";
         self.start(ProgressBar::new(total), template, mapping.to_owned(), records);
     }

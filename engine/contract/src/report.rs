@@ -174,3 +174,37 @@ pub struct Rejected {
     /// A few of them, as JSON text.
     pub examples: Vec<String>,
 }
+
+/// `1,234,567`: how counts are written for people.
+pub fn thousands(n: u64) -> String {
+    let digits = n.to_string();
+    let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
+/// `1 record`, `2,000 records`.
+pub fn records(n: u64) -> String {
+    counted(n, "record")
+}
+
+/// `1 change`, `2,000 changes`: any noun whose plural ends in s.
+pub fn counted(n: u64, noun: &str) -> String {
+    if n == 1 { format!("1 {noun}") } else { format!("{} {noun}s", thousands(n)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_are_grouped_and_have_their_number() {
+        assert_eq!([0, 999, 1000, 1_234_567].map(thousands), ["0", "999", "1,000", "1,234,567"]);
+        assert_eq!([0, 1, 20_000].map(records), ["0 records", "1 record", "20,000 records"]);
+    }
+}

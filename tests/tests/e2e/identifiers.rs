@@ -17,7 +17,7 @@ fn records_with_a_null_identifier_are_reported_and_the_rest_go_on() {
     assert_eq!(result["counts"]["rejected"], 1);
     assert_eq!(result["rejected"]["null_id"]["records"], 1);
     assert!(result["rejected"]["null_id"]["examples"][0].as_str().unwrap().contains("nobody@example.com"));
-    assert!(run.stdout.contains("identifier is null"), "{run}");
+    assert!(run.stdout.contains("the identifier is null"), "{run}");
 }
 
 #[test]

@@ -12,10 +12,10 @@ use outflow_tests::{Outflow, Project, Run, Server, Table};
 use serde_json::{Value, json};
 
 /// A project of one table, one model and one webhook, and the server behind it.
-pub struct Shop {
-    pub project: Project,
-    pub server: Server,
-    pub table: Table,
+pub(crate) struct Shop {
+    pub(crate) project: Project,
+    pub(crate) server: Server,
+    pub(crate) table: Table,
 }
 
 /// The default mapping of a [`Shop`]: upserts and deletes, so that the destination mirrors the model.
@@ -30,11 +30,11 @@ const MIRROR: &str = r#"
 
 impl Shop {
     /// `n` people: `id` 1 to n, a name, an e-mail, and a score that the default mapping does not use.
-    pub fn new(n: i64) -> Self {
+    pub(crate) fn new(n: i64) -> Self {
         Self::with(n, Server::start(), MIRROR, "batch: { records: 10, body: array }")
     }
 
-    pub fn with(n: i64, server: Server, mappings: &str, settings: &str) -> Self {
+    pub(crate) fn with(n: i64, server: Server, mappings: &str, settings: &str) -> Self {
         let mut table =
             Table::new(&[("id", DataType::Int64), ("name", DataType::Utf8), ("email", DataType::Utf8), ("score", DataType::Int64)]);
         for id in 1..=n {
@@ -48,7 +48,7 @@ impl Shop {
     }
 
     /// Writes `outflow.yml`; `more` stands below the destination.
-    pub fn configure(&self, mappings: &str, settings: &str, more: &str) {
+    pub(crate) fn configure(&self, mappings: &str, settings: &str, more: &str) {
         let url = self.server.url("/records");
         self.project.config(&format!(
             "version: 1
@@ -68,30 +68,30 @@ mappings:{mappings}"
     }
 
     /// Writes the table to its file.
-    pub fn write(&self) {
+    pub(crate) fn write(&self) {
         self.project.parquet("people.parquet", &self.table);
     }
 
-    pub fn outflow(&self, args: &str) -> Run {
+    pub(crate) fn outflow(&self, args: &str) -> Run {
         Outflow::at(&self.project).args(args).run()
     }
 
     /// Runs, expects the code, and returns the result of the only mapping.
     #[track_caller]
-    pub fn run(&self, code: i32) -> Value {
+    pub(crate) fn run(&self, code: i32) -> Value {
         self.outflow("run").expect(code);
         self.result()
     }
 
     /// The first result of the last run.
     #[track_caller]
-    pub fn result(&self) -> Value {
+    pub(crate) fn result(&self) -> Value {
         self.project.read_json("target/run_results.json")["results"][0].clone()
     }
 
     /// Fails unless the destination holds exactly the table, as the default mapping sends it.
     #[track_caller]
-    pub fn assert_mirrored(&mut self) {
+    pub(crate) fn assert_mirrored(&mut self) {
         let mut expected: Vec<(String, Value, Value)> =
             self.table.records().iter().map(|r| (r["id"].to_string(), r["name"].clone(), r["email"].clone())).collect();
         expected.sort_by(|a, b| a.0.cmp(&b.0));
@@ -102,7 +102,7 @@ mappings:{mappings}"
 }
 
 /// `{added, updated, deleted}` of a count.
-pub fn counts(result: &Value, name: &str) -> (u64, u64, u64) {
+pub(crate) fn counts(result: &Value, name: &str) -> (u64, u64, u64) {
     let count = |op: &str| result["counts"][name][op].as_u64().unwrap();
     (count("added"), count("updated"), count("deleted"))
 }

@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::app::{Exit, Failure};
 use crate::args::Global;
 use crate::project;
-use crate::render::{Console, count};
+use crate::render::{Console, counted};
 
 pub(crate) async fn run(global: &Global, console: &Console) -> Result<Exit, Failure> {
     let loaded = project::load(global)?;
@@ -31,10 +31,10 @@ pub(crate) async fn run(global: &Global, console: &Console) -> Result<Exit, Fail
     console.warnings(&loaded.warnings);
     console.line(&format!(
         "The project is fine: {}, {}, {}, {}.",
-        count(project.sources.len(), "source"),
-        count(project.models.len(), "model"),
-        count(project.destinations.len(), "destination"),
-        count(project.mappings.len(), "mapping"),
+        counted(project.sources.len() as u64, "source"),
+        counted(project.models.len() as u64, "model"),
+        counted(project.destinations.len() as u64, "destination"),
+        counted(project.mappings.len() as u64, "mapping"),
     ));
     Ok(Exit::Ok)
 }

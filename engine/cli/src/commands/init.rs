@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::app::{Exit, Failure};
 use crate::args::InitArgs;
 use crate::init::write_project;
-use crate::render::Console;
+use crate::render::{Console, thousands};
 
 pub(crate) fn run(args: &InitArgs, console: &Console) -> Result<Exit, Failure> {
     let folder = std::path::absolute(&args.folder).unwrap_or_else(|_| args.folder.clone());
@@ -18,8 +18,8 @@ pub(crate) fn run(args: &InitArgs, console: &Console) -> Result<Exit, Failure> {
     let shown = args.folder.display();
     console.line(&format!(
         "Made the project `{name}` in {shown}: {} customers and {} orders of sample data, 2 models, 3 mappings.",
-        group(written.customers),
-        group(written.orders)
+        thousands(written.customers),
+        thousands(written.orders)
     ));
     console.line("");
     console.line("Try:");
@@ -31,8 +31,4 @@ pub(crate) fn run(args: &InitArgs, console: &Console) -> Result<Exit, Failure> {
     console.line("");
     console.line("README.md says what to try next.");
     Ok(Exit::Ok)
-}
-
-fn group(n: u64) -> String {
-    crate::render::thousands(n)
 }

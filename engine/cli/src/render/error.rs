@@ -5,7 +5,7 @@ use outflow_contract::Error;
 use outflow_planner::{Problem, Problems};
 use serde_json::json;
 
-use super::{Console, Tone, count, wrap};
+use super::{Console, Tone, counted, wrap};
 
 impl Console {
     /// Everything that is wrong with the project.
@@ -16,7 +16,7 @@ impl Console {
             return;
         }
         self.draw(&problems.0);
-        let what = count(problems.errors(), "problem");
+        let what = counted(problems.errors() as u64, "problem");
         self.talk(&format!("\n{}\n", self.paint_talk(Tone::Bad, &format!("The project has {what}."))));
     }
 

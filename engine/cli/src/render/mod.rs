@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use crate::args::{Color, Global, Output};
 
+pub(crate) use outflow_contract::report::{counted, records, thousands};
 pub(crate) use table::{Align, Table};
 
 /// The width where there is no terminal to ask.
@@ -26,6 +27,8 @@ pub(crate) struct Console {
     /// On standard error.
     color_talk: bool,
     width: usize,
+    /// There is an edge that a table must not run over.
+    cuts: bool,
 }
 
 /// A meaning; how it looks is decided here.
@@ -59,8 +62,9 @@ impl Console {
         };
         let out = color(anstream::AutoStream::choice(&std::io::stdout()), std::io::stdout().is_terminal());
         let err = color(anstream::AutoStream::choice(&std::io::stderr()), std::io::stderr().is_terminal());
-        let width = terminal_size::terminal_size().map_or(WIDTH, |(width, _)| usize::from(width.0)).clamp(60, 200);
-        Self { output: global.output, quiet: global.quiet, color: out, color_talk: err, width }
+        let terminal = terminal_size::terminal_size_of(std::io::stdout());
+        let width = terminal.map_or(WIDTH, |(width, _)| usize::from(width.0)).clamp(60, 200);
+        Self { cuts: terminal.is_some(), output: global.output, quiet: global.quiet, color: out, color_talk: err, width }
     }
 
     pub(crate) fn is_json(&self) -> bool {
@@ -83,6 +87,11 @@ impl Console {
 
     pub(crate) fn width(&self) -> usize {
         self.width
+    }
+
+    /// How wide a table may be.
+    pub(crate) fn table_width(&self) -> usize {
+        if self.cuts { self.width } else { usize::MAX }
     }
 
     /// `text` in a tone, for standard output.
@@ -119,24 +128,6 @@ fn paint(color: bool, tone: Tone, text: &str) -> String {
     }
     let style = tone.style();
     format!("{style}{text}{style:#}")
-}
-
-/// `1 mapping`, `3 mappings`.
-pub(crate) fn count(n: usize, noun: &str) -> String {
-    if n == 1 { format!("1 {noun}") } else { format!("{} {noun}s", thousands(n as u64)) }
-}
-
-/// `1,234,567`
-pub(crate) fn thousands(n: u64) -> String {
-    let digits = n.to_string();
-    let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    grouped
 }
 
 /// `850 ms`, `3.2 s`, `4 min 05 s`, `1 h 02 min`
@@ -197,7 +188,6 @@ mod tests {
 
     #[test]
     fn figures_read_well_at_every_size() {
-        assert_eq!([0, 999, 1000, 1_234_567].map(thousands), ["0", "999", "1,000", "1,234,567"]);
         assert_eq!([0.85, 3.21, 245.0, 3725.0].map(seconds), ["850 ms", "3.2 s", "4 min 05 s", "1 h 02 min"]);
         assert_eq!([12, 3400, 12_400_000, 999_999].map(bytes), ["12 B", "3.4 kB", "12 MB", "1.0 MB"]);
     }

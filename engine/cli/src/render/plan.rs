@@ -3,7 +3,7 @@
 use outflow_contract::Op;
 use outflow_engine::plan::{MappingPlan, Sample};
 
-use super::{Align, Console, Table, Tone, bytes, cut, plain, seconds, thousands, wrap};
+use super::{Align, Console, Table, Tone, bytes, counted, cut, plain, records, seconds, thousands, wrap};
 
 /// A line for each mapping, then samples.
 pub(crate) fn print(console: &Console, plans: &[MappingPlan]) {
@@ -44,13 +44,13 @@ fn details(console: &Console, plan: &MappingPlan) {
         remarks.push("disabled: a run would send nothing, and the changes would wait".to_owned());
     }
     if plan.refused > 0 {
-        remarks.push(format!("{} records would be refused before they are sent", thousands(plan.refused)));
+        remarks.push(format!("{} would be refused before being sent", records(plan.refused)));
     }
     if plan.rejected > 0 {
-        remarks.push(format!("{} records were not accepted from the model", thousands(plan.rejected)));
+        remarks.push(format!("{} of the model not accepted", records(plan.rejected)));
     }
     if plan.skipped > 0 {
-        remarks.push(format!("{} changes are none that this mapping sends", thousands(plan.skipped)));
+        remarks.push(format!("{} not for this mapping", counted(plan.skipped, "change")));
     }
     remarks.extend(plan.notices.iter().cloned());
     if remarks.is_empty() && plan.samples.is_empty() {

@@ -2,7 +2,7 @@
 
 use outflow_contract::report::{FailureGroup, Status, SyncReport, Tally};
 
-use super::{Align, Console, Table, Tone, bytes, cut, plain, seconds, thousands, wrap};
+use super::{Align, Console, Table, Tone, bytes, counted, cut, plain, records, seconds, thousands, wrap};
 
 /// Samples of failed records that are shown.
 const SAMPLES: usize = 3;
@@ -60,7 +60,7 @@ fn remarks(console: &Console, report: &SyncReport) {
     let mut lines: Vec<String> = report.message.iter().cloned().collect();
     for (reason, rejected) in &report.rejected {
         let example = rejected.examples.first().map(|example| format!(", for example {}", cut(&plain(example), 90))).unwrap_or_default();
-        lines.push(format!("{} records were not accepted: {}{example}", thousands(rejected.records), reason_in_words(reason)));
+        lines.push(format!("{} not accepted: {}{example}", records(rejected.records), reason_in_words(reason)));
     }
     lines.extend(report.notices.iter().cloned());
     if lines.is_empty() {
@@ -79,9 +79,9 @@ fn remarks(console: &Console, report: &SyncReport) {
 
 fn reason_in_words(reason: &str) -> &str {
     match reason {
-        "null_id" => "their identifier is null",
-        "duplicate_id" => "they share an identifier",
-        "record_too_large" => "they are over the limits of size",
+        "null_id" => "the identifier is null",
+        "duplicate_id" => "the identifier is shared",
+        "record_too_large" => "over the limits of size",
         other => other,
     }
 }
@@ -168,11 +168,11 @@ fn counts(console: &Console, report: &SyncReport) {
     }
     table.print(console);
     let extracted = format!(
-        "{} extracted, {} unchanged, {} rejected, {} changes not for this mapping",
+        "{} extracted, {} unchanged, {} rejected, {} not for this mapping",
         thousands(counts.extracted),
         thousands(counts.unchanged),
         thousands(counts.rejected),
-        thousands(counts.skipped)
+        counted(counts.skipped, "change")
     );
     console.line(&console.paint(Tone::Faint, &extracted));
 }
@@ -193,7 +193,7 @@ fn phases(console: &Console, report: &SyncReport) {
 fn rejected(console: &Console, report: &SyncReport) {
     for (reason, rejected) in &report.rejected {
         console.line("");
-        let title = format!("{} records not accepted: {}", thousands(rejected.records), reason_in_words(reason));
+        let title = format!("{} not accepted: {}", records(rejected.records), reason_in_words(reason));
         console.line(&console.paint(Tone::Warn, &title));
         for example in rejected.examples.iter().take(SAMPLES) {
             console.line(&format!("  {}", cut(&plain(example), console.width() - 2)));
@@ -203,7 +203,7 @@ fn rejected(console: &Console, report: &SyncReport) {
 
 fn failure(console: &Console, group: &FailureGroup) {
     console.line("");
-    let title = format!("{} records failed: {}", thousands(group.records), plain(&group.message));
+    let title = format!("{} failed: {}", records(group.records), plain(&group.message));
     for line in wrap(&title, console.width()) {
         console.line(&console.paint(Tone::Bad, &line));
     }

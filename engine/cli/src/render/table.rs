@@ -39,8 +39,8 @@ impl Table {
         }
         let total: usize = widths.iter().sum::<usize>() + 2 * widths.len().saturating_sub(1);
         let giving = self.columns.iter().position(|(_, align)| *align == Align::Give);
-        if let (true, Some(i)) = (total > console.width(), giving) {
-            widths[i] = widths[i].saturating_sub(total - console.width()).max(CUT_MIN);
+        if let (true, Some(i)) = (total > console.table_width(), giving) {
+            widths[i] = widths[i].saturating_sub(total - console.table_width()).max(CUT_MIN);
         }
         let header = self.columns.iter().map(|(name, _)| (name.clone(), Some(Tone::Faint))).collect::<Vec<_>>();
         for row in std::iter::once(&header).chain(&self.rows) {

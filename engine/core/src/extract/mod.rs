@@ -26,7 +26,7 @@ use futures::StreamExt;
 use outflow_contract::clock::Clock;
 use outflow_contract::limits::Limits;
 use outflow_contract::plan::{Model, OnBadId};
-use outflow_contract::report::Rejected;
+use outflow_contract::report::{Rejected, records};
 use outflow_contract::source::RecordStream;
 use outflow_contract::state_store::StateStore;
 use outflow_contract::{Counts, Error, Kind, Result};
@@ -199,7 +199,7 @@ impl Extraction<'_> {
     fn policies(&self, gathered: &Gathered) -> Result<()> {
         let nulls = gathered.rejections.get(Reason::NullId);
         if self.model.on_null_id == OnBadId::Abort && nulls > 0 {
-            return Err(Error::new(Kind::Refused, format!("{nulls} records of model `{}` have a null identifier", self.model.name))
+            return Err(Error::new(Kind::Refused, format!("{} of model `{}` with a null identifier", records(nulls), self.model.name))
                 .remedy("mend the query, or let `on_null_id: reject` leave them out"));
         }
         Ok(())

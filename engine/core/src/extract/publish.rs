@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use outflow_contract::clock::Clock;
 use outflow_contract::plan::OnBadId;
+use outflow_contract::report::records;
 use outflow_contract::state_store::StateStore;
 use outflow_contract::{Before, Counts, Entry, Error, Key, Kind, Result};
 use outflow_ledger::chain::{Chain, CommitResult};
@@ -160,8 +161,9 @@ impl Publication {
         let mut deleted: Vec<Indexed> = self.shared.index.unseen().map(|rank| self.shared.index.get(rank)).collect();
         if nulls > before && !deleted.is_empty() {
             notices.push(format!(
-                "{} records are no longer returned, but {nulls} records have a null identifier ({before} last time) and may be the same ones: nothing counts as deleted",
-                deleted.len()
+                "{} no longer returned, but {} with a null identifier ({before} last time) may be the same: nothing counts as deleted",
+                records(deleted.len() as u64),
+                records(nulls)
             ));
             deleted.clear();
         }
@@ -175,10 +177,10 @@ impl Publication {
         let path = self.path(&format!("deleted-{:016x}.parquet", self.nonce));
         let mut part = PartWriter::begin(self.store.as_ref(), &path, schema)?;
         let places: Vec<Locator> = deleted.iter().map(|record| record.at).collect();
-        let mut records = deleted.iter();
+        let mut gone = deleted.iter();
         values::fetch(self.store.as_ref(), &head.files, &places, &self.shared.schema, |found| {
             let mut entries = EntryBuilder::new();
-            for record in records.by_ref().take(found.places.len()) {
+            for record in gone.by_ref().take(found.places.len()) {
                 let before = Before::Known(record.row);
                 entries.push(&Entry { key: record.key, before, after: None, version: self.shared.version }, Some(record.at));
             }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
 use std::time::Duration;
 
 use outflow_contract::plan::{Mapping, Tolerance};
-use outflow_contract::report::{Status, SyncCounts, SyncReport, Timing};
+use outflow_contract::report::{Status, SyncCounts, SyncReport, Timing, records};
 use outflow_contract::{Counts, Error, Result};
 use outflow_ledger::chain::Chain;
 use outflow_ledger::commit::MappingCommit;
@@ -274,7 +274,7 @@ impl<'a> Sync<'a> {
             _ => Status::Failed,
         };
         if failed > 0 {
-            let waiting = format!("{failed} records wait for the next sync");
+            let waiting = format!("{} pending: the next sync tries again", records(failed));
             report.message = Some(match results.stopped_because() {
                 Some(why) => format!("stopped: {}; {waiting}", why.message),
                 None => report.failures.first().map_or_else(|| waiting.clone(), |group| format!("{}; {waiting}", group.message)),
