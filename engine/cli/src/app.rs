@@ -11,6 +11,9 @@ use crate::args::{Cli, Command, Global, LogFormat};
 use crate::commands;
 use crate::render::Console;
 
+/// The stack of each thread; pages that are not used cost nothing.
+const STACK_BYTES: usize = 32 << 20;
+
 /// How a command ended, as an exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
@@ -46,8 +49,16 @@ impl From<outflow_planner::Problems> for Failure {
     }
 }
 
-/// Runs the command line.
+/// Runs the command line, on a thread with room for deep queries.
 pub(crate) fn main() -> ExitCode {
+    match std::thread::Builder::new().stack_size(STACK_BYTES).spawn(run).map(std::thread::JoinHandle::join) {
+        Ok(Ok(exit)) => exit,
+        // A panic has told its own story; a thread that cannot be had is a machine without memory.
+        Ok(Err(_)) | Err(_) => ExitCode::from(Exit::Failed as u8),
+    }
+}
+
+fn run() -> ExitCode {
     let cli = Cli::parse();
     start_log(&cli.global);
     let console = Console::new(&cli.global);
@@ -88,7 +99,8 @@ fn dispatch(cli: &Cli, console: &Console) -> Result<Exit, Failure> {
 }
 
 fn on_runtime(command: impl Future<Output = Result<Exit, Failure>>) -> Result<Exit, Failure> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    // Planning a deep query recurses; what the planner lets through must fit.
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().thread_stack_size(STACK_BYTES).build();
     let runtime = runtime.map_err(|e| Error::io("could not start the threads of this program", e))?;
     let result = runtime.block_on(command);
     // What is still under way after a failure is not waited for.

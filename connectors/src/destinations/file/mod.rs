@@ -1,12 +1,13 @@
 //! Files on the local disk as a destination: each request becomes one file, which appears whole or not at all.
 //!
 //! ```text
-//! path: out                 out/<mapping>-<epoch>-<sequence>.ndjson
-//! path: out/customers.json  out/customers-<mapping>-<epoch>-<sequence>.json
+//! path: out                 out/<mapping>-<epoch>-<sequence>-<content>.ndjson
+//! path: out/customers.json  out/customers-<mapping>-<epoch>-<sequence>-<content>.json
 //! ```
 //!
-//! The numbers are those of the request's first intent, so the same request always has the same name, and no other one
-//! has it: the mapping is part of every name, for two mappings may write to one destination and count alike.
+//! The numbers are those of the request's first intent, so that names sort as requests were made, and `content` is a hash of the
+//! bytes: the same request always has the same name, and no file is ever replaced by other content, not even after the state was
+//! lost and the numbers start anew. The mapping is part of every name, for two mappings may write to one destination.
 //!
 //! Non-goals: appending to a file, and object stores (later).
 
@@ -21,6 +22,7 @@ use outflow_contract::destination::{Action, Connector, Descriptor, Destination, 
 use outflow_contract::outcome::{Answer, FileRequest, Outcome, Records, Request};
 use outflow_contract::plan::DestinationConfig;
 use outflow_contract::{Error, Kind, Op, Result};
+use sha2::{Digest, Sha256};
 
 /// The one action.
 const ACTION: &str = "write";
@@ -97,9 +99,10 @@ impl Files {
         Ok(Self { folder, file, format })
     }
 
-    fn path(&self, origin: &Origin) -> PathBuf {
+    fn path(&self, origin: &Origin, body: &[u8]) -> PathBuf {
         let mapping: String = origin.mapping.chars().map(|c| if c.is_alphanumeric() || matches!(c, '-' | '_') { c } else { '_' }).collect();
-        let numbers = format!("{:06}-{:05}", origin.epoch, origin.sequence);
+        let content = hex::encode(&Sha256::digest(body)[..4]);
+        let numbers = format!("{:06}-{:05}-{content}", origin.epoch, origin.sequence);
         let ending = match self.format {
             Format::Ndjson => "ndjson",
             Format::Parquet => "parquet",
@@ -132,7 +135,7 @@ impl Destination for Files {
             Format::Ndjson => encode::ndjson(records),
             Format::Parquet => encode::parquet(records)?,
         };
-        Ok(Request::File(FileRequest { path: self.path(origin), body }))
+        Ok(Request::File(FileRequest { path: self.path(origin, &body), body }))
     }
 
     fn decode(&self, records: &Records, answer: &Answer) -> Vec<Outcome> {

@@ -594,38 +594,3 @@ async fn a_wide_scan_stays_a_stream() {
     }
     assert_eq!(records, 200_000);
 }
-
-/// 1,000,000 records × 10 columns in one row group, as writers make them by default, read by two partitions.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "measures the memory of the whole process: run it alone"]
-async fn a_million_records_pass_in_little_memory() {
-    let shop = Shop::new().table("t", "t.parquet", &[]);
-    {
-        let mut writer: Option<ArrowWriter<std::fs::File>> = None;
-        for at in (0..1_000_000).step_by(50_000) {
-            let batch = customers(at..at + 50_000);
-            let twice = batch.columns().iter().chain(batch.columns()).enumerate().map(|(i, c)| (format!("c{i}"), c.clone()));
-            let batch = RecordBatch::try_from_iter(twice).unwrap();
-            let file = || ArrowWriter::try_new(std::fs::File::create(shop.path("t.parquet")).unwrap(), batch.schema(), None).unwrap();
-            writer.get_or_insert_with(file).write(&batch).unwrap();
-        }
-        writer.unwrap().close().unwrap();
-    }
-    // Forgets the peak so far, which is the writer's.
-    std::fs::write("/proc/self/clear_refs", "5").unwrap();
-    let status = || {
-        let text = std::fs::read_to_string("/proc/self/status").unwrap();
-        let line = text.lines().find(|line| line.starts_with("VmHWM")).unwrap();
-        line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() / 1024
-    };
-    let before_mib = status();
-    let mut stream = shop.source().stream(&query("SELECT * FROM t")).await.unwrap();
-    let mut records = 0;
-    while let Some(batch) = stream.batches.next().await {
-        records += batch.unwrap().num_rows();
-    }
-    let file_mib = std::fs::metadata(shop.path("t.parquet")).unwrap().len() >> 20;
-    eprintln!("{file_mib} MiB of file, {before_mib} MiB before, {} MiB at the peak", status());
-    assert_eq!(records, 1_000_000);
-    assert!(status() - before_mib < 150, "{} MiB more than before", status() - before_mib);
-}
