@@ -14,6 +14,8 @@ mod publish;
 mod rebase;
 mod reject;
 mod sizes;
+#[cfg(test)]
+mod tests;
 mod worker;
 
 use std::collections::BTreeMap;

@@ -1,0 +1,229 @@
+//! `apply(S, diff(S, M)) == M`, asked of the real path: extraction after extraction over arbitrary tables, in arbitrary batches, by any
+//! number of workers, against a plain map.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::{Duration, SystemTime};
+
+use arrow::array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch, StringArray};
+use arrow::datatypes::Int64Type;
+use futures::future::{BoxFuture, FutureExt};
+use futures::stream::{self, StreamExt};
+use outflow_contract::clock::Clock;
+use outflow_contract::limits::Limits;
+use outflow_contract::plan::{Model, OnBadId};
+use outflow_contract::source::RecordStream;
+use outflow_contract::state_store::StateStore;
+use outflow_contract::{Counts, Error};
+use outflow_ledger::store::MemoryStore;
+use proptest::prelude::*;
+
+use super::{Extracted, Extraction};
+use crate::snapshot::{index_file, schema_of, values};
+
+/// A clock that stands still and counts instead of drawing.
+struct Counting(AtomicU64);
+
+impl Clock for Counting {
+    fn wall(&self) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000)
+    }
+
+    fn monotonic(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    fn sleep(&self, _: Duration) -> BoxFuture<'static, ()> {
+        futures::future::ready(()).boxed()
+    }
+
+    fn random(&self) -> u64 {
+        self.0.fetch_add(0x9e37_79b9_7f4a_7c15, std::sync::atomic::Ordering::Relaxed)
+    }
+}
+
+/// The records of a table: identifier, a number, a text.
+type Rows = Vec<(Option<i64>, i64, Option<String>)>;
+
+fn batch(rows: &[(Option<i64>, i64, Option<String>)], with_note: bool) -> RecordBatch {
+    let id: ArrayRef = Arc::new(rows.iter().map(|row| row.0).collect::<Int64Array>());
+    let number: ArrayRef = Arc::new(rows.iter().map(|row| Some(row.1)).collect::<Int64Array>());
+    let note: ArrayRef = Arc::new(rows.iter().map(|row| row.2.clone()).collect::<StringArray>());
+    let mut columns = vec![("number", number, true), ("id", id, true)];
+    if with_note {
+        columns.push(("note", note, true));
+    }
+    RecordBatch::try_from_iter_with_nullable(columns).unwrap()
+}
+
+struct Bench {
+    store: Arc<dyn StateStore>,
+    clock: Counting,
+    model: Model,
+    limits: Limits,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let model = Model {
+            name: "m".into(),
+            source: "s".into(),
+            sql: "SELECT".into(),
+            id: vec!["id".into()],
+            timestamp: None,
+            description: None,
+            tags: Vec::new(),
+            on_null_id: OnBadId::Reject,
+            on_duplicate_id: OnBadId::Reject,
+        };
+        Self { store: Arc::new(MemoryStore::new()), clock: Counting(AtomicU64::new(1)), model, limits: Limits::default() }
+    }
+
+    fn extract(&self, rows: &Rows, batch_size: usize, workers: usize, with_note: bool) -> Result<Extracted, Error> {
+        let batches: Vec<_> = rows.chunks(batch_size.max(1)).map(|rows| Ok(batch(rows, with_note))).collect();
+        self.extract_batches(batches, workers, with_note)
+    }
+
+    fn extract_batches(&self, batches: Vec<Result<RecordBatch, Error>>, workers: usize, with_note: bool) -> Result<Extracted, Error> {
+        let stream = RecordStream { schema: batch(&[], with_note).schema(), batches: stream::iter(batches).boxed() };
+        let extraction = Extraction {
+            store: Arc::clone(&self.store),
+            clock: &self.clock,
+            model: &self.model,
+            limits: &self.limits,
+            workers,
+            progress: Arc::new(AtomicU64::new(0)),
+        };
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
+        runtime.block_on(extraction.run(stream))
+    }
+
+    /// What the snapshot says there is: every record with its values, read through the index.
+    fn snapshot(&self, extracted: &Extracted) -> BTreeMap<i64, (i64, Option<String>)> {
+        let index = index_file::load(self.store.as_ref(), &extracted.head).unwrap();
+        let mut places: Vec<_> = index.iter().map(|record| record.at).collect();
+        places.sort_unstable();
+        let schema = schema_of(&extracted.head).unwrap();
+        let mut all = BTreeMap::new();
+        values::fetch(self.store.as_ref(), &extracted.head.files, &places, &schema, |found| {
+            let column = |name: &str| found.values.column_by_name(name).cloned();
+            let (ids, numbers) = (column("id").unwrap(), column("number").unwrap());
+            let notes = column("note");
+            for i in 0..found.values.num_rows() {
+                let note = notes.as_ref().filter(|notes| notes.is_valid(i)).map(|notes| notes.as_string::<i32>().value(i).to_owned());
+                let old = all.insert(ids.as_primitive::<Int64Type>().value(i), (numbers.as_primitive::<Int64Type>().value(i), note));
+                assert!(old.is_none(), "a record is in the snapshot twice");
+            }
+            Ok(())
+        })
+        .unwrap();
+        all
+    }
+}
+
+/// What the snapshot should be, and what should have changed.
+fn expected(
+    before: &BTreeMap<i64, (i64, Option<String>)>,
+    rows: &Rows,
+    nulls_before: u64,
+) -> (BTreeMap<i64, (i64, Option<String>)>, Counts) {
+    let mut times: BTreeMap<i64, u32> = BTreeMap::new();
+    rows.iter().filter_map(|row| row.0).for_each(|id| *times.entry(id).or_default() += 1);
+    let nulls = rows.iter().filter(|row| row.0.is_none()).count() as u64;
+    let (mut after, mut counts) = (before.clone(), Counts::default());
+    for (id, number, note) in rows {
+        let Some(id) = id.filter(|id| times[id] == 1) else { continue };
+        let now = (*number, note.clone());
+        match after.insert(id, now.clone()) {
+            None => counts.added += 1,
+            Some(old) if old != now => counts.updated += 1,
+            Some(_) => {}
+        }
+    }
+    if nulls <= nulls_before {
+        let gone: Vec<i64> = after.keys().filter(|id| !times.contains_key(id)).copied().collect();
+        counts.deleted = gone.len() as u64;
+        gone.iter().for_each(|id| drop(after.remove(id)));
+    }
+    (after, counts)
+}
+
+fn tables() -> impl Strategy<Value = Vec<(Rows, usize, usize)>> {
+    let id = prop_oneof![9 => (0..40i64).prop_map(Some), 1 => Just(None)];
+    let row = (id, 0..3i64, prop::option::of("[a-c]{0,2}"));
+    let size = prop_oneof![Just(1usize), Just(2), Just(7), Just(49), Just(8192)];
+    prop::collection::vec((prop::collection::vec(row, 0..60), size, 1..4usize), 1..6)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: if std::env::var_os("OUTFLOW_LONG").is_some() { 5_000 } else { 60 }, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_snapshot_is_the_result_after_every_extraction(tables in tables()) {
+        let bench = Bench::new();
+        let (mut known, mut nulls) = (BTreeMap::new(), 0);
+        for (rows, batch_size, workers) in tables {
+            let extracted = bench.extract(&rows, batch_size, workers, true).unwrap();
+            let (after, counts) = expected(&known, &rows, nulls);
+            prop_assert_eq!(extracted.counts, counts);
+            prop_assert_eq!(&bench.snapshot(&extracted), &after);
+            prop_assert_eq!(extracted.extracted, rows.len() as u64);
+            let accepted = extracted.unchanged + counts.added + counts.updated;
+            let rejected: u64 = extracted.rejected.values().map(|rejected| rejected.records).sum();
+            prop_assert_eq!(accepted + rejected, rows.len() as u64, "every record is counted once");
+            nulls = rows.iter().filter(|row| row.0.is_none()).count() as u64;
+            known = after;
+        }
+    }
+}
+
+fn people(n: i64) -> Rows {
+    (0..n).map(|id| (Some(id), id, Some(format!("note {id}")))).collect()
+}
+
+#[test]
+fn an_extraction_that_fails_midway_leaves_the_state_as_it_was() {
+    let bench = Bench::new();
+    let first = bench.extract(&people(100), 10, 2, true).unwrap();
+    for good in 0..5 {
+        let mut batches: Vec<_> = people(50).chunks(10).take(good).map(|rows| Ok(batch(rows, true))).collect();
+        batches.push(Err(Error::io("the source went away", std::io::Error::other("reset"))));
+        bench.extract_batches(batches, 2, true).unwrap_err();
+    }
+    let again = bench.extract(&people(100), 10, 2, true).unwrap();
+    assert_eq!((again.counts.total(), again.head.number), (0, first.head.number));
+}
+
+#[test]
+fn a_new_column_changes_nothing_but_is_in_the_snapshot_afterwards() {
+    let bench = Bench::new();
+    bench.extract(&people(30), 7, 2, false).unwrap();
+    let wider = bench.extract(&people(30), 7, 3, true).unwrap();
+    assert_eq!(wider.counts.total(), 0);
+    assert_eq!(bench.snapshot(&wider)[&4], (4, Some("note 4".into())));
+    let mut rows = people(30);
+    rows[4].2 = Some("changed".into());
+    assert_eq!(bench.extract(&rows, 7, 1, true).unwrap().counts, Counts { updated: 1, ..Counts::default() });
+}
+
+#[test]
+fn more_records_than_the_limit_stop_the_extraction() {
+    let mut bench = Bench::new();
+    bench.limits.records = 100;
+    bench.extract(&people(100), 10, 1, true).unwrap();
+    let error = bench.extract(&people(101), 10, 1, true).unwrap_err();
+    assert!(error.to_string().contains("more than 100 records"), "{error}");
+}
+
+#[test]
+fn a_value_over_the_limit_rejects_its_record_and_keeps_what_was_known() {
+    let mut bench = Bench::new();
+    bench.extract(&people(5), 10, 1, true).unwrap();
+    bench.limits.value_bytes = 100;
+    let mut rows = people(5);
+    rows[2].2 = Some("x".repeat(101));
+    let extracted = bench.extract(&rows, 10, 1, true).unwrap();
+    assert_eq!((extracted.counts.total(), extracted.rejected["record_too_large"].records), (0, 1));
+    assert_eq!(bench.snapshot(&extracted)[&2], (2, Some("note 2".into())));
+}
