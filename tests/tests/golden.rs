@@ -105,7 +105,6 @@ fn the_life_of_a_small_project() {
     small.write();
     golden!("plan_changes", small.run("plan"));
     golden!("run_changes", small.run("run"));
-    golden!("run_after_nulls", small.run("run --select people_to_hook"));
     golden!("run_no_changes", small.run("run --select people_to_hook"));
     golden!("history", small.run("history"));
     golden!("reset", small.run("reset people_to_hook --yes"));

@@ -163,6 +163,7 @@ mod tests {
             id: vec!["id".into()],
             cursor: Some(number),
             pending: vec![],
+            failures: None,
             deadline_ms: None,
             generation: 0,
             resend: false,

@@ -128,6 +128,8 @@ pub struct MappingCommit {
     pub cursor: Option<u64>,
     /// The records whose last state the destination has not acknowledged.
     pub pending: Vec<PendingFile>,
+    /// Why each of them is, for people: `failures.parquet` of the run that left them.
+    pub failures: Option<String>,
     /// Until when a request whose answer was never read may take effect: milliseconds since the Unix epoch (rule 11).
     pub deadline_ms: Option<u64>,
     /// Raised by each reset, replay and backfill (rule 22).

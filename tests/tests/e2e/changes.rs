@@ -155,6 +155,22 @@ fn upserts_by_one_mapping_and_deletes_by_another_mirror_the_model() {
 }
 
 #[test]
+fn a_mapping_of_deletes_that_starts_late_still_deletes_what_its_sibling_delivered() {
+    let mut shop = Shop::new(5);
+    let pair = format!(
+        "{}{}",
+        MIRROR.replace("mirror:", "upserts:").replace("records: all", "records: added_or_updated"),
+        MIRROR.replace("mirror:", "deletes:").replace("records: all", "records: deleted")
+    );
+    shop.configure(&pair, "batch: { records: 10, body: array }", "");
+    shop.outflow("run --select upserts").expect(0);
+    shop.table.delete(2);
+    shop.write();
+    shop.outflow("run").expect(0);
+    shop.assert_mirrored();
+}
+
+#[test]
 fn a_new_mapping_starts_from_the_snapshot() {
     let mut shop = Shop::new(10);
     shop.run(0);

@@ -69,6 +69,19 @@ fn a_request_that_was_under_way_when_the_run_was_killed_keeps_its_key() {
 }
 
 #[test]
+fn a_run_that_was_killed_just_before_its_commit_is_settled_by_the_next() {
+    let mut shop = Shop::new(30);
+    shop.server.refuse(["5"]);
+    shop.run(3);
+    // Everything is written but the commit: as if the run had been killed right there.
+    std::fs::remove_file(shop.project.path("state/mappings/mirror/commits/000000000001.json")).unwrap();
+    shop.server.accept_all();
+    shop.server.take_requests();
+    assert_eq!(crate::counts(&shop.run(0), "delivered"), (10, 0, 0), "only what was refused");
+    shop.assert_mirrored();
+}
+
+#[test]
 fn a_second_run_at_the_same_time_says_that_it_is_busy() {
     let shop = Shop::new(10);
     shop.server.script([Act::Hold(Duration::from_secs(3))]);

@@ -61,6 +61,42 @@ fn what_really_changed_together_with_the_columns_is_sent() {
     assert_eq!(deleted["city"], "Oslo");
 }
 
+/// A mapping that uses the column that [`with_city`] adds.
+const USES_CITY: &str = "
+  late:
+    model: people
+    destination: hook
+    action: send
+    records: added_or_updated
+    fields: { id: $.id, city: $.city }
+";
+
+#[test]
+fn a_mapping_that_is_added_with_a_new_column_sends_its_values() {
+    let mut shop = Shop::new(10);
+    shop.run(0);
+    shop.table = with_city(10);
+    shop.write();
+    shop.configure(USES_CITY, "batch: { records: 100, body: array }", "");
+    shop.server.take_requests();
+    assert_eq!(counts(&shop.run(0), "delivered"), (10, 0, 0));
+    assert!(shop.server.take_requests()[0].payloads.iter().all(|payload| payload["city"] == "Oslo"));
+}
+
+#[test]
+fn what_was_pending_before_a_new_column_goes_out_with_its_values() {
+    let mut shop = Shop::new(10);
+    shop.server.refuse(["3"]);
+    shop.run(1);
+    shop.server.accept_all();
+    shop.table = with_city(10);
+    shop.write();
+    shop.configure(&USES_CITY.replace("late:", "mirror:").replace("added_or_updated", "all"), "batch: { records: 100, body: array }", "");
+    shop.server.take_requests();
+    assert_eq!(counts(&shop.run(0), "delivered"), (10, 0, 0));
+    assert!(shop.server.take_requests()[0].payloads.iter().all(|payload| payload["city"] == "Oslo"));
+}
+
 #[test]
 fn a_dropped_column_sends_nothing() {
     let mut shop = Shop::new(10);

@@ -28,7 +28,9 @@ fn by_status(response: &HttpResponse) -> Outcome {
         200..=299 => Outcome::Acked,
         300..=399 => Outcome::Rejected(redirected(response)),
         401 | 403 => Outcome::Rejected(unauthorized(response)),
-        408 | 425 | 429 => Outcome::Throttled { after: retry_after(response) },
+        425 | 429 => Outcome::Throttled { after: retry_after(response) },
+        // A proxy that gave up waiting: what is behind it may still be at work.
+        408 => Outcome::Retry(Rejection { code: format!("http_{status}"), message: message(response) }),
         501 | 400..=499 => Outcome::Rejected(Rejection { code: format!("http_{status}"), message: message(response) }),
         500..=599 => Outcome::Retry(Rejection { code: format!("http_{status}"), message: message(response) }),
         _ => unknown(&format!("answered with the status {status}, which means nothing")),

@@ -116,7 +116,7 @@ impl Settling {
     }
 
     fn commit(&self, classes: &Classes, deadline_ms: Option<u64>) -> Result<Settled> {
-        let (files, pending) = pending::write(self, classes)?;
+        let pending::Written { files, pending, failures } = pending::write(self, classes)?;
         let base = self.base.as_ref();
         let next = MappingCommit {
             number: base.map_or(0, |base| base.number) + 1,
@@ -128,6 +128,7 @@ impl Settling {
             id: self.id.clone(),
             cursor: Some(self.plan.version),
             pending: files,
+            failures,
             deadline_ms,
             generation: base.map_or(0, |base| base.generation),
             resend: false,

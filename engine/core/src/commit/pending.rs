@@ -18,13 +18,27 @@ use super::Settling;
 use crate::map::Mapper;
 use crate::snapshot::values::conform;
 
+/// So many failures are written down, for people; the pending records themselves are all kept.
+const FAILURES_MAX: usize = 100_000;
+
+/// What was written.
+#[derive(Default)]
+pub(super) struct Written {
+    /// The pending change set.
+    pub(super) files: Vec<PendingFile>,
+    /// Its records.
+    pub(super) pending: Counts,
+    /// Where the failures are.
+    pub(super) failures: Option<String>,
+}
+
 /// Folds every sealed entry; writes those that remain, and why, into the run's folder.
-pub(super) fn write(settling: &Settling, classes: &Classes) -> Result<(Vec<PendingFile>, Counts)> {
+pub(super) fn write(settling: &Settling, classes: &Classes) -> Result<Written> {
     let mut counts = Counts::default();
     if classes.tally().acked == classes.len() as u64 && settling.sealed.selected.total() == u64::from(settling.sealed.entries) {
-        return Ok((Vec::new(), counts));
+        return Ok(Written::default());
     }
-    let mut folding = Folding { settling, classes, failures: None, earlier: None };
+    let mut folding = Folding { settling, classes, failures: None, kept: 0, earlier: None };
     let mut writer: Option<PartWriter> = None;
     let mut position = 0u32;
     for part in &settling.plan.parts {
@@ -43,18 +57,19 @@ pub(super) fn write(settling: &Settling, classes: &Classes) -> Result<(Vec<Pendi
             writer.write(&kept)?;
         }
     }
-    if let Some(failures) = folding.failures.take() {
-        failures.finish()?;
-    }
-    let Some(writer) = writer else { return Ok((Vec::new(), counts)) };
+    let failures = folding.failures.take().map(FailureWriter::finish).transpose()?.map(|info| info.path);
+    let Some(writer) = writer else { return Ok(Written::default()) };
     let info = writer.finish()?;
-    Ok((vec![PendingFile { path: info.path, rows: info.rows, bytes: info.bytes, blake3: info.blake3, counts }], counts))
+    let file = PendingFile { path: info.path, rows: info.rows, bytes: info.bytes, blake3: info.blake3, counts };
+    Ok(Written { files: vec![file], pending: counts, failures })
 }
 
 struct Folding<'a> {
     settling: &'a Settling,
     classes: &'a Classes,
     failures: Option<FailureWriter>,
+    /// How many were written down.
+    kept: usize,
     earlier: Option<HashMap<Key, FailedRecord>>,
 }
 
@@ -93,6 +108,10 @@ impl Folding<'_> {
         let ids = identifiers(values, &self.settling.id)?;
         let at = self.settling.at.clone();
         for ((key, op, class), id) in why.into_iter().zip(ids) {
+            if self.kept == FAILURES_MAX {
+                break;
+            }
+            self.kept += 1;
             let (code, message) = match class {
                 Class::Refused(refusal) => (refusal.code.to_owned(), refusal.message.to_owned()),
                 Class::Unknown(_) => ("no_answer".to_owned(), "a request was sent, and its answer never read".to_owned()),
@@ -115,7 +134,9 @@ impl Folding<'_> {
             let failures = match &mut self.failures {
                 Some(failures) => failures,
                 none => {
-                    let path = paths::run_file(&self.settling.mapping, self.settling.plan.epoch, paths::FAILURES);
+                    // A settling that was killed may have left one: the nonce keeps them apart.
+                    let name = paths::part("failures", self.settling.nonce, 0);
+                    let path = paths::run_file(&self.settling.mapping, self.settling.plan.epoch, &name);
                     none.insert(FailureWriter::begin(self.settling.store.as_ref(), &path)?)
                 }
             };
@@ -127,9 +148,8 @@ impl Folding<'_> {
     fn earlier(&mut self) -> Result<&HashMap<Key, FailedRecord>> {
         if self.earlier.is_none() {
             let mut earlier = HashMap::new();
-            if let Some(base) = &self.settling.base {
-                let path = paths::run_file(&self.settling.mapping, base.closed_through, paths::FAILURES);
-                match read_failures(self.settling.store.as_ref(), &path) {
+            if let Some(path) = self.settling.base.as_ref().and_then(|base| base.failures.as_ref()) {
+                match read_failures(self.settling.store.as_ref(), path) {
                     Ok(failures) => {
                         for failure in failures {
                             let failure = failure?;

@@ -202,7 +202,7 @@ fn unanswered(reading: &Reading) -> Result<Vec<Rebuild>> {
             for i in 0..entries.len() {
                 let (entry, _) = entries.get(i);
                 let at = position + i as u32;
-                let is_unknown = matches!(entry.before, Before::Unknown(_));
+                let is_unknown = matches!(entry.before, Before::Unknown(attempt) if attempt.request.is_some());
                 if is_unknown && reading.sealed.is_selected(&reading.mapping, entry.op(), at) {
                     unknown.push((at, entry));
                 }

@@ -19,8 +19,8 @@ use super::{Delivery, Results};
 
 /// What became of a request in the end.
 enum End {
-    /// One outcome for each record, and which of them go out once more in a new request.
-    Answered(Vec<Outcome>, Vec<usize>),
+    /// One outcome for each record, and which of them go out once more in a new request, when.
+    Answered(Vec<Outcome>, Vec<usize>, Duration),
     /// Nothing was processed: proven for every attempt.
     NotProcessed(Rejection),
     /// Some attempt may have taken effect, and no answer settles it.
@@ -29,10 +29,17 @@ enum End {
 
 /// Sends a new request.
 pub(super) async fn send(delivery: &Arc<Delivery>, draft: Draft, results: &Results) -> Result<()> {
-    let mut waiting = Some(draft);
+    let mut waiting = Some((draft, Duration::ZERO));
     // A destination that answers "later" for some records of a request gets those again in a new one, with an intent of its own.
     for _ in 0..REQUEST_ATTEMPTS_MAX {
-        let Some(draft) = waiting.take() else { return Ok(()) };
+        let Some((draft, after)) = waiting.take() else { return Ok(()) };
+        if !after.is_zero() {
+            delivery.clock.sleep(after).await;
+        }
+        if delivery.is_stopped() {
+            results.not_processed(&draft, &stopped());
+            return Ok(());
+        }
         let sequence = delivery.next_sequence()?;
         let origin = Origin { mapping: delivery.reading.mapping.name.clone(), epoch: delivery.epoch, sequence };
         let request = match delivery.destination.encode(&draft.records, &origin) {
@@ -46,7 +53,7 @@ pub(super) async fn send(delivery: &Arc<Delivery>, draft: Draft, results: &Resul
         let key = request_key(&delivery.reading.mapping.name, delivery.epoch, sequence, request.body());
         waiting = carry_out(delivery, &origin, sequence, key, request, draft, results).await?;
     }
-    if let Some(draft) = waiting {
+    if let Some((draft, _)) = waiting {
         let why = Rejection { code: "throttled".to_owned(), message: "the destination asked to try later, again and again".to_owned() };
         results.not_processed(&draft, &why);
     }
@@ -62,7 +69,8 @@ pub(super) async fn send_again(delivery: &Arc<Delivery>, group: Rebuild, draft: 
     }
     results.attempt_again(&draft);
     let sequence = delivery.next_sequence()?;
-    if let Some(rest) = carry_out(delivery, &origin, sequence, group.key, request, draft, results).await? {
+    if let Some((rest, after)) = carry_out(delivery, &origin, sequence, group.key, request, draft, results).await? {
+        delivery.clock.sleep(after).await;
         send(delivery, rest, results).await?;
     }
     Ok(())
@@ -77,7 +85,7 @@ async fn carry_out(
     request: Request,
     draft: Draft,
     results: &Results,
-) -> Result<Option<Draft>> {
+) -> Result<Option<(Draft, Duration)>> {
     let request = with_key(request, delivery.destination.idempotency_header(), key);
     let intent = Intent {
         sequence,
@@ -88,7 +96,10 @@ async fn carry_out(
     };
     let permit = delivery.journal.intent(intent).await?;
     match attempts(delivery, &permit, &request, &draft.records, results).await {
-        End::Answered(outcomes, again) => settle(delivery, sequence, &draft, &outcomes, &again, results),
+        End::Answered(outcomes, again, after) => {
+            let rest = settle(delivery, sequence, &draft, &outcomes, &again, results)?;
+            Ok(rest.map(|rest| (rest, after)))
+        }
         End::NotProcessed(why) => {
             results.all_not_processed(sequence, &draft, &why)?;
             Ok(None)
@@ -122,7 +133,10 @@ async fn attempts(delivery: &Delivery, permit: &SendPermit, request: &Request, r
         };
         match decide(seen, attempt, delivery.clock.random()) {
             Decision::RetryAll { after } if !delivery.is_stopped() => {
-                wait(delivery, after, last.outcomes.as_deref()).await;
+                wait(delivery, after, &last).await;
+                if delivery.is_stopped() {
+                    return end(last, doubt, Decision::GiveUp);
+                }
                 doubt = if last.doubt { Some(last.why) } else { doubt };
             }
             decision => {
@@ -136,6 +150,8 @@ async fn attempts(delivery: &Delivery, permit: &SendPermit, request: &Request, r
 /// How one attempt went.
 struct Tried {
     outcomes: Option<Vec<Outcome>>,
+    /// How long the answer asks to wait, whatever it says of the records.
+    asked: Option<Duration>,
     doubt: bool,
     why: Rejection,
 }
@@ -162,31 +178,32 @@ async fn one_attempt(
                 results.note_unread();
             }
             let doubt = outcomes.iter().any(|outcome| matches!(outcome, Outcome::Retry(_) | Outcome::Unknown { .. }));
-            Tried { doubt, why: first_reason(&outcomes), outcomes: Some(outcomes) }
+            Tried { doubt, why: first_reason(&outcomes), asked: asked_for(delivery, &answer), outcomes: Some(outcomes) }
         }
         Sent::NotSent(error) => {
             admission.finish(Feedback::Neutral);
-            Tried { outcomes: None, doubt: false, why: failed("unreachable", &error) }
+            Tried { outcomes: None, asked: None, doubt: false, why: failed("unreachable", &error) }
         }
         Sent::Unknown(error) => {
             admission.finish(Feedback::Congested);
             results.note_unread();
-            Tried { outcomes: None, doubt: true, why: failed("no_answer", &error) }
+            Tried { outcomes: None, asked: None, doubt: true, why: failed("no_answer", &error) }
         }
     }
 }
 
 /// Answers of something in between: the request behind it may still be travelling.
 fn is_from_a_gateway(answer: &Answer) -> bool {
-    matches!(answer, Answer::Http(response) if matches!(response.status, 408 | 502 | 504))
+    matches!(answer, Answer::Http(response) if matches!(response.status, 408 | 502..=504 | 520..=530))
 }
 
 /// What the attempts add up to. `earlier`: one before the last is in doubt; then only an acknowledgement is definite.
 fn end(last: Tried, earlier: Option<Rejection>, decision: Decision) -> End {
-    let again = if let Decision::RetryPart { records, .. } = decision { records } else { Vec::new() };
+    let (again, after) = if let Decision::RetryPart { records, after } = decision { (records, after) } else { Default::default() };
+    let after = after.max(last.asked.unwrap_or_default());
     match (last.outcomes, earlier) {
-        (Some(outcomes), None) => End::Answered(outcomes, again),
-        (Some(outcomes), Some(_)) => End::Answered(in_doubt(outcomes), again),
+        (Some(outcomes), None) => End::Answered(outcomes, again, after),
+        (Some(outcomes), Some(_)) => End::Answered(in_doubt(outcomes), again, after),
         (None, Some(doubt)) => End::Unread(doubt),
         (None, None) if last.doubt => End::Unread(last.why),
         (None, None) => End::NotProcessed(last.why),
@@ -199,29 +216,32 @@ fn is_throttled(outcome: &Outcome) -> bool {
 
 /// The outcomes of an answer, one for each record whatever the destination's code returns.
 fn judge(delivery: &Delivery, records: &Records, answer: &Answer) -> Vec<Outcome> {
-    let mut outcomes = delivery.destination.decode(records, answer);
+    let outcomes = delivery.destination.decode(records, answer);
     if outcomes.len() != records.len() {
         let reason = format!("the answer was read as {} outcomes for {} records", outcomes.len(), records.len());
         return vec![Outcome::Unknown { reason }; records.len()];
     }
-    if let Answer::Http(response) = answer
-        && let Some(after) = response.header("retry-after").and_then(|value| retry_after(value, delivery.clock.wall()))
-    {
-        for outcome in &mut outcomes {
-            if is_throttled(outcome) || matches!((&*outcome, response.status), (Outcome::Retry(_), 503)) {
-                *outcome = Outcome::Throttled { after: Some(after) };
-            }
-        }
-    }
     outcomes
 }
 
-async fn wait(delivery: &Delivery, after: Duration, outcomes: Option<&[Outcome]>) {
-    // A destination that is throttled is throttled for everybody.
-    if outcomes.is_some_and(|outcomes| outcomes.iter().any(is_throttled)) {
+/// What `Retry-After` asks for, within its limit.
+fn asked_for(delivery: &Delivery, answer: &Answer) -> Option<Duration> {
+    let Answer::Http(response) = answer else { return None };
+    retry_after(response.header("retry-after")?, delivery.clock.wall())
+}
+
+async fn wait(delivery: &Delivery, after: Duration, last: &Tried) {
+    let after = after.max(last.asked.unwrap_or_default());
+    // A destination that asks for patience, or is throttled, is so for everybody.
+    if last.asked.is_some() || last.outcomes.iter().flatten().any(is_throttled) {
         delivery.pace.hold(after);
     }
     delivery.clock.sleep(after).await;
+}
+
+/// Why records were not sent once the sync had stopped.
+fn stopped() -> Rejection {
+    Rejection { code: "not_attempted".to_owned(), message: "the sync had stopped before they were sent".to_owned() }
 }
 
 fn first_reason(outcomes: &[Outcome]) -> Rejection {

@@ -37,7 +37,7 @@ use outflow_ledger::commit::ModelCommit;
 use tokio::sync::mpsc;
 
 use crate::blocking;
-use crate::diff::{RecordHasher, Spill};
+use crate::diff::{HASH_FORMAT, RecordHasher, Spill};
 use crate::snapshot::schema_of;
 use crate::snapshot::{KeyIndex, index_file};
 pub(crate) use publish::hash_key;
@@ -187,6 +187,13 @@ impl Extraction<'_> {
     }
 
     fn same_identity(&self, head: &ModelCommit) -> Result<()> {
+        if head.hash_format != HASH_FORMAT {
+            return Err(Error::corrupt(format!(
+                "the state of model `{}` was hashed in form {}; this version knows {HASH_FORMAT}",
+                self.model.name, head.hash_format
+            ))
+            .remedy("use the version of Outflow that wrote it, or start with a new state folder"));
+        }
         if head.id == self.model.id {
             return Ok(());
         }

@@ -96,12 +96,12 @@ impl Publication {
     pub(super) fn publish(mut self, mut gathered: Gathered) -> Result<Extracted> {
         let mut notices = std::mem::take(&mut self.notices);
         let removed = self.without_duplicates(&mut gathered)?;
-        let deleted = self.deletes(&gathered, &mut notices);
+        let (deleted, null_ids) = self.deletes(&gathered, &mut notices);
         gathered.counts.deleted = deleted.len() as u64;
         if let Some(part) = self.write_deletes(&deleted)? {
             gathered.parts.push(part);
         }
-        let mut head = self.next_commit(&gathered)?;
+        let mut head = self.next_commit(&gathered, null_ids)?;
         let changes = gathered.counts.total();
         let rebased = self.shared.comparing.is_some();
         if rebased || changes > 0 && self.head.as_ref().is_none_or(|head| index_file::wants_new_base(head, changes)) {
@@ -154,8 +154,9 @@ impl Publication {
         Ok((keys, removed))
     }
 
-    /// The records that the query no longer returns, in the order of their values' places.
-    fn deletes(&self, gathered: &Gathered, notices: &mut Vec<String>) -> Vec<Indexed> {
+    /// The records that the query no longer returns, in the order of their values' places, and the number of null identifiers that
+    /// the next extraction is to be compared with.
+    fn deletes(&self, gathered: &Gathered, notices: &mut Vec<String>) -> (Vec<Indexed>, u64) {
         let nulls = gathered.rejections.get(Reason::NullId);
         let before = self.head.as_ref().map_or(0, |head| head.extraction.null_ids);
         let mut deleted: Vec<Indexed> = self.shared.index.unseen().map(|rank| self.shared.index.get(rank)).collect();
@@ -165,10 +166,11 @@ impl Publication {
                 records(deleted.len() as u64),
                 records(nulls)
             ));
-            deleted.clear();
+            // The next extraction compares with the same number: these records are still not known to be gone.
+            return (Vec::new(), before);
         }
         deleted.sort_unstable_by_key(|record| record.at.0);
-        deleted
+        (deleted, nulls)
     }
 
     fn write_deletes(&self, deleted: &[Indexed]) -> Result<Option<Part>> {
@@ -218,7 +220,7 @@ impl Publication {
         writer.finish(version)
     }
 
-    fn next_commit(&self, gathered: &Gathered) -> Result<ModelCommit> {
+    fn next_commit(&self, gathered: &Gathered, null_ids: u64) -> Result<ModelCommit> {
         let counts: Counts = gathered.counts;
         let mut next = self.head.clone().unwrap_or_else(|| ModelCommit {
             number: 0,
@@ -238,12 +240,8 @@ impl Publication {
         next.at.clone_from(&self.now);
         next.schema = Some(encode_schema(&self.shared.schema)?);
         next.query_hash.clone_from(&self.query_hash);
-        next.extraction = ExtractionInfo {
-            extracted: gathered.extracted,
-            rejected: gathered.rejections.total(),
-            null_ids: gathered.rejections.get(Reason::NullId),
-            at: self.now.clone(),
-        };
+        next.extraction =
+            ExtractionInfo { extracted: gathered.extracted, rejected: gathered.rejections.total(), null_ids, at: self.now.clone() };
         next.files.extend(gathered.parts.iter().map(|part| self.value_file(part)));
         if counts.total() > 0 {
             next.version = self.shared.version;

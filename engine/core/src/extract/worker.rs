@@ -167,8 +167,11 @@ impl Worker {
 
     /// Its entry stays as it is: it counts as returned.
     fn too_large(&mut self, batch: &RecordBatch, i: usize) {
-        if let Some(rank) = self.shared.index.rank(self.keys.key(i)) {
-            self.shared.index.mark(rank);
+        let key = self.keys.key(i);
+        if let Some(rank) = self.shared.index.rank(key)
+            && self.shared.index.mark(rank)
+        {
+            self.repeated.push(key);
         }
         self.rejections.add(Reason::TooLarge, batch, i);
     }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use futures::StreamExt;
 use outflow_contract::plan::Mapping;
 use outflow_contract::report::Tally;
-use outflow_contract::{Counts, Error, Op, Result};
+use outflow_contract::{Error, Op, Result};
 use outflow_ledger::chain::Chain;
 use outflow_ledger::commit::MappingCommit;
 use serde::Serialize;
@@ -177,11 +177,8 @@ fn ask_guards(
     state: Option<&MappingCommit>,
     options: &RunOptions,
 ) {
-    if state.is_none_or(|state| state.cursor.is_none()) {
-        return;
-    }
-    let versions: Vec<Counts> = extracted.head.versions.iter().map(|version| version.counts).collect();
-    if let Some(stopped) = check_guards(&mapping.guards, sealed, known_before(&versions, sealed.net), options.allowed) {
+    let Some(cursor) = state.and_then(|state| state.cursor) else { return };
+    if let Some(stopped) = check_guards(&mapping.guards, sealed, known_before(&extracted.head, cursor), options.allowed) {
         plan.blocked = true;
         plan.notices.push(format!("a guard would stop this: {}; {} passes it once", stopped.message, stopped.flag));
     }

@@ -8,7 +8,7 @@ use outflow_contract::plan::{Mapping, Tolerance};
 use outflow_contract::report::{Status, SyncCounts, SyncReport, Timing, records};
 use outflow_contract::{Counts, Error, Result};
 use outflow_ledger::chain::Chain;
-use outflow_ledger::commit::MappingCommit;
+use outflow_ledger::commit::{MappingCommit, ModelCommit};
 use outflow_ledger::journal::Journal;
 use outflow_ledger::{decide, paths, runs};
 
@@ -152,15 +152,16 @@ impl<'a> Sync<'a> {
 
     /// A request of an earlier sync whose answer was never read may still take effect: nothing is sealed before it no longer can (rule 13).
     async fn wait_for_travelling_requests(&self, state: Option<&MappingCommit>) -> Result<()> {
-        let mut deadline = state.and_then(|state| state.deadline_ms);
+        let mut heads: Vec<MappingCommit> = state.cloned().into_iter().collect();
         for sibling in siblings(self.engine, self.mapping)? {
             let (store, chain) = (Arc::clone(&self.engine.store), Chain::of_mapping(&sibling.name));
-            let other: Option<MappingCommit> = blocking(move || chain.head(store.as_ref())).await?;
-            deadline = deadline.max(other.and_then(|other| other.deadline_ms));
+            heads.extend(blocking(move || chain.head(store.as_ref())).await?);
         }
+        let deadline = heads.iter().filter_map(|head| head.deadline_ms).max();
         if let Some(wait) = decide::wait_before_seal(deadline, unix_ms(self.engine.clock.wall())) {
-            // A clock that was set back must not make this wait for ever.
-            let wait = wait.min(self.engine.request_lifetime(self.mapping).max(Duration::from_mins(1)));
+            // A clock that was set back must not make this wait for ever: no wait is longer than it was when it was written down.
+            let longest = heads.iter().filter_map(longest_wait).max().unwrap_or_default();
+            let wait = wait.min(longest);
             let why = format!("a request of an earlier sync may still take effect; waiting {:.0} s", wait.as_secs_f64().ceil());
             self.engine.observer.waiting(&self.mapping.name, &why);
             self.engine.clock.sleep(wait).await;
@@ -180,10 +181,8 @@ impl<'a> Sync<'a> {
 
     /// Asks the guards; true if one stopped the sync.
     fn stopped_by_guard(&mut self, sealed: &Sealed, state: Option<&MappingCommit>, options: &RunOptions) -> bool {
-        if state.is_none_or(|state| state.cursor.is_none()) {
-            return false;
-        }
-        let known = known_before(&self.extracted.head.versions.iter().map(|version| version.counts).collect::<Vec<_>>(), sealed.net);
+        let Some(cursor) = state.and_then(|state| state.cursor) else { return false };
+        let known = known_before(&self.extracted.head, cursor);
         let Some(stopped) = check_guards(&self.mapping.guards, sealed, known, options.allowed) else { return false };
         self.report.status = Status::Blocked;
         self.report.message = Some(format!("{}; nothing was sent. If it is right, run once with {}", stopped.message, stopped.flag));
@@ -284,10 +283,17 @@ impl<'a> Sync<'a> {
     }
 }
 
-/// Records that a mapping knew before `net` came.
-pub(crate) fn known_before(versions: &[Counts], net: Counts) -> u64 {
-    let now: u64 = versions.iter().map(|v| v.added).sum::<u64>() - versions.iter().map(|v| v.deleted).sum::<u64>();
-    (now + net.deleted).saturating_sub(net.added)
+/// Records that the model had when a mapping last saw it.
+pub(crate) fn known_before(head: &ModelCommit, cursor: u64) -> u64 {
+    let seen = head.versions.iter().filter(|version| version.version <= cursor);
+    seen.fold(0u64, |known, version| (known + version.counts.added).saturating_sub(version.counts.deleted))
+}
+
+/// How long the deadline of a commit was away when it was committed.
+fn longest_wait(head: &MappingCommit) -> Option<Duration> {
+    let at: jiff::Timestamp = head.at.parse().ok()?;
+    let committed = u64::try_from(at.as_millisecond()).ok()?;
+    Some(Duration::from_millis(head.deadline_ms?.saturating_sub(committed)))
 }
 
 /// The account that a mapping writes to, with the kind of destination before it.

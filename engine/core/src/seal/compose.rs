@@ -2,15 +2,17 @@
 //! keys that fit in memory; then the values of what remains are copied from where they stand.
 
 use crate::snapshot::PartReader;
+use arrow::datatypes::SchemaRef;
 use outflow_contract::{Before, Entry, Error, Key, Result};
 use outflow_ledger::changes::{EntryBuilder, EntryReader, Locator, PartWriter, assemble, change_schema, values_of};
-use outflow_ledger::commit::MappingCommit;
+use outflow_ledger::commit::PendingFile;
 use outflow_ledger::compose::{Options, compose_key};
 use outflow_ledger::paths;
 use outflow_ledger::runs::SealedPart;
 
 use super::Sealing;
-use crate::snapshot::values::conform;
+use crate::snapshot::values::{conform, fetch};
+use crate::snapshot::{KeyIndex, index_file};
 
 /// Entries that are composed at once: some 150 MB.
 const ENTRIES_AT_ONCE: u64 = 1 << 20;
@@ -21,6 +23,8 @@ struct Input {
     /// Its number among the model's files; none for pending records.
     file: Option<u32>,
     rows: u64,
+    /// It is from before a column was added.
+    lacks_columns: bool,
 }
 
 /// One entry of one part.
@@ -41,30 +45,36 @@ struct Net {
 }
 
 /// Writes the composition into the run's folder; after a reset only its deletes, for the whole snapshot is sent beside them.
-pub(super) fn write(sealing: &Sealing<'_>, state: &MappingCommit, ahead: &[u64]) -> Result<Vec<SealedPart>> {
-    let inputs = inputs(sealing, state, ahead)?;
+pub(super) fn write(sealing: &Sealing<'_>, pending: &[PendingFile], ahead: &[u64], resend: bool) -> Result<Vec<SealedPart>> {
+    let inputs = inputs(sealing, pending, ahead)?;
     let total: u64 = inputs.iter().map(|input| input.rows).sum();
     let ranges = total.div_ceil(ENTRIES_AT_ONCE).max(1);
-    let options = Options { shared: sealing.shared, selection: sealing.mapping.selection, resend: state.resend };
+    let options = Options { shared: sealing.shared, selection: sealing.mapping.selection, resend };
     let mut parts = Vec::new();
     for range in 0..ranges {
         let mut items = load(sealing, &inputs, |key| (u128::from(key.halves().0) * u128::from(ranges)) >> 64 == u128::from(range))?;
         items.sort_unstable_by_key(|item| (item.entry.key, item.input, item.row));
         let mut nets: Vec<Net> =
-            items.chunk_by(|a, b| a.entry.key == b.entry.key).filter_map(|key| net(key, &inputs, state, options)).collect();
-        nets.retain(|net| !state.resend || net.entry.after.is_none());
+            items.chunk_by(|a, b| a.entry.key == b.entry.key).filter_map(|key| net(key, &inputs, pending.len(), options)).collect();
+        nets.retain(|net| !resend || net.entry.after.is_none());
         nets.sort_unstable_by_key(|net| (net.input, net.row));
         parts.extend(copy(sealing, &inputs, &nets, range)?);
     }
     Ok(parts)
 }
 
-fn inputs(sealing: &Sealing<'_>, state: &MappingCommit, ahead: &[u64]) -> Result<Vec<Input>> {
-    let mut inputs: Vec<Input> = state.pending.iter().map(|p| Input { path: p.path.clone(), file: None, rows: p.rows }).collect();
+fn inputs(sealing: &Sealing<'_>, pending: &[PendingFile], ahead: &[u64]) -> Result<Vec<Input>> {
+    let input = |part: SealedPart, file: Option<u32>| -> Result<Input> {
+        let lacks_columns = sealing.lack_columns(std::slice::from_ref(&part))?;
+        Ok(Input { path: part.path, file, rows: part.rows, lacks_columns })
+    };
+    let mut inputs = Vec::new();
+    for p in pending {
+        inputs.push(input(SealedPart { path: p.path.clone(), rows: p.rows, blake3: p.blake3.clone() }, None)?);
+    }
     for version in sealing.head.versions.iter().filter(|version| ahead.contains(&version.version)) {
         for &id in &version.files {
-            let part = sealing.file_part(id)?;
-            inputs.push(Input { path: part.path, file: Some(id), rows: part.rows });
+            inputs.push(input(sealing.file_part(id)?, Some(id))?);
         }
     }
     Ok(inputs)
@@ -90,9 +100,9 @@ fn load(sealing: &Sealing<'_>, inputs: &[Input], wanted: impl Fn(Key) -> bool) -
 }
 
 /// Composes the entries of one key, in order of time.
-fn net(items: &[Item], inputs: &[Input], state: &MappingCommit, options: Options) -> Option<Net> {
+fn net(items: &[Item], inputs: &[Input], pending: usize, options: Options) -> Option<Net> {
     let (first, last) = (items.first()?, items.last()?);
-    let from_pending = (first.input as usize) < state.pending.len();
+    let from_pending = (first.input as usize) < pending;
     let pending = from_pending.then_some(first.entry);
     let steps: Vec<Entry> = items[usize::from(from_pending)..].iter().map(|item| item.entry).collect();
     let entry = compose_key(pending, &steps, &options)?;
@@ -116,22 +126,66 @@ fn copy(sealing: &Sealing<'_>, inputs: &[Input], nets: &[Net], range: u64) -> Re
     let schema = sealing.schema()?;
     let path = paths::run_file(&sealing.mapping.name, sealing.epoch, &format!("changes-{range:04}.parquet"));
     let mut writer = PartWriter::begin(sealing.store, &path, change_schema(&schema))?;
+    let mut index: Option<KeyIndex> = None;
     for group in nets.chunk_by(|a, b| a.input == b.input) {
         let Some(first) = group.first() else { continue };
-        let rows: Vec<u32> = group.iter().map(|net| net.row).collect();
-        let mut nets = group.iter();
-        for batch in PartReader::open(sealing.store, &inputs[first.input as usize].path)?.select(&rows).read()? {
-            let values = conform(&values_of(&batch?)?, &schema)?;
-            let mut entries = EntryBuilder::new();
-            for net in nets.by_ref().take(values.num_rows()) {
-                entries.push(&net.entry, net.before_at);
-            }
-            writer.write(&assemble(entries.finish(), &values)?)?;
+        let input = &inputs[first.input as usize];
+        if !input.lacks_columns {
+            copy_from(sealing, &input.path, group.iter(), &schema, &mut writer)?;
+            continue;
         }
-        if nets.next().is_some() {
-            return Err(Error::corrupt(format!("{} holds fewer records than its commit says", inputs[first.input as usize].path)));
+        // From before a column was added: the newest values of what is still there are in the snapshot.
+        if index.is_none() {
+            index = Some(index_file::load(sealing.store, sealing.head)?);
         }
+        let now = |net: &Net| {
+            index.as_ref().filter(|_| net.entry.after.is_some()).and_then(|index| Some(index.get(index.rank(net.entry.key)?).at))
+        };
+        let mut present: Vec<(Locator, &Net)> = group.iter().filter_map(|net| Some((now(net)?, net))).collect();
+        present.sort_unstable_by_key(|(at, _)| at.0);
+        copy_present(sealing, &present, &schema, &mut writer)?;
+        copy_from(sealing, &input.path, group.iter().filter(|net| now(net).is_none()), &schema, &mut writer)?;
     }
     let info = writer.finish()?;
     Ok(Some(SealedPart { path: info.path, rows: info.rows, blake3: info.blake3 }))
+}
+
+/// Copies entries with the values that stand in the part at `path`.
+fn copy_from<'a>(
+    sealing: &Sealing<'_>,
+    path: &str,
+    nets: impl Iterator<Item = &'a Net> + Clone,
+    schema: &SchemaRef,
+    writer: &mut PartWriter,
+) -> Result<()> {
+    let rows: Vec<u32> = nets.clone().map(|net| net.row).collect();
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let mut nets = nets;
+    for batch in PartReader::open(sealing.store, path)?.select(&rows).read()? {
+        let values = conform(&values_of(&batch?)?, schema)?;
+        let mut entries = EntryBuilder::new();
+        for net in nets.by_ref().take(values.num_rows()) {
+            entries.push(&net.entry, net.before_at);
+        }
+        writer.write(&assemble(entries.finish(), &values)?)?;
+    }
+    if nets.next().is_some() {
+        return Err(Error::corrupt(format!("{path} holds fewer records than its commit says")));
+    }
+    Ok(())
+}
+
+/// Copies entries with the values that the snapshot has of them.
+fn copy_present(sealing: &Sealing<'_>, present: &[(Locator, &Net)], schema: &SchemaRef, writer: &mut PartWriter) -> Result<()> {
+    let places: Vec<Locator> = present.iter().map(|(at, _)| *at).collect();
+    let mut next = present.iter();
+    fetch(sealing.store, &sealing.head.files, &places, schema, |found| {
+        let mut entries = EntryBuilder::new();
+        for (_, net) in next.by_ref().take(found.places.len()) {
+            entries.push(&net.entry, net.before_at);
+        }
+        writer.write(&assemble(entries.finish(), &found.values)?)
+    })
 }

@@ -10,6 +10,7 @@
 //! nothing pending, one version ahead ─► the version's parts
 //! pending, nothing ahead             ─► the pending parts
 //! pending and versions ahead         ─► their composition               (written)
+//! any of it lacks a newer column     ─► the same, with the values of now  (written)
 //! ```
 
 mod compose;
@@ -25,7 +26,7 @@ use arrow::datatypes::SchemaRef;
 use outflow_contract::plan::Mapping;
 use outflow_contract::state_store::StateStore;
 use outflow_contract::{Before, Counts, Error, Op, Result};
-use outflow_ledger::changes::EntryReader;
+use outflow_ledger::changes::{EntryReader, open_part};
 use outflow_ledger::commit::{MappingCommit, ModelCommit};
 use outflow_ledger::runs::{SealedPart, Seen};
 
@@ -73,6 +74,10 @@ impl Sealing<'_> {
     /// Composes what this mapping has to do, up to the model's head.
     pub fn seal(&self) -> Result<Sealed> {
         let parts = self.parts()?;
+        for part in &parts {
+            // Before anything trusts what a damaged disk may have changed.
+            open_part(self.store, &part.path)?.verify(&part.blake3)?;
+        }
         let mut sealed = Sealed { parts, ..Sealed::default() };
         sealed.unused = unused::positions(self, &sealed.parts)?;
         self.count(&mut sealed)?;
@@ -84,7 +89,9 @@ impl Sealing<'_> {
         let Some(state) = state else {
             return match self.head.versions.as_slice() {
                 [] => Ok(Vec::new()),
-                [only] if only.version == self.head.version => self.version_parts(only.version),
+                [only] if !self.lack_columns(&self.version_parts(only.version)?)? => self.version_parts(only.version),
+                // What came and went before this mapping began has been at the account of its siblings (rule 19).
+                all if self.shared => compose::write(self, &[], &all.iter().map(|version| version.version).collect::<Vec<_>>(), false),
                 _ => snapshot::write(self, None),
             };
         };
@@ -92,14 +99,30 @@ impl Sealing<'_> {
             return snapshot::write(self, Some(state));
         }
         let ahead = self.ahead(state);
-        match (state.pending.as_slice(), ahead.as_slice()) {
-            ([], []) => Ok(Vec::new()),
-            ([], [one]) => self.version_parts(*one),
+        let there = match (state.pending.as_slice(), ahead.as_slice()) {
+            ([], []) => return Ok(Vec::new()),
+            ([], [one]) => Some(self.version_parts(*one)?),
             (pending, []) => {
-                Ok(pending.iter().map(|p| SealedPart { path: p.path.clone(), rows: p.rows, blake3: p.blake3.clone() }).collect())
+                Some(pending.iter().map(|p| SealedPart { path: p.path.clone(), rows: p.rows, blake3: p.blake3.clone() }).collect())
             }
-            _ => compose::write(self, state, &ahead),
+            _ => None,
+        };
+        match there {
+            Some(parts) if !self.lack_columns(&parts)? => Ok(parts),
+            _ => compose::write(self, &state.pending, &ahead, false),
         }
+    }
+
+    /// Is one of these parts from before a column was added? Then it does not have the newest values of its records.
+    fn lack_columns(&self, parts: &[SealedPart]) -> Result<bool> {
+        let schema = self.schema()?;
+        for part in parts {
+            let has = PartReader::open(self.store, &part.path)?.value_columns()?;
+            if schema.fields().iter().any(|field| !has.contains(field.name())) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// The versions that the mapping has not seen yet.

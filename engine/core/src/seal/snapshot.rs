@@ -7,21 +7,22 @@ use outflow_ledger::paths;
 use outflow_ledger::runs::SealedPart;
 
 use super::{Sealing, compose};
-use crate::snapshot::{Indexed, index_file, values};
+use crate::snapshot::{index_file, values};
 
 /// Writes every record of the snapshot as an added one. After a reset (`state`) the destination may hold any of them: their state
 /// before is unknown, and records that are gone since stay to be deleted (rule 15).
 pub(super) fn write(sealing: &Sealing<'_>, state: Option<&MappingCommit>) -> Result<Vec<SealedPart>> {
-    let mut records: Vec<Indexed> = index_file::load(sealing.store, sealing.head)?.iter().collect();
-    if records.is_empty() && state.is_none() {
+    let index = index_file::load(sealing.store, sealing.head)?;
+    if index.is_empty() && state.is_none() {
         return Ok(Vec::new());
     }
-    records.sort_unstable_by_key(|record| record.at.0);
+    let mut ranks: Vec<u32> = (0..index.len() as u32).collect();
+    ranks.sort_unstable_by_key(|&rank| index.get(rank as usize).at.0);
     let schema = sealing.schema()?;
     let path = paths::run_file(&sealing.mapping.name, sealing.epoch, "snapshot.parquet");
     let mut writer = PartWriter::begin(sealing.store, &path, change_schema(&schema))?;
-    let places: Vec<Locator> = records.iter().map(|record| record.at).collect();
-    let mut next = records.iter();
+    let places: Vec<Locator> = ranks.iter().map(|&rank| index.get(rank as usize).at).collect();
+    let mut next = ranks.iter().map(|&rank| index.get(rank as usize));
     values::fetch(sealing.store, &sealing.head.files, &places, &schema, |found| {
         let mut entries = EntryBuilder::new();
         for record in next.by_ref().take(found.places.len()) {
@@ -38,7 +39,7 @@ pub(super) fn write(sealing: &Sealing<'_>, state: Option<&MappingCommit>) -> Res
     let info = writer.finish()?;
     let mut parts = vec![SealedPart { path: info.path, rows: info.rows, blake3: info.blake3 }];
     if let Some(state) = state {
-        parts.extend(compose::write(sealing, state, &sealing.ahead(state))?);
+        parts.extend(compose::write(sealing, &state.pending, &sealing.ahead(state), true)?);
     }
     Ok(parts)
 }

@@ -10,7 +10,7 @@ use arrow::array::{ArrayRef, RecordBatch, UInt32Array, UInt64Array};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, UInt32Type, UInt64Type};
 use outflow_contract::state_store::StateStore;
 use outflow_contract::{Error, Key, Result, RowHash};
-use outflow_ledger::changes::{EntryReader, Locator, PartWriter};
+use outflow_ledger::changes::{EntryReader, Locator, PartWriter, open_part};
 use outflow_ledger::commit::{IndexFile, ModelCommit};
 
 use super::{Indexed, KeyIndex};
@@ -117,6 +117,8 @@ fn load_overlay(store: &dyn StateStore, head: &ModelCommit) -> Result<Vec<(Key, 
 }
 
 fn read_base(store: &dyn StateStore, file: &IndexFile) -> Result<impl Iterator<Item = Result<Vec<Indexed>>>> {
+    // A damaged key would be a record that is added, and another that is deleted.
+    open_part(store, &file.path)?.verify(&file.blake3)?;
     let batches = PartReader::open(store, &file.path)?.batch_size(BATCH).read()?;
     Ok(batches.map(|batch| batch.and_then(|batch| entries_of(&batch))))
 }

@@ -1,6 +1,7 @@
 //! Reads a part: whole, some of its columns, or some of its records.
 
 use arrow::array::RecordBatch;
+use arrow::datatypes::DataType;
 use outflow_contract::state_store::StateStore;
 use outflow_contract::{Error, Result};
 use outflow_ledger::changes::{PartFile, VALUES, open_part};
@@ -63,6 +64,16 @@ impl PartReader {
     pub fn batch_size(mut self, records: usize) -> Self {
         self.batch = records;
         self
+    }
+
+    /// The names of the columns of its values.
+    pub fn value_columns(&self) -> Result<Vec<String>> {
+        let metadata = ArrowReaderMetadata::load(&self.file, ArrowReaderOptions::new()).map_err(|e| self.file.damaged(e))?;
+        let values = metadata.schema().column_with_name(VALUES).map(|(_, field)| field.data_type().clone());
+        Ok(match values {
+            Some(DataType::Struct(fields)) => fields.iter().map(|field| field.name().clone()).collect(),
+            _ => Vec::new(),
+        })
     }
 
     /// The batches, in order.

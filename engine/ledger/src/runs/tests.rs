@@ -59,6 +59,7 @@ fn close(store: &MemoryStore, epoch: u64) {
         id: vec![],
         cursor: None,
         pending: vec![],
+        failures: None,
         deadline_ms: None,
         generation: 0,
         resend: false,
