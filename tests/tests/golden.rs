@@ -77,7 +77,7 @@ macro_rules! golden {
         settings.set_snapshot_path("golden");
         settings.set_prepend_module_to_snapshot(false);
         settings.set_omit_expression(true);
-        settings.add_filter(r"\d{8}-\d{6}-[0-9a-f]{6}", "<sync id>");
+        settings.add_filter(r"\d{8}-\d{6}-[0-9a-f]{7}", "<sync id>");
         settings.add_filter(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ", "<moment>");
         settings.add_filter(r#""seconds":[0-9.e-]+"#, "\"seconds\":<s>");
         settings.add_filter(r" *\b\d+ ms\b", " <time>");

@@ -102,7 +102,7 @@ pub(crate) enum Command {
     #[command(after_help = "Example:\n  outflow history --mapping customers_to_crm --limit 5")]
     History(HistoryArgs),
     /// Show one sync: counts, phases, failures with samples and what to do about them.
-    #[command(after_help = "Examples:\n  outflow show last\n  outflow show 20260301-123000-3f9a2c")]
+    #[command(after_help = "Examples:\n  outflow show last\n  outflow show 20260301-123000-2509a2c")]
     Show(ShowArgs),
     /// Make the next sync of a mapping treat every record as added.
     #[command(after_help = "Example:\n  outflow reset customers_to_crm --yes")]

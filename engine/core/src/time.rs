@@ -14,9 +14,9 @@ pub fn unix_ms(at: SystemTime) -> u64 {
     at.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
 }
 
-/// The id of a sync that starts at `at`: it sorts by time, and `random` keeps two of one second apart.
+/// The id of a sync that starts at `at`: day, time with milliseconds, and four digits of `random`. It sorts by time.
 pub fn sync_id(at: SystemTime, random: u64) -> String {
-    format!("{}-{:06x}", timestamp(at).strftime("%Y%m%d-%H%M%S"), random & 0xff_ffff)
+    format!("{}{:04x}", timestamp(at).strftime("%Y%m%d-%H%M%S-%3f"), random & 0xffff)
 }
 
 fn timestamp(at: SystemTime) -> Timestamp {
@@ -33,7 +33,7 @@ mod tests {
     fn moments_are_written_in_utc() {
         let at = UNIX_EPOCH + Duration::from_millis(1_700_000_000_250);
         assert_eq!(rfc3339(at), "2023-11-14T22:13:20.250Z");
-        assert_eq!(sync_id(at, 0xffff_ffff_ffff_abcd), "20231114-221320-ffabcd");
+        assert_eq!(sync_id(at, 0xffff_ffff_ffff_abcd), "20231114-221320-250abcd");
         assert_eq!(unix_ms(at), 1_700_000_000_250);
     }
 }
