@@ -63,6 +63,9 @@ fn open_with(loaded: &Loaded, observer: Arc<dyn Observer>, store: Arc<dyn StateS
         let connector =
             connectors::connector(&config.kind).ok_or_else(|| Error::bug("a destination without a connector passed the checks"))?;
         let destination = connector.configure(config, &mapping.action).map_err(|error| error.with("destination", &config.name))?;
+        for secret in destination.secrets() {
+            project.redactor.add(&secret);
+        }
         destinations.insert(mapping.name.clone(), destination);
     }
     Ok(Engine {
@@ -99,18 +102,21 @@ pub(crate) fn run_options(mappings: Vec<String>, allowing: Allowing, wait: bool)
     RunOptions { mappings, wait, allowed }
 }
 
-/// Checks the columns of the models of `mappings` against what their queries return.
-pub(crate) async fn check_columns(loaded: &Loaded, engine: &Engine, mappings: &[String]) -> Result<Result<(), Problems>> {
+/// Checks the columns of the models of `mappings` against what their queries return, and says which models could not be asked.
+pub(crate) async fn check_columns(loaded: &Loaded, engine: &Engine, mappings: &[String]) -> Result<Vec<Error>, Problems> {
+    let mut failed = Vec::new();
     let mut problems = Vec::new();
     for model in &loaded.project.models {
         let used = loaded.project.mappings.iter().any(|mapping| mapping.model == model.name && mappings.contains(&mapping.name));
         let Some(source) = engine.sources.get(&model.source).filter(|_| used) else { continue };
         let timeout = loaded.project.source(&model.source).and_then(|source| source.query_timeout);
         let query = outflow_contract::source::Query { sql: model.sql.clone(), timeout };
-        let schema = source.schema(&query).await.map_err(|error| error.with("model", &model.name))?;
-        problems.extend(loaded.check_columns(&model.name, &schema));
+        match source.schema(&query).await {
+            Ok(schema) => problems.extend(loaded.check_columns(&model.name, &schema)),
+            Err(error) => failed.push(error.with("model", &model.name)),
+        }
     }
-    Ok(if problems.is_empty() { Ok(()) } else { Err(Problems(problems)) })
+    if problems.is_empty() { Ok(failed) } else { Err(Problems(problems)) }
 }
 
 /// Opens what checking needs: all of it but the state, which stays untouched.

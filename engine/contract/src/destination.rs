@@ -30,6 +30,11 @@ pub trait Connector: Send + Sync {
 pub trait Destination: Send + Sync {
     /// Which account at which place: two mappings with the same account write the same objects. Holds no secret.
     fn account(&self) -> String;
+    /// Texts that its requests carry and that give a secret away though they are not the secret itself, such as the encoded form of
+    /// name and password: they are taken out of whatever is shown or stored.
+    fn secrets(&self) -> Vec<String> {
+        Vec::new()
+    }
     /// How records are cut into requests.
     fn limits(&self) -> RequestLimits;
     /// The header that carries the idempotency key, if the destination takes one.

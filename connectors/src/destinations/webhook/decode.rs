@@ -73,7 +73,7 @@ fn words(body: &[u8]) -> Option<String> {
         let start = &body[..body.len().min(MESSAGE_CHARS_MAX * 8)];
         String::from_utf8_lossy(start).into_owned()
     });
-    Some(shortened(&text)).filter(|text| !text.is_empty())
+    Some(shortened(&text)).filter(|text| !matches!(text.as_str(), "" | "{}" | "[]" | "null"))
 }
 
 fn said(value: &Value) -> Option<String> {

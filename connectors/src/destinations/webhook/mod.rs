@@ -21,6 +21,7 @@ use std::sync::Arc;
 use outflow_contract::destination::{Action, Connector, Descriptor, Destination, Field, FieldKind, Origin, RequestLimits};
 use outflow_contract::outcome::{Answer, Outcome, Records, Request};
 use outflow_contract::plan::DestinationConfig;
+use outflow_contract::secret::Secret;
 use outflow_contract::{Error, Kind, Op, Result};
 
 use config::Config;
@@ -70,6 +71,14 @@ impl Destination for Webhook {
 
     fn limits(&self) -> RequestLimits {
         self.config.batch.limits()
+    }
+
+    fn secrets(&self) -> Vec<String> {
+        let encoded = |(name, value): &(String, Secret)| {
+            let credentials = value.expose().split_once(' ').map(|(_, credentials)| credentials.to_owned());
+            credentials.filter(|_| name.eq_ignore_ascii_case("authorization"))
+        };
+        self.config.headers.iter().filter_map(encoded).collect()
     }
 
     fn idempotency_header(&self) -> Option<&str> {

@@ -14,7 +14,12 @@ pub(crate) async fn run(global: &Global, console: &Console) -> Result<Exit, Fail
     let loaded = project::load(global)?;
     let engine = project::open_for_check(&loaded, Arc::new(Silent))?;
     let all: Vec<String> = loaded.project.mappings.iter().map(|mapping| mapping.name.clone()).collect();
-    project::check_columns(&loaded, &engine, &all).await??;
+    console.protect(&loaded.project.redactor);
+    let mut failed = project::check_columns(&loaded, &engine, &all).await?;
+    if let Some(last) = failed.pop() {
+        failed.iter().for_each(|error| console.error(error));
+        return Err(last.into());
+    }
     let project = &loaded.project;
     if console.is_json() {
         let warnings: Vec<String> = loaded.warnings.iter().map(|warning| warning.message().to_owned()).collect();

@@ -16,7 +16,10 @@ pub(crate) async fn run(global: &Global, args: &PlanArgs, console: &Console) -> 
     console.warnings(&loaded.warnings);
     let progress = Arc::new(Progress::new(console));
     let engine = project::open(&loaded, Arc::clone(&progress) as Arc<_>)?;
-    project::check_columns(&loaded, &engine, &mappings).await??;
+    console.protect(&loaded.project.redactor);
+    if let Some(error) = project::check_columns(&loaded, &engine, &mappings).await?.pop() {
+        return Err(error.into());
+    }
     let plans = engine.plan(&project::run_options(mappings, args.allowing, args.wait)).await;
     progress.clear();
     let plans = plans?;

@@ -19,13 +19,14 @@ pub(crate) async fn run(global: &Global, args: &RunArgs, console: &Console) -> R
     let engine = project::open(&loaded, Arc::clone(&progress) as Arc<_>)?;
     let started = (engine.clock.wall(), engine.clock.monotonic());
     let enabled: Vec<String> = mappings.iter().filter(|name| project::is_enabled(&loaded, name)).cloned().collect();
-    project::check_columns(&loaded, &engine, &enabled).await??;
+    console.protect(&loaded.project.redactor);
+    // A model that cannot be asked fails in its own sync; the others go on.
+    project::check_columns(&loaded, &engine, &enabled).await?;
 
     let RunOutcome { reports, errors } = engine.run(&project::run_options(mappings, args.allowing, args.wait)).await;
     progress.clear();
     let elapsed = engine.clock.monotonic().saturating_sub(started.1);
     let document = results::document(&loaded.project, &reports, &errors, started.0, elapsed);
-    results::write(&loaded.project, &document)?;
     if console.is_json() {
         console.json(&document);
     } else {
@@ -40,6 +41,7 @@ pub(crate) async fn run(global: &Global, args: &RunArgs, console: &Console) -> R
             console.error(error);
         }
     }
+    results::write(&loaded.project, &document)?;
     Ok(errors.iter().map(exit_of).max_by_key(|exit| *exit as u8).unwrap_or_else(|| exit(&reports)))
 }
 

@@ -36,17 +36,18 @@ impl Console {
     pub(crate) fn error(&self, error: &Error) {
         if self.is_json() {
             let context: serde_json::Map<String, serde_json::Value> =
-                error.context().iter().map(|(name, value)| ((*name).to_owned(), value.clone().into())).collect();
+                error.context().iter().map(|(name, value)| ((*name).to_owned(), self.clean(value).into())).collect();
             let kind = format!("{:?}", error.kind()).to_lowercase();
-            self.json(&json!({ "error": { "kind": kind, "message": error.to_string(), "help": error.remedy_text(), "context": context } }));
+            self.json(&json!({ "error": { "kind": kind, "message": self.clean(&error.to_string()), "help": error.remedy_text().map(|help| self.clean(help)), "context": context } }));
             return;
         }
-        let mut text = format!("{} {error}\n", self.paint_talk(Tone::Bad, "error:"));
+        let message = self.clean(&error.to_string());
+        let mut text = format!("{} {message}\n", self.paint_talk(Tone::Bad, "error:"));
         for (name, value) in error.context() {
-            text.push_str(&format!("  {} {value}\n", self.paint_talk(Tone::Faint, &format!("{name}:"))));
+            text.push_str(&format!("  {} {}\n", self.paint_talk(Tone::Faint, &format!("{name}:")), self.clean(value)));
         }
         if let Some(remedy) = error.remedy_text() {
-            let mut lines = wrap(remedy, self.width().saturating_sub(8)).into_iter();
+            let mut lines = wrap(&self.clean(remedy), self.width().saturating_sub(8)).into_iter();
             text.push_str(&format!("  {} {}\n", self.paint_talk(Tone::Good, "help:"), lines.next().unwrap_or_default()));
             for line in lines {
                 text.push_str(&format!("        {line}\n"));

@@ -8,6 +8,7 @@ mod table;
 use std::io::{IsTerminal, Write};
 
 use anstyle::{AnsiColor, Style};
+use outflow_contract::secret::Redactor;
 use serde::Serialize;
 
 use crate::args::{Color, Global, Output};
@@ -27,6 +28,8 @@ pub(crate) struct Console {
     /// On standard error.
     color_talk: bool,
     width: usize,
+    /// Takes secrets out of errors, once there is a project.
+    redactor: std::sync::OnceLock<Redactor>,
     /// There is an edge that a table must not run over.
     cuts: bool,
 }
@@ -64,7 +67,26 @@ impl Console {
         let err = color(anstream::AutoStream::choice(&std::io::stderr()), std::io::stderr().is_terminal());
         let terminal = terminal_size::terminal_size_of(std::io::stdout());
         let width = terminal.map_or(WIDTH, |(width, _)| usize::from(width.0)).clamp(60, 200);
-        Self { cuts: terminal.is_some(), output: global.output, quiet: global.quiet, color: out, color_talk: err, width }
+        Self {
+            redactor: std::sync::OnceLock::new(),
+            cuts: terminal.is_some(),
+            output: global.output,
+            quiet: global.quiet,
+            color: out,
+            color_talk: err,
+            width,
+        }
+    }
+
+    /// From here on, errors are shown without these secrets.
+    pub(crate) fn protect(&self, redactor: &Redactor) {
+        // The first project is the only one.
+        self.redactor.get_or_init(|| redactor.clone());
+    }
+
+    /// `text` without secrets.
+    pub(crate) fn clean(&self, text: &str) -> String {
+        self.redactor.get().map_or_else(|| text.to_owned(), |redactor| redactor.clean(text))
     }
 
     pub(crate) fn is_json(&self) -> bool {

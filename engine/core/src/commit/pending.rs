@@ -8,7 +8,7 @@ use arrow::compute::take_record_batch;
 use outflow_contract::expr::{Expr, Path, SEGMENT_ID};
 use outflow_contract::limits::Limits;
 use outflow_contract::{Counts, Error, Key, Kind, Op, Result};
-use outflow_ledger::changes::{EntryBuilder, EntryReader, PartWriter, assemble, values_of};
+use outflow_ledger::changes::{EntryBuilder, EntryReader, PartInfo, assemble, values_of};
 use outflow_ledger::commit::PendingFile;
 use outflow_ledger::failures::{FailedRecord, FailureWriter, read_failures};
 use outflow_ledger::fold::{Class, Classes, fold_entry};
@@ -16,7 +16,8 @@ use outflow_ledger::paths;
 
 use super::Settling;
 use crate::map::Mapper;
-use crate::snapshot::values::conform;
+use crate::snapshot::PartsWriter;
+use crate::snapshot::values::complete;
 
 /// So many failures are written down, for people; the pending records themselves are all kept.
 const FAILURES_MAX: usize = 100_000;
@@ -34,34 +35,40 @@ pub(super) struct Written {
 
 /// Folds every sealed entry; writes those that remain, and why, into the run's folder.
 pub(super) fn write(settling: &Settling, classes: &Classes) -> Result<Written> {
-    let mut counts = Counts::default();
+    let mut pending = Counts::default();
     if classes.tally().acked == classes.len() as u64 && settling.sealed.selected.total() == u64::from(settling.sealed.entries) {
         return Ok(Written::default());
     }
     let mut folding = Folding { settling, classes, failures: None, kept: 0, earlier: None };
-    let mut writer: Option<PartWriter> = None;
+    let path = |i: usize| paths::run_file(&settling.mapping, settling.plan.epoch, &paths::part("pending", settling.nonce, i as u32));
+    let mut writer = PartsWriter::new(settling.store.as_ref(), path);
+    let mut by_part: Vec<Counts> = Vec::new();
     let mut position = 0u32;
     for part in &settling.plan.parts {
         for batch in PartReader::open(settling.store.as_ref(), &part.path)?.read()? {
             let batch = batch?;
+            let mut counts = Counts::default();
             let kept = folding.fold(&batch, position, &mut counts)?;
             position += batch.num_rows() as u32;
             let Some(kept) = kept else { continue };
-            let writer = match &mut writer {
-                Some(writer) => writer,
-                none => {
-                    let path = paths::run_file(&settling.mapping, settling.plan.epoch, &paths::part("pending", settling.nonce, 0));
-                    none.insert(PartWriter::begin(settling.store.as_ref(), &path, kept.schema())?)
-                }
-            };
-            writer.write(&kept)?;
+            let number = writer.write(&kept)?;
+            by_part.resize(number + 1, Counts::default());
+            for op in Op::ALL {
+                by_part[number].add(op, counts.get(op));
+                pending.add(op, counts.get(op));
+            }
         }
     }
     let failures = folding.failures.take().map(FailureWriter::finish).transpose()?.map(|info| info.path);
-    let Some(writer) = writer else { return Ok(Written::default()) };
-    let info = writer.finish()?;
-    let file = PendingFile { path: info.path, rows: info.rows, bytes: info.bytes, blake3: info.blake3, counts };
-    Ok(Written { files: vec![file], pending: counts, failures })
+    let file = |(info, counts): (PartInfo, Counts)| PendingFile {
+        path: info.path,
+        rows: info.rows,
+        bytes: info.bytes,
+        blake3: info.blake3,
+        counts,
+    };
+    let files = writer.finish()?.into_iter().zip(by_part).map(file).collect();
+    Ok(Written { files, pending, failures })
 }
 
 struct Folding<'a> {
@@ -98,7 +105,7 @@ impl Folding<'_> {
         let values = take_record_batch(&values_of(batch)?, &UInt32Array::from(rows.clone()));
         let values = values.map_err(|e| Error::bug("could not take the pending records").caused_by(e))?;
         // Parts of different versions may differ in their columns.
-        let values = conform(&values, &self.settling.schema)?;
+        let values = complete(&values, &self.settling.schema)?;
         self.note(&values, why)?;
         assemble(builder.finish(), &values).map(Some)
     }

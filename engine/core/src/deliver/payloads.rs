@@ -7,6 +7,7 @@ use crate::snapshot::PartReader;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use futures::stream::{self, Stream, StreamExt};
+use outflow_contract::limits::Limits;
 use outflow_contract::outcome::{Records, Rejection};
 use outflow_contract::plan::Mapping;
 use outflow_contract::state_store::StateStore;
@@ -19,7 +20,7 @@ use super::batch::Draft;
 use crate::blocking;
 use crate::map::Mapper;
 use crate::seal::Sealed;
-use crate::snapshot::values::conform;
+use crate::snapshot::values::complete;
 
 /// Batches that are read ahead of the mapping.
 const READ_AHEAD: usize = 2;
@@ -36,6 +37,19 @@ pub(crate) struct Reading {
     /// What is to be sent.
     pub(crate) sealed: Arc<Sealed>,
     pub(crate) sync_id: String,
+    /// The identifier's columns, and the limits: for compiling it again where records have columns in older types.
+    pub(crate) id: Vec<String>,
+    pub(crate) limits: Limits,
+}
+
+impl Reading {
+    /// The mapper for records of `schema`: of the columns of now, in the types of then.
+    pub(crate) fn mapper_for(&self, schema: &SchemaRef) -> Result<Arc<Mapper>> {
+        if schema == &self.schema {
+            return Ok(Arc::clone(&self.mapper));
+        }
+        Mapper::compile(&self.mapping.fields, schema, &self.id, &self.limits).map(Arc::new)
+    }
 }
 
 /// Mapped records, and those that could not be.
@@ -120,7 +134,7 @@ fn read(reading: &Reading, wanted: &dyn Fn(u32) -> bool, each: &mut dyn FnMut(Se
             if rows.is_empty() {
                 continue;
             }
-            let values = conform(&values_of(&batch)?, &reading.schema)?;
+            let values = complete(&values_of(&batch)?, &reading.schema)?;
             if !each(Selected { values, rows, positions, ops }) {
                 return Ok(());
             }
@@ -131,7 +145,7 @@ fn read(reading: &Reading, wanted: &dyn Fn(u32) -> bool, each: &mut dyn FnMut(Se
 
 fn map(reading: &Reading, selected: &Selected) -> Result<Chunk> {
     let ops = full_ops(selected);
-    let mapped = reading.mapper.map(&selected.values, &ops, &reading.sync_id, &selected.rows)?;
+    let mapped = reading.mapper_for(selected.values.schema_ref())?.map(&selected.values, &ops, &reading.sync_id, &selected.rows)?;
     // Rows ascend, so the position of each is found by search; where nothing failed they are the same list.
     let place = |row: u32| selected.rows.binary_search(&row).map_or(0, |i| i);
     let failed = mapped.failed.into_iter().map(|unmapped| {

@@ -72,6 +72,12 @@ impl Results {
         groups
     }
 
+    /// The group of records that were left when the sync stopped.
+    pub fn not_sent(&self, records: u64) -> FailureGroup {
+        let message = "not sent, because the sync had stopped".to_owned();
+        FailureGroup { code: "not_attempted".to_owned(), message, records, action: advice("not_attempted").to_owned(), samples: Vec::new() }
+    }
+
     /// Why nothing more was sent, if that is so.
     pub fn stopped_because(&self) -> Option<Rejection> {
         if self.delivery.is_stopped() { self.inner().last_failure.clone() } else { None }
@@ -104,6 +110,9 @@ impl Results {
     /// The end of one request: too many in a row that were given up stop the sync.
     pub(super) fn ended(&self, given_up: bool, why: &Rejection) {
         let mut inner = self.inner();
+        if why.code == "unauthorized" {
+            inner.last_failure = Some(why.clone());
+        }
         inner.given_up = if given_up { inner.given_up + 1 } else { 0 };
         if given_up {
             inner.last_failure = Some(why.clone());
@@ -225,6 +234,7 @@ fn rejection(code: &str, message: &str) -> Rejection {
 fn advice(code: &str) -> &'static str {
     match code {
         "unauthorized" => "check the credentials in the destination's settings, then run again",
+        "not_attempted" => "mend what stopped the sync, then run again",
         "unreachable" => "check the destination's address and the network, then run again",
         "no_answer" | "unclear_answer" => "run again: these records are sent once more, under the same idempotency key where possible",
         "throttled" => "set a lower `rate_limit` or `concurrency` on the destination, or run again later",

@@ -88,10 +88,9 @@ fn asked_for(outcome: &Outcome) -> Option<Duration> {
 /// effect, so only an acknowledgement is definite (rule 8 of the state).
 pub fn in_doubt(outcomes: Vec<Outcome>) -> Vec<Outcome> {
     let doubt = |outcome| match outcome {
-        Outcome::Acked | Outcome::Unknown { .. } => outcome,
-        Outcome::Rejected(why) | Outcome::Retry(why) => {
-            Outcome::Unknown { reason: format!("refused ({}), after an attempt that was not answered", why.code) }
-        }
+        Outcome::Acked | Outcome::Unknown { .. } | Outcome::Retry(_) => outcome,
+        // What it says is kept for people; that it is definite is not.
+        Outcome::Rejected(why) => Outcome::Retry(why),
         Outcome::Throttled { .. } => Outcome::Unknown { reason: "not processed, after an attempt that was not answered".to_owned() },
     };
     outcomes.into_iter().map(doubt).collect()
@@ -185,7 +184,7 @@ mod tests {
     fn after_an_unanswered_attempt_only_an_acknowledgement_is_definite() {
         let outcomes = in_doubt(vec![Outcome::Acked, Outcome::Rejected(why()), throttled(1), Outcome::Retry(why()), unknown()]);
         assert_eq!(outcomes[0], Outcome::Acked);
-        assert!(outcomes[1..].iter().all(|o| matches!(o, Outcome::Unknown { .. })), "{outcomes:?}");
+        assert!(outcomes[1..].iter().all(|o| matches!(o, Outcome::Unknown { .. } | Outcome::Retry(_))), "{outcomes:?}");
         assert_eq!(outcomes[4], unknown());
     }
 

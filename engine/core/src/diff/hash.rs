@@ -102,7 +102,6 @@ pub struct RecordHasher {
 
 struct Column {
     index: usize,
-    json: bool,
     row: Option<Salt>,
     key: Option<Salt>,
 }
@@ -119,7 +118,7 @@ impl RecordHasher {
             let name = field.name();
             let row = compared.is_none_or(|names| names.contains(name)).then(|| Salt::of(salt, "row", name));
             let key = id.contains(name).then(|| Salt::of(salt, "key", name));
-            columns.push(Column { index, json: is_json(field), row, key });
+            columns.push(Column { index, row, key });
         }
         if let Some(missing) = id.iter().find(|id| schema.column_with_name(id).is_none()) {
             return Err(Error::invalid(format!("the identifier column `{missing}` is not among the query's columns")));
@@ -132,7 +131,7 @@ impl RecordHasher {
         Self::new(salt, schema, &[], Some(names))
     }
 
-    /// The hashes of every record of `batch`.
+    /// The hashes of every record of `batch`, which has the columns of the schema in their order, in whatever types.
     pub fn hash(&self, batch: &RecordBatch, keys: &mut Lanes, rows: &mut Lanes) -> Result<()> {
         keys.reset(batch.num_rows());
         rows.reset(batch.num_rows());
@@ -142,7 +141,8 @@ impl RecordHasher {
                 continue;
             }
             words.clear();
-            self.walker.words(batch.column(column.index), column.json, &mut words)?;
+            let json = is_json(batch.schema_ref().field(column.index));
+            self.walker.words(batch.column(column.index), json, &mut words)?;
             if let Some(salt) = &column.row {
                 salt.add(&words, rows);
             }

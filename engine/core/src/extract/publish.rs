@@ -9,7 +9,7 @@ use outflow_contract::report::records;
 use outflow_contract::state_store::StateStore;
 use outflow_contract::{Before, Counts, Entry, Error, Key, Kind, Result};
 use outflow_ledger::chain::{Chain, CommitResult};
-use outflow_ledger::changes::{EntryBuilder, Locator, PartWriter, assemble, change_schema};
+use outflow_ledger::changes::{EntryBuilder, Locator, assemble};
 use outflow_ledger::commit::{ExtractionInfo, IndexFile, ModelCommit, ValueFile, VersionInfo, encode_schema};
 use outflow_ledger::paths;
 
@@ -18,7 +18,7 @@ use super::reject::Reason;
 use super::worker::{Output, Part, Shared};
 use super::{Extracted, Extraction, Gathered};
 use crate::diff::{HASH_FORMAT, PARTITIONS, read_partition};
-use crate::snapshot::{Indexed, index_file, values};
+use crate::snapshot::{Indexed, PartsWriter, index_file, values};
 use crate::time::rfc3339;
 
 /// A new salt for a model's hashes.
@@ -84,7 +84,7 @@ impl Publication {
         Output::new(self.file(i), self.path(&format!("{what}-{:016x}-{i}.parquet", self.nonce)))
     }
 
-    /// The number of the file of deleted records: the one after those of the workers.
+    /// The number of the first file of deleted records: the one after those of the workers.
     fn deletes_file(&self) -> usize {
         2 * self.workers
     }
@@ -98,9 +98,7 @@ impl Publication {
         let removed = self.without_duplicates(&mut gathered)?;
         let (deleted, null_ids) = self.deletes(&gathered, &mut notices);
         gathered.counts.deleted = deleted.len() as u64;
-        if let Some(part) = self.write_deletes(&deleted)? {
-            gathered.parts.push(part);
-        }
+        gathered.parts.extend(self.write_deletes(&deleted)?);
         let mut head = self.next_commit(&gathered, null_ids)?;
         let changes = gathered.counts.total();
         let rebased = self.shared.comparing.is_some();
@@ -173,11 +171,9 @@ impl Publication {
         (deleted, nulls)
     }
 
-    fn write_deletes(&self, deleted: &[Indexed]) -> Result<Option<Part>> {
-        let Some(head) = self.head.as_ref().filter(|_| !deleted.is_empty()) else { return Ok(None) };
-        let schema = change_schema(&self.shared.schema);
-        let path = self.path(&format!("deleted-{:016x}.parquet", self.nonce));
-        let mut part = PartWriter::begin(self.store.as_ref(), &path, schema)?;
+    fn write_deletes(&self, deleted: &[Indexed]) -> Result<Vec<Part>> {
+        let Some(head) = self.head.as_ref().filter(|_| !deleted.is_empty()) else { return Ok(Vec::new()) };
+        let mut parts = PartsWriter::new(self.store.as_ref(), |i| self.path(&format!("deleted-{:016x}-{i}.parquet", self.nonce)));
         let places: Vec<Locator> = deleted.iter().map(|record| record.at).collect();
         let mut gone = deleted.iter();
         values::fetch(self.store.as_ref(), &head.files, &places, &self.shared.schema, |found| {
@@ -186,9 +182,10 @@ impl Publication {
                 let before = Before::Known(record.row);
                 entries.push(&Entry { key: record.key, before, after: None, version: self.shared.version }, Some(record.at));
             }
-            part.write(&assemble(entries.finish(), &found.values)?)
+            parts.write(&assemble(entries.finish(), &found.values)?).map(|_| ())
         })?;
-        Ok(Some(Part { file: self.file(self.deletes_file()), snapshot: false, info: part.finish()? }))
+        let part = |(i, info)| Part { file: self.file(self.deletes_file() + i), snapshot: false, info };
+        Ok(parts.finish()?.into_iter().enumerate().map(part).collect())
     }
 
     /// The snapshot at the new version: the old one without what was deleted, with what is new or changed in its place.

@@ -149,6 +149,8 @@ impl Engine {
             schema,
             sealed: Arc::clone(sealed),
             sync_id: "plan".to_owned(),
+            id: model.id.clone(),
+            limits: self.project.limits.clone(),
         });
         let mut batcher = Batcher::new(destination.limits());
         let mut chunks = Box::pin(payloads::stream(Arc::clone(&reading), std::collections::HashSet::new()));
@@ -164,6 +166,9 @@ impl Engine {
         plan.seconds_at_rate_limit = rate.map(|rate| plan.requests as f64 * rate.per.as_secs_f64() / f64::from(rate.requests.max(1)));
         let files = extracted.head.files.clone();
         plan.samples = blocking(move || samples::take(&reading, &files)).await?;
+        for sample in &mut plan.samples {
+            sample.payload = self.project.redactor.clean(&sample.payload);
+        }
         Ok(())
     }
 }

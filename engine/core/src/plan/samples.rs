@@ -11,7 +11,7 @@ use outflow_ledger::commit::ValueFile;
 use super::{FieldChange, Sample};
 use crate::deliver::payloads::Reading;
 use crate::map::Mapper;
-use crate::snapshot::values::{conform, fetch};
+use crate::snapshot::values::{complete, fetch};
 
 /// Of each operation.
 const SAMPLES: usize = 3;
@@ -37,7 +37,7 @@ pub(super) fn take(reading: &Reading, files: &[ValueFile]) -> Result<Vec<Sample>
                 }
                 *left -= 1;
                 if values.is_none() {
-                    values = Some(conform(&values_of(&batch)?, &reading.schema)?);
+                    values = Some(complete(&values_of(&batch)?, &reading.schema)?);
                 }
                 let Some(values) = &values else { continue };
                 samples.extend(sample(reading, files, &values.slice(i, 1), op, before_at)?);
@@ -53,7 +53,7 @@ pub(super) fn take(reading: &Reading, files: &[ValueFile]) -> Result<Vec<Sample>
 }
 
 fn sample(reading: &Reading, files: &[ValueFile], record: &RecordBatch, op: Op, before_at: Option<Locator>) -> Result<Option<Sample>> {
-    let mapped = reading.mapper.map(record, &[op], &reading.sync_id, &[0])?;
+    let mapped = reading.mapper_for(record.schema_ref())?.map(record, &[op], &reading.sync_id, &[0])?;
     let Some(id) = mapped.ids.into_iter().next() else { return Ok(None) };
     let payload = String::from_utf8_lossy(&mapped.bytes).into_owned();
     let changes = match before_at.filter(|_| op == Op::Updated) {

@@ -6,7 +6,7 @@ use outflow_contract::{Error, Kind, Op, Result};
 use outflow_ledger::chain::{Chain, CommitResult};
 use outflow_ledger::commit::MappingCommit;
 
-use super::Engine;
+use super::{Engine, account};
 use crate::blocking;
 use crate::commit::recover;
 use crate::time::rfc3339;
@@ -27,11 +27,19 @@ impl Engine {
         let (store, owned, nonce) = (Arc::clone(&self.store), name.to_owned(), self.clock.random());
         let at = rfc3339(self.clock.wall());
         let only_upserts = !mapping.selection.contains(Op::Deleted);
+        let now = (
+            mapping.model.clone(),
+            account(self, mapping)?,
+            self.project.model(&mapping.model).map(|model| model.id.clone()).unwrap_or_default(),
+        );
         let done = blocking(move || {
             let chain = Chain::of_mapping(&owned);
             let Some(head): Option<MappingCommit> = chain.head(store.as_ref())? else { return Ok(false) };
             let mut next = MappingCommit { number: head.number + 1, at, generation: head.generation + 1, ..head };
-            if only_upserts {
+            let moved = (&next.model, &next.account, &next.id) != (&now.0, &now.1, &now.2);
+            (next.model, next.account, next.id) = now;
+            // What was delivered elsewhere, or under another identifier, is none of the new place's business.
+            if moved || only_upserts {
                 // The same as sending every record with its state before unknown: nothing of it is ever deleted by this mapping.
                 (next.cursor, next.pending) = (None, Vec::new());
             } else {

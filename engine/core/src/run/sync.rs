@@ -136,7 +136,7 @@ impl<'a> Sync<'a> {
         let model = self.engine.project.model(&self.mapping.model);
         let changed = |what: &str, old: &str, new: &str| {
             Err(Error::invalid(format!("{what} of mapping `{name}` was {old} and is now {new}: everything would be sent or deleted again"))
-                .remedy("change it back, or give the mapping a new name to start afresh"))
+                .remedy(format!("change it back, or start afresh with `outflow reset {name}`")))
         };
         if state.model != self.mapping.model {
             return changed("the model", &state.model, &self.mapping.model);
@@ -233,6 +233,8 @@ impl<'a> Sync<'a> {
                 schema,
                 sealed: Arc::clone(&settling.sealed),
                 sync_id: self.report.sync_id.clone(),
+                id: model.id.clone(),
+                limits: engine.project.limits.clone(),
             }),
             clock: Arc::clone(&engine.clock),
             destination,
@@ -260,6 +262,10 @@ impl<'a> Sync<'a> {
         report.counts.failed = settled.pending.into();
         report.failures = results.failures();
         let failed = settled.pending.total();
+        let told: u64 = report.failures.iter().map(|group| group.records).sum();
+        if let Some(rest) = failed.checked_sub(told).filter(|&rest| rest > 0) {
+            report.failures.push(results.not_sent(rest));
+        }
         let tolerated = match self.mapping.tolerate_failed {
             Tolerance::Count(count) => failed <= count,
             Tolerance::Share(share) => failed as f64 <= share * sealed.selected.total() as f64,

@@ -4,15 +4,15 @@
 use crate::snapshot::PartReader;
 use arrow::datatypes::SchemaRef;
 use outflow_contract::{Before, Entry, Error, Key, Result};
-use outflow_ledger::changes::{EntryBuilder, EntryReader, Locator, PartWriter, assemble, change_schema, values_of};
+use outflow_ledger::changes::{EntryBuilder, EntryReader, Locator, assemble, values_of};
 use outflow_ledger::commit::PendingFile;
 use outflow_ledger::compose::{Options, compose_key};
 use outflow_ledger::paths;
 use outflow_ledger::runs::SealedPart;
 
-use super::Sealing;
-use crate::snapshot::values::{conform, fetch};
-use crate::snapshot::{KeyIndex, index_file};
+use super::{Sealing, sealed_part};
+use crate::snapshot::values::{complete, fetch};
+use crate::snapshot::{KeyIndex, PartsWriter, index_file};
 
 /// Entries that are composed at once: some 150 MB.
 const ENTRIES_AT_ONCE: u64 = 1 << 20;
@@ -119,13 +119,10 @@ fn net(items: &[Item], inputs: &[Input], pending: usize, options: Options) -> Op
 }
 
 /// Writes the net entries with their values, which stand in the inputs in this order.
-fn copy(sealing: &Sealing<'_>, inputs: &[Input], nets: &[Net], range: u64) -> Result<Option<SealedPart>> {
-    if nets.is_empty() {
-        return Ok(None);
-    }
+fn copy(sealing: &Sealing<'_>, inputs: &[Input], nets: &[Net], range: u64) -> Result<Vec<SealedPart>> {
     let schema = sealing.schema()?;
-    let path = paths::run_file(&sealing.mapping.name, sealing.epoch, &format!("changes-{range:04}.parquet"));
-    let mut writer = PartWriter::begin(sealing.store, &path, change_schema(&schema))?;
+    let path = |i: usize| paths::run_file(&sealing.mapping.name, sealing.epoch, &format!("changes-{range:04}-{i:03}.parquet"));
+    let mut writer = PartsWriter::new(sealing.store, path);
     let mut index: Option<KeyIndex> = None;
     for group in nets.chunk_by(|a, b| a.input == b.input) {
         let Some(first) = group.first() else { continue };
@@ -146,8 +143,7 @@ fn copy(sealing: &Sealing<'_>, inputs: &[Input], nets: &[Net], range: u64) -> Re
         copy_present(sealing, &present, &schema, &mut writer)?;
         copy_from(sealing, &input.path, group.iter().filter(|net| now(net).is_none()), &schema, &mut writer)?;
     }
-    let info = writer.finish()?;
-    Ok(Some(SealedPart { path: info.path, rows: info.rows, blake3: info.blake3 }))
+    Ok(writer.finish()?.into_iter().map(sealed_part).collect())
 }
 
 /// Copies entries with the values that stand in the part at `path`.
@@ -156,7 +152,7 @@ fn copy_from<'a>(
     path: &str,
     nets: impl Iterator<Item = &'a Net> + Clone,
     schema: &SchemaRef,
-    writer: &mut PartWriter,
+    writer: &mut PartsWriter<'_>,
 ) -> Result<()> {
     let rows: Vec<u32> = nets.clone().map(|net| net.row).collect();
     if rows.is_empty() {
@@ -164,7 +160,7 @@ fn copy_from<'a>(
     }
     let mut nets = nets;
     for batch in PartReader::open(sealing.store, path)?.select(&rows).read()? {
-        let values = conform(&values_of(&batch?)?, schema)?;
+        let values = complete(&values_of(&batch?)?, schema)?;
         let mut entries = EntryBuilder::new();
         for net in nets.by_ref().take(values.num_rows()) {
             entries.push(&net.entry, net.before_at);
@@ -178,7 +174,7 @@ fn copy_from<'a>(
 }
 
 /// Copies entries with the values that the snapshot has of them.
-fn copy_present(sealing: &Sealing<'_>, present: &[(Locator, &Net)], schema: &SchemaRef, writer: &mut PartWriter) -> Result<()> {
+fn copy_present(sealing: &Sealing<'_>, present: &[(Locator, &Net)], schema: &SchemaRef, writer: &mut PartsWriter<'_>) -> Result<()> {
     let places: Vec<Locator> = present.iter().map(|(at, _)| *at).collect();
     let mut next = present.iter();
     fetch(sealing.store, &sealing.head.files, &places, schema, |found| {
@@ -186,6 +182,6 @@ fn copy_present(sealing: &Sealing<'_>, present: &[(Locator, &Net)], schema: &Sch
         for (_, net) in next.by_ref().take(found.places.len()) {
             entries.push(&net.entry, net.before_at);
         }
-        writer.write(&assemble(entries.finish(), &found.values)?)
+        writer.write(&assemble(entries.finish(), &found.values)?).map(|_| ())
     })
 }

@@ -26,7 +26,7 @@ use arrow::datatypes::SchemaRef;
 use outflow_contract::plan::Mapping;
 use outflow_contract::state_store::StateStore;
 use outflow_contract::{Before, Counts, Error, Op, Result};
-use outflow_ledger::changes::{EntryReader, open_part};
+use outflow_ledger::changes::{EntryReader, PartInfo, open_part};
 use outflow_ledger::commit::{MappingCommit, ModelCommit};
 use outflow_ledger::runs::{SealedPart, Seen};
 
@@ -187,4 +187,9 @@ fn mapped_columns(mapping: &Mapping, schema: &SchemaRef) -> Option<Vec<String>> 
 fn project(schema: &SchemaRef, names: &[String]) -> SchemaRef {
     let fields: Vec<_> = schema.fields().iter().filter(|field| names.contains(field.name())).cloned().collect();
     Arc::new(arrow::datatypes::Schema::new(fields))
+}
+
+/// A part that was written, as a plan names it.
+fn sealed_part(info: PartInfo) -> SealedPart {
+    SealedPart { path: info.path, rows: info.rows, blake3: info.blake3 }
 }

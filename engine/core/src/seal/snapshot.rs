@@ -1,13 +1,13 @@
 //! The whole snapshot as changes of one mapping: for one that has never synced, and for one that was reset.
 
 use outflow_contract::{Attempt, Before, Entry, Op, Result};
-use outflow_ledger::changes::{EntryBuilder, Locator, PartWriter, assemble, change_schema};
+use outflow_ledger::changes::{EntryBuilder, Locator, assemble};
 use outflow_ledger::commit::MappingCommit;
 use outflow_ledger::paths;
 use outflow_ledger::runs::SealedPart;
 
-use super::{Sealing, compose};
-use crate::snapshot::{index_file, values};
+use super::{Sealing, compose, sealed_part};
+use crate::snapshot::{PartsWriter, index_file, values};
 
 /// Writes every record of the snapshot as an added one. After a reset (`state`) the destination may hold any of them: their state
 /// before is unknown, and records that are gone since stay to be deleted (rule 15).
@@ -19,8 +19,8 @@ pub(super) fn write(sealing: &Sealing<'_>, state: Option<&MappingCommit>) -> Res
     let mut ranks: Vec<u32> = (0..index.len() as u32).collect();
     ranks.sort_unstable_by_key(|&rank| index.get(rank as usize).at.0);
     let schema = sealing.schema()?;
-    let path = paths::run_file(&sealing.mapping.name, sealing.epoch, "snapshot.parquet");
-    let mut writer = PartWriter::begin(sealing.store, &path, change_schema(&schema))?;
+    let path = |i: usize| paths::run_file(&sealing.mapping.name, sealing.epoch, &format!("snapshot-{i:03}.parquet"));
+    let mut writer = PartsWriter::new(sealing.store, path);
     let places: Vec<Locator> = ranks.iter().map(|&rank| index.get(rank as usize).at).collect();
     let mut next = ranks.iter().map(|&rank| index.get(rank as usize));
     values::fetch(sealing.store, &sealing.head.files, &places, &schema, |found| {
@@ -34,10 +34,9 @@ pub(super) fn write(sealing: &Sealing<'_>, state: Option<&MappingCommit>) -> Res
             };
             entries.push(&Entry { key: record.key, before, after: Some(record.row), version: u64::from(record.version) }, None);
         }
-        writer.write(&assemble(entries.finish(), &found.values)?)
+        writer.write(&assemble(entries.finish(), &found.values)?).map(|_| ())
     })?;
-    let info = writer.finish()?;
-    let mut parts = vec![SealedPart { path: info.path, rows: info.rows, blake3: info.blake3 }];
+    let mut parts: Vec<SealedPart> = writer.finish()?.into_iter().map(sealed_part).collect();
     if let Some(state) = state {
         parts.extend(compose::write(sealing, &state.pending, &sealing.ahead(state), true)?);
     }

@@ -9,7 +9,7 @@ use outflow_ledger::runs::{SealedPart, Seen};
 use super::{Sealing, mapped_columns, project};
 use crate::diff::{Lanes, RecordHasher};
 use crate::extract::hash_key;
-use crate::snapshot::values::{conform, fetch};
+use crate::snapshot::values::{complete, fetch};
 
 /// An update whose state before is known.
 struct Update {
@@ -48,7 +48,7 @@ pub(super) fn positions(sealing: &Sealing<'_>, parts: &[SealedPart]) -> Result<S
     let mut position = 0u32;
     for part in parts {
         for batch in PartReader::open(sealing.store, &part.path)?.values(&names).read()? {
-            let values = conform(&values_of(&batch?)?, &mapped)?;
+            let values = complete(&values_of(&batch?)?, &mapped)?;
             let end = position + values.num_rows() as u32;
             if updates.peek().is_some_and(|update| update.position < end) {
                 hasher.hash(&values, &mut keys, &mut rows)?;

@@ -9,10 +9,12 @@
 pub mod index;
 pub mod index_file;
 mod part;
+mod parts;
 pub mod values;
 
 pub use index::{Indexed, KeyIndex, Probe};
 pub use part::PartReader;
+pub use parts::PartsWriter;
 
 use std::sync::Arc;
 

@@ -1,11 +1,10 @@
-//! Values by place: from whatever version wrote them, in the schema of today.
+//! Values by place: from whatever version wrote them, in the columns of today and the types of then.
 
 use std::sync::Arc;
 
 use crate::snapshot::PartReader;
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, new_null_array};
-use arrow::compute::{can_cast_types, cast};
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{Schema, SchemaRef};
 use outflow_contract::state_store::StateStore;
 use outflow_contract::{Error, Result};
 use outflow_ledger::changes::{Locator, values_of};
@@ -15,7 +14,7 @@ use outflow_ledger::commit::ValueFile;
 pub struct Found {
     /// One for each record of `values`.
     pub places: Vec<Locator>,
-    /// In the schema that was asked for.
+    /// In the columns that were asked for, in the types that they were written in.
     pub values: RecordBatch,
 }
 
@@ -28,6 +27,7 @@ pub fn fetch(
     schema: &SchemaRef,
     mut each: impl FnMut(Found) -> Result<()>,
 ) -> Result<()> {
+    let names: Vec<String> = schema.fields().iter().map(|field| field.name().clone()).collect();
     for group in places.chunk_by(|a, b| a.file() == b.file()) {
         let Some(first) = group.first() else { continue };
         let file = files.iter().find(|file| file.id == first.file());
@@ -35,8 +35,8 @@ pub fn fetch(
             file.ok_or_else(|| Error::corrupt(format!("the values of a record are in file {}, which is no longer kept", first.file())))?;
         let rows: Vec<u32> = group.iter().map(|place| place.row()).collect();
         let mut done = 0;
-        for batch in PartReader::open(store, &file.path)?.select(&rows).read()? {
-            let values = conform(&values_of(&batch?)?, schema)?;
+        for batch in PartReader::open(store, &file.path)?.values(&names).select(&rows).read()? {
+            let values = complete(&values_of(&batch?)?, schema)?;
             let next = done + values.num_rows();
             let places =
                 group.get(done..next).ok_or_else(|| Error::corrupt(format!("{} holds fewer records than its commit says", file.path)))?;
@@ -50,24 +50,22 @@ pub fn fetch(
     Ok(())
 }
 
-/// `batch` in the columns and types of `schema`, all of them nullable: a column that it does not have is null, one of another type is cast.
-pub fn conform(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
+/// The columns of `schema` in its order, each in the type that `batch` has it in: values are never cast, for `1.5` as an integer is
+/// not what it was. A column that `batch` does not have is null.
+pub fn complete(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
     if batch.schema_ref() == schema {
         return Ok(batch.clone());
     }
-    let column = |field: &Arc<arrow::datatypes::Field>| -> Result<ArrayRef> {
-        let Some(array) = batch.column_by_name(field.name()) else { return Ok(new_null_array(field.data_type(), batch.num_rows())) };
-        if array.data_type() == field.data_type() {
-            return Ok(Arc::clone(array));
-        }
-        if !can_cast_types(array.data_type(), field.data_type()) {
-            return Ok(new_null_array(field.data_type(), batch.num_rows()));
-        }
-        cast(array, field.data_type())
-            .map_err(|e| Error::bug(format!("could not read column `{}` as {}", field.name(), field.data_type())).caused_by(e))
-    };
-    let columns: Vec<ArrayRef> = schema.fields().iter().map(column).collect::<Result<_>>()?;
+    let (mut fields, mut columns) = (Vec::with_capacity(schema.fields().len()), Vec::with_capacity(schema.fields().len()));
+    for field in schema.fields() {
+        let (field, column): (_, ArrayRef) = match batch.schema_ref().column_with_name(field.name()) {
+            Some((i, own)) => (Arc::new(own.clone()), Arc::clone(batch.column(i))),
+            None => (Arc::clone(field), new_null_array(field.data_type(), batch.num_rows())),
+        };
+        fields.push(field);
+        columns.push(column);
+    }
     let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-    RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options)
+    RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), columns, &options)
         .map_err(|e| Error::bug("could not lay values out anew").caused_by(e))
 }
