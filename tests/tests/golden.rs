@@ -80,6 +80,7 @@ macro_rules! golden {
         settings.add_filter(r"\d{8}-\d{6}-[0-9a-f]{7}", "<sync id>");
         settings.add_filter(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ", "<moment>");
         settings.add_filter(r#""seconds":[0-9.e-]+"#, "\"seconds\":<s>");
+        settings.add_filter(r"(requests|failed) +time", "$1 time");
         settings.add_filter(r" *\b\d+ ms\b", " <time>");
         settings.add_filter(r" *\b\d+\.\d s\b", " <time>");
         settings.add_filter(r"127\.0\.0\.1:\d+", "<address>");

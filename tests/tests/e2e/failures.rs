@@ -147,3 +147,31 @@ fn a_secret_never_shows_wherever_the_destination_repeats_it() {
     assert!(!everything.contains("s3cr3t-token-value"), "a secret was printed or stored");
     assert!(everything.contains("no access with ***"));
 }
+
+#[test]
+fn a_model_that_cannot_be_read_fails_its_own_syncs_only() {
+    let shop = Shop::new(3);
+    let config = shop.project.read("outflow.yml");
+    let config = config.replace("people: people.parquet", "people: people.parquet, gone: gone.parquet");
+    let config = config.replace("models:", "models:\n  gone: { source: warehouse, query: SELECT * FROM gone, id: id }");
+    let config = format!("{config}{}", MIRROR.replace("mirror:", "lost:").replace("model: people", "model: gone"));
+    shop.project.config(&config);
+    let run = shop.outflow("run").expect(1);
+    let results = shop.project.read_json("target/run_results.json");
+    let status = |name: &str| results["results"].as_array().unwrap().iter().find(|r| r["unique_id"] == name).unwrap()["status"].clone();
+    assert_eq!((status("mapping.lost"), status("mapping.mirror")), ("failed".into(), "success".into()), "{run}");
+    assert_eq!(shop.server.records().len(), 3);
+}
+
+#[test]
+fn a_destination_that_moved_is_refused_until_a_reset() {
+    let mut shop = Shop::new(3);
+    shop.run(0);
+    let config = shop.project.read("outflow.yml").replace("/records", "/other");
+    shop.project.config(&config);
+    let result = shop.run(1);
+    assert!(result["message"].as_str().unwrap().contains("outflow reset mirror"), "{result}");
+    shop.outflow("reset mirror --yes").expect(0);
+    assert_eq!(counts(&shop.run(0), "delivered"), (3, 0, 0));
+    shop.assert_mirrored();
+}

@@ -109,3 +109,31 @@ fn a_dropped_column_sends_nothing() {
     assert_eq!(counts(&shop.run(0), "delivered"), (0, 1, 0));
     shop.assert_mirrored();
 }
+
+#[test]
+fn a_column_that_changes_its_type_sends_what_really_changed() {
+    let mut shop = Shop::new(0);
+    shop.configure(
+        "
+  prices:
+    model: people
+    destination: hook
+    action: send
+    records: all
+    fields: { id: $.id, op: $.__op, price: $.price }
+",
+        "batch: { records: 10, body: array }",
+        "",
+    );
+    let config = shop.project.read("outflow.yml").replace("people.parquet", "people.csv");
+    shop.project.config(&config);
+    shop.project.write("people.csv", "id,price,other\n1,99.5,a\n2,10,b\n3,7.25,c\n");
+    shop.run(0);
+    // All prices are whole now: the column is read as integers. Only the first has changed, and the third is gone.
+    shop.project.write("people.csv", "id,price,other\n1,99,a\n2,10,b\n");
+    shop.server.take_requests();
+    assert_eq!(counts(&shop.run(0), "delivered"), (0, 1, 1));
+    let mut sent: Vec<_> = shop.server.take_requests().iter().flat_map(|request| request.payloads.clone()).collect();
+    sent.sort_by_key(|payload| payload["id"].as_i64());
+    assert_eq!(sent, [json!({ "id": 1, "op": "updated", "price": 99 }), json!({ "id": 3, "op": "deleted", "price": 7.25 })]);
+}
