@@ -94,7 +94,7 @@ fn dispatch(cli: &Cli, console: &Console) -> Result<Exit, Failure> {
         Command::History(args) => commands::history::run(&cli.global, args, console),
         Command::Show(args) => commands::show::run(&cli.global, args, console),
         Command::Reset(args) => on_runtime(commands::reset::run(&cli.global, args, console)),
-        Command::Schema => commands::schema::run(console),
+        Command::Schema => Ok(commands::schema::run(console)),
     }
 }
 

@@ -1,5 +1,12 @@
 //! The real program on real files, with a destination that remembers what it was given.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    reason = "tests: time is real here, and what is missing is a failure"
+)]
+
 mod changes;
 mod commands;
 mod crashes;
@@ -19,14 +26,14 @@ pub(crate) struct Shop {
 }
 
 /// The default mapping of a [`Shop`]: upserts and deletes, so that the destination mirrors the model.
-const MIRROR: &str = r#"
+const MIRROR: &str = r"
   mirror:
     model: people
     destination: hook
     action: send
     records: all
     fields: { id: $.id, op: $.__op, name: $.name, email: $.email }
-"#;
+";
 
 impl Shop {
     /// `n` people: `id` 1 to n, a name, an e-mail, and a score that the default mapping does not use.

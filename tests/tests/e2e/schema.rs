@@ -112,7 +112,7 @@ fn a_dropped_column_sends_nothing() {
 
 #[test]
 fn a_column_that_changes_its_type_sends_what_really_changed() {
-    let mut shop = Shop::new(0);
+    let shop = Shop::new(0);
     shop.configure(
         "
   prices:

@@ -17,7 +17,9 @@ pub(crate) async fn run(global: &Global, console: &Console) -> Result<Exit, Fail
     console.protect(&loaded.project.redactor);
     let mut failed = project::check_columns(&loaded, &engine, &all).await?;
     if let Some(last) = failed.pop() {
-        failed.iter().for_each(|error| console.error(error));
+        for error in &failed {
+            console.error(error);
+        }
         return Err(last.into());
     }
     let project = &loaded.project;

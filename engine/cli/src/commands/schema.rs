@@ -1,10 +1,10 @@
 //! `outflow schema`: the JSON Schema of outflow.yml.
 
-use crate::app::{Exit, Failure};
+use crate::app::Exit;
 use crate::project;
 use crate::render::Console;
 
-pub(crate) fn run(console: &Console) -> Result<Exit, Failure> {
+pub(crate) fn run(console: &Console) -> Exit {
     console.json(&outflow_planner::schema::schema(&project::descriptors()));
-    Ok(Exit::Ok)
+    Exit::Ok
 }

@@ -56,6 +56,7 @@ impl Tone {
     }
 }
 
+#[allow(clippy::unused_self, reason = "what is printed goes through the console, whether it needs its state or not")]
 impl Console {
     pub(crate) fn new(global: &Global) -> Self {
         let color = |choice: anstream::ColorChoice, terminal: bool| match global.color {

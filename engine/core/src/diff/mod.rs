@@ -7,7 +7,7 @@
 //!                                     never probed ────────── deleted  (only after the stream ended well)
 //! ```
 //!
-//! The values of the snapshot are not read for this: two hashes stand for them. [`canonical`](self::canonical) says when two
+//! The values of the snapshot are not read for this: two hashes stand for them. `canonical.rs` says when two
 //! values are equal; the hash is keyed by a salt of the model's own.
 
 mod canonical;

@@ -145,7 +145,9 @@ fn expected(
     if nulls <= *nulls_before || gone.is_empty() {
         *nulls_before = nulls;
         counts.deleted = gone.len() as u64;
-        gone.iter().for_each(|id| drop(after.remove(id)));
+        for id in &gone {
+            after.remove(id);
+        }
     }
     (after, counts)
 }

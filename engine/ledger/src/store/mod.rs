@@ -5,7 +5,7 @@
 //! | [`LocalStore`] | state on local disk: durable, private, locked by the operating system |
 //! | [`MemoryStore`] | tests and dry runs: the same promises, except that nothing outlives the process |
 //!
-//! Both pass [`conformance`], which says in code what the trait says in prose.
+//! Both pass `conformance.rs`, which says in code what the trait says in prose.
 
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
