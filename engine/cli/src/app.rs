@@ -3,51 +3,17 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use outflow_contract::{Error, Kind};
+use outflow_contract::Error;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::args::{Cli, Command, Global, LogFormat};
 use crate::commands;
+use crate::exit::{Exit, Failure, exit_of};
 use crate::render::Console;
 
 /// The stack of each thread; pages that are not used cost nothing.
 const STACK_BYTES: usize = 32 << 20;
-
-/// How a command ended, as an exit code.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Exit {
-    /// All succeeded, or had nothing to do, or were skipped.
-    Ok = 0,
-    /// A sync failed or was blocked.
-    Failed = 1,
-    /// The project or the command line is wrong. For `plan --detailed-exitcode`: there is something to send.
-    Invalid = 2,
-    /// Partial success, or paused.
-    Partial = 3,
-    /// Another run holds the lock.
-    Busy = 4,
-}
-
-/// What a command can end with besides a result.
-pub(crate) enum Failure {
-    /// The project is wrong; every problem.
-    Project(outflow_planner::Problems),
-    /// Anything else.
-    Error(Error),
-}
-
-impl From<Error> for Failure {
-    fn from(error: Error) -> Self {
-        Self::Error(error)
-    }
-}
-
-impl From<outflow_planner::Problems> for Failure {
-    fn from(problems: outflow_planner::Problems) -> Self {
-        Self::Project(problems)
-    }
-}
 
 /// Runs the command line, on a thread with room for deep queries.
 pub(crate) fn main() -> ExitCode {
@@ -74,15 +40,6 @@ fn run() -> ExitCode {
         }
     };
     ExitCode::from(exit as u8)
-}
-
-/// The exit code that an error stands for.
-pub(crate) fn exit_of(error: &Error) -> Exit {
-    match error.kind() {
-        Kind::Busy => Exit::Busy,
-        Kind::Invalid | Kind::NotFound => Exit::Invalid,
-        _ => Exit::Failed,
-    }
 }
 
 fn dispatch(cli: &Cli, console: &Console) -> Result<Exit, Failure> {

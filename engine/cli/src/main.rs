@@ -3,6 +3,7 @@
 mod app;
 mod args;
 mod commands;
+mod exit;
 mod init;
 mod progress;
 mod project;

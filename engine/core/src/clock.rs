@@ -48,3 +48,40 @@ impl Clock for SystemClock {
         u64::from_le_bytes(bytes)
     }
 }
+
+/// What every clock must do, in code: the guarantees of the seam. Returns what does not hold.
+#[cfg(test)]
+async fn conformance(clock: &dyn Clock) -> Vec<String> {
+    let mut violations = Vec::new();
+    let mut last = clock.monotonic();
+    for _ in 0..1_000 {
+        let now = clock.monotonic();
+        if now < last {
+            violations.push(format!("monotonic time went back from {last:?} to {now:?}"));
+        }
+        last = now;
+    }
+    for wait in [Duration::ZERO, Duration::from_micros(1), Duration::from_millis(20)] {
+        let start = clock.monotonic();
+        clock.sleep(wait).await;
+        let slept = clock.monotonic().saturating_sub(start);
+        if slept < wait {
+            violations.push(format!("a sleep of {wait:?} ended after {slept:?}"));
+        }
+    }
+    let drawn: std::collections::HashSet<u64> = (0..1_000).map(|_| clock.random()).collect();
+    if drawn.len() < 1_000 {
+        violations.push(format!("of 1,000 random numbers {} were drawn before", 1_000 - drawn.len()));
+    }
+    violations
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_real_clock_keeps_the_guarantees_of_the_seam() {
+        assert_eq!(conformance(&SystemClock::new()).await, Vec::<String>::new());
+    }
+}

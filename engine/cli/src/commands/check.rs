@@ -5,8 +5,8 @@ use std::sync::Arc;
 use outflow_engine::run::Silent;
 use serde_json::json;
 
-use crate::app::{Exit, Failure};
 use crate::args::Global;
+use crate::exit::{Exit, Failure};
 use crate::project;
 use crate::render::{Console, counted};
 

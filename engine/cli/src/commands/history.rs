@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use crate::app::{Exit, Failure};
 use crate::args::{Global, HistoryArgs};
+use crate::exit::{Exit, Failure};
 use crate::project;
 use crate::render::{Console, sync};
 

@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use crate::app::{Exit, Failure};
 use crate::args::InitArgs;
+use crate::exit::{Exit, Failure};
 use crate::init::write_project;
 use crate::render::{Console, thousands};
 

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use crate::app::{Exit, Failure};
 use crate::args::{Global, PlanArgs};
+use crate::exit::{Exit, Failure};
 use crate::progress::Progress;
 use crate::project;
 use crate::render::{Console, plan};

@@ -7,8 +7,8 @@ use outflow_contract::Error;
 use outflow_engine::run::Silent;
 use serde_json::json;
 
-use crate::app::{Exit, Failure};
 use crate::args::{Global, ResetArgs};
+use crate::exit::{Exit, Failure};
 use crate::project;
 use crate::render::Console;
 

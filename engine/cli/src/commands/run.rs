@@ -5,8 +5,8 @@ use std::sync::Arc;
 use outflow_contract::report::{Status, SyncReport};
 use outflow_engine::run::RunOutcome;
 
-use crate::app::{Exit, Failure, exit_of};
 use crate::args::{Global, RunArgs};
+use crate::exit::{Exit, Failure, exit_of};
 use crate::progress::Progress;
 use crate::render::{Console, sync};
 use crate::{project, results};

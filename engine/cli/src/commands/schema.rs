@@ -1,6 +1,6 @@
 //! `outflow schema`: the JSON Schema of outflow.yml.
 
-use crate::app::Exit;
+use crate::exit::Exit;
 use crate::project;
 use crate::render::Console;
 

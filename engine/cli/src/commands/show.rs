@@ -3,8 +3,8 @@
 use outflow_contract::report::SyncReport;
 use outflow_contract::{Error, Kind};
 
-use crate::app::{Exit, Failure};
 use crate::args::{Global, ShowArgs};
+use crate::exit::{Exit, Failure};
 use crate::project;
 use crate::render::{Console, sync};
 

@@ -8,23 +8,19 @@
 //! a process remembers. A record is delivered only if its acknowledgement is in there (I2).
 
 mod pending;
-pub mod recover;
 
 use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
-use outflow_contract::plan::Mapping;
-use outflow_contract::report::SyncReport;
 use outflow_contract::state_store::StateStore;
 use outflow_contract::{Counts, Error, Kind, Result, Selection};
 use outflow_ledger::chain::{Chain, CommitResult};
-use outflow_ledger::commit::{MappingCommit, ModelCommit};
+use outflow_ledger::commit::MappingCommit;
 use outflow_ledger::fold::{Classes, classify};
 use outflow_ledger::journal::Frames;
 use outflow_ledger::paths;
 use outflow_ledger::runs::{self, Plan};
 
-use crate::run::Engine;
 use crate::seal::Sealed;
 
 /// What a sync is settled with.
@@ -58,37 +54,6 @@ pub struct Settling {
 pub struct Settled {
     /// Records that wait for the next sync.
     pub pending: Counts,
-}
-
-/// The plan of a run.
-#[allow(clippy::too_many_arguments, reason = "each is one fact of the plan")]
-pub fn plan_of(
-    engine: &Engine,
-    mapping: &Mapping,
-    head: &ModelCommit,
-    state: Option<&MappingCommit>,
-    sealed: &Sealed,
-    epoch: u64,
-    report: &SyncReport,
-    account: String,
-) -> Plan {
-    Plan {
-        epoch,
-        sync_id: report.sync_id.clone(),
-        mapping: mapping.name.clone(),
-        model: mapping.model.clone(),
-        account,
-        base: state.map_or(0, |state| state.number),
-        cursor: state.and_then(|state| state.cursor),
-        version: head.version,
-        selection: mapping.selection,
-        fields: mapping.fields_written.clone(),
-        parts: sealed.parts.clone(),
-        seen: (!sealed.unused.is_empty()).then(|| paths::run_file(&mapping.name, epoch, paths::SEEN)),
-        selected: sealed.selected,
-        started_at: report.started_at.clone(),
-        request_lifetime_ms: engine.request_lifetime(mapping).as_millis() as u64,
-    }
 }
 
 impl Settling {

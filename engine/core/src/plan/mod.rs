@@ -14,12 +14,11 @@ use outflow_ledger::commit::MappingCommit;
 use serde::Serialize;
 
 use crate::blocking;
-use crate::commit::recover;
 use crate::deliver::batch::Batcher;
 use crate::deliver::payloads;
 use crate::extract::Extracted;
 use crate::map::Mapper;
-use crate::run::{Engine, RunOptions, known_before, siblings};
+use crate::run::{Engine, RunOptions, known_before, recover, siblings};
 use crate::seal::{Sealed, Sealing, check_guards};
 use crate::snapshot::schema_of;
 

@@ -21,11 +21,11 @@ use outflow_contract::state_store::{Lock, StateStore};
 use outflow_contract::{Error, Kind, Result};
 use outflow_ledger::paths;
 
-use crate::commit::recover;
 use crate::deliver::transport::{ProxyEnv, Transport, TransportOptions};
 use crate::extract::{Extracted, Extraction};
 use crate::seal::Allowed;
 
+pub(crate) mod recover;
 mod reset;
 mod sync;
 

@@ -6,9 +6,8 @@ use outflow_contract::{Error, Kind, Op, Result};
 use outflow_ledger::chain::{Chain, CommitResult};
 use outflow_ledger::commit::MappingCommit;
 
-use super::{Engine, account};
+use super::{Engine, account, recover};
 use crate::blocking;
-use crate::commit::recover;
 use crate::time::rfc3339;
 
 impl Engine {

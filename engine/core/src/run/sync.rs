@@ -10,11 +10,12 @@ use outflow_contract::{Counts, Error, Result};
 use outflow_ledger::chain::Chain;
 use outflow_ledger::commit::{MappingCommit, ModelCommit};
 use outflow_ledger::journal::Journal;
-use outflow_ledger::{decide, paths, runs};
+use outflow_ledger::runs::{self, Plan};
+use outflow_ledger::{decide, paths};
 
 use super::{Engine, RunOptions};
 use crate::blocking;
-use crate::commit::{Settled, Settling, plan_of};
+use crate::commit::{Settled, Settling};
 use crate::deliver::pace::Pace;
 use crate::deliver::payloads::Reading;
 use crate::deliver::{Delivery, Results};
@@ -94,7 +95,7 @@ impl<'a> Sync<'a> {
             id: engine.project.model(&self.mapping.model).map(|model| model.id.clone()).unwrap_or_default(),
             selection: self.mapping.selection,
             base: state.clone(),
-            plan: plan_of(engine, self.mapping, &self.extracted.head, state.as_ref(), &sealed, epoch, &self.report, account),
+            plan: self.plan(state.as_ref(), &sealed, epoch, account),
             sealed: Arc::clone(&sealed),
             schema: schema_of(&self.extracted.head)?,
             nonce: engine.clock.random(),
@@ -129,6 +130,28 @@ impl<'a> Sync<'a> {
         closed?;
         let waited = state.as_ref().map_or(0, |state| state.pending.iter().map(|file| file.counts.total()).sum());
         self.conclude(&results?, &settled, &sealed, waited)
+    }
+
+    /// What is sealed before the first byte leaves.
+    fn plan(&self, state: Option<&MappingCommit>, sealed: &Sealed, epoch: u64, account: String) -> Plan {
+        let mapping = self.mapping;
+        Plan {
+            epoch,
+            sync_id: self.report.sync_id.clone(),
+            mapping: mapping.name.clone(),
+            model: mapping.model.clone(),
+            account,
+            base: state.map_or(0, |state| state.number),
+            cursor: state.and_then(|state| state.cursor),
+            version: self.extracted.head.version,
+            selection: mapping.selection,
+            fields: mapping.fields_written.clone(),
+            parts: sealed.parts.clone(),
+            seen: (!sealed.unused.is_empty()).then(|| paths::run_file(&mapping.name, epoch, paths::SEEN)),
+            selected: sealed.selected,
+            started_at: self.report.started_at.clone(),
+            request_lifetime_ms: self.engine.request_lifetime(mapping).as_millis() as u64,
+        }
     }
 
     fn same_identity(&self, state: &MappingCommit, account: &str) -> Result<()> {

@@ -11,15 +11,15 @@ use outflow_ledger::journal::{Frame, Frames};
 use outflow_ledger::runs::{self, Plan, Seen};
 use outflow_ledger::{decide, paths};
 
-use super::Settling;
+use super::{Engine, siblings};
 use crate::blocking;
-use crate::run::{Engine, siblings};
+use crate::commit::Settling;
 use crate::seal::Sealed;
 use crate::snapshot::schema_of;
 use crate::time::{rfc3339, unix_ms};
 
 /// Recovers these mappings and every other that writes to one of their accounts (rule 18). Their locks are held.
-pub async fn mappings(engine: &Engine, mappings: &[&Mapping]) -> Result<()> {
+pub(crate) async fn mappings(engine: &Engine, mappings: &[&Mapping]) -> Result<()> {
     let mut done: Vec<&str> = Vec::new();
     for mapping in mappings {
         for one in siblings(engine, mapping)?.into_iter().chain([*mapping]) {
