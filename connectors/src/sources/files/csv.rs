@@ -1,6 +1,6 @@
 //! CSV with a header line.
 //!
-//! Columns are matched by name, file by file. An empty value is null, quoted or not. Types are told from the first records:
+//! Columns are matched by name, file by file. An empty value is null, quoted or not. Types are told from all records:
 //! boolean, integer, float, date, timestamp without a zone, or text. A type is only taken if it keeps every digit: numbers
 //! with leading zeros, beyond 64 bits, or with more than 15 significant digits and a fraction stay text.
 
@@ -22,10 +22,6 @@ use super::cast::Place;
 use super::paths::DataFile;
 use super::scan::{Batches, Reader, assemble, bad_data, unreadable};
 
-/// Types are told from so many records of a table, spread over its files.
-const INFER_RECORDS: usize = 100_000;
-/// But from at least so many of each file.
-const INFER_RECORDS_PER_FILE_MIN: usize = 1000;
 /// A quoted value longer than this many bytes was not meant: its quote is missing.
 const QUOTED_BYTES_MAX: u64 = 64 << 20;
 /// Digits that a 64-bit float keeps.
@@ -38,10 +34,9 @@ pub(super) struct CsvReader {
     pub(super) table: String,
 }
 
-/// The columns of `files` and the types of their values.
+/// The columns of `files` and the types of their values: of all of them, for a type told from a sample would change what comes later.
 pub(super) fn infer(table: &str, files: &[DataFile]) -> Result<Vec<FieldRef>> {
     let mut columns: Vec<(String, Guess)> = Vec::new();
-    let records_max = (INFER_RECORDS / files.len().max(1)).max(INFER_RECORDS_PER_FILE_MIN);
     for file in files {
         let header = header(table, &file.path)?;
         let places: Vec<usize> = header
@@ -53,17 +48,12 @@ pub(super) fn infer(table: &str, files: &[DataFile]) -> Result<Vec<FieldRef>> {
                 })
             })
             .collect();
-        let mut seen = 0;
         for batch in text_batches(table, &file.path, &header, None)? {
             let batch = batch?;
             for (array, place) in batch.columns().iter().zip(&places) {
                 for value in array.as_string::<i32>().iter().flatten() {
                     columns[*place].1.see(value);
                 }
-            }
-            seen += batch.num_rows();
-            if seen >= records_max {
-                break;
             }
         }
     }

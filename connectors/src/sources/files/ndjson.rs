@@ -7,10 +7,10 @@
 //! ```
 //!
 //! A member that is missing is null. In a `json` column a JSON null is the text `null`, elsewhere it is null.
-//! Integers beyond 64 bits make their column text. Members that the first records do not have are unknown to SQL,
-//! unless their type is forced.
+//! Integers beyond 64 bits make their column text. Types are told from every record, in a pass of its own.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::fmt;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
@@ -31,10 +31,8 @@ use super::cast::{Forced, ForcedColumns, Place, json_field};
 use super::paths::DataFile;
 use super::scan::{Batches, Reader, assemble, bad_data, unreadable};
 
-/// Types are told from so many records of a table, spread over its files.
-const INFER_RECORDS: usize = 50_000;
-/// But from at least so many of each file.
-const INFER_RECORDS_PER_FILE_MIN: usize = 500;
+/// More shapes than this of the values of one table are no table any more.
+const SHAPES_MAX: usize = 100_000;
 /// A chunk ends after so many bytes, should it have fewer than [`BATCH_RECORDS`] lines.
 const CHUNK_BYTES: usize = 8 << 20;
 /// A longer line was not meant: the file is not one object on each line.
@@ -49,31 +47,37 @@ pub(super) struct NdjsonReader {
     pub(super) forced: ForcedColumns,
 }
 
-/// The columns of `files`, the forced ones among them, whether or not the first records have them.
+/// The columns of `files`, the forced ones among them, whether or not the first records have them. All records are looked at, for a type
+/// told from a sample would change what comes later; one value of each shape is kept.
 pub(super) fn infer(table: &str, files: &[DataFile], forced: &ForcedColumns) -> Result<Vec<FieldRef>> {
     let mut samples: Vec<Value> = Vec::new();
     let mut names: Vec<String> = Vec::new();
-    let records_max = (INFER_RECORDS / files.len().max(1)).max(INFER_RECORDS_PER_FILE_MIN);
+    let mut shapes: HashSet<(usize, String)> = HashSet::new();
     for file in files {
         let mut lines = Lines::open(table, &file.path)?;
-        let mut seen = 0;
-        while seen < records_max {
+        loop {
             let chunk = lines.chunk(1024)?;
             if chunk.ends.is_empty() {
                 break;
             }
-            seen += chunk.ends.len();
             for (i, line) in chunk.lines().enumerate() {
                 let parsed: Value = serde_json::from_slice(line).map_err(|cause| lines.bad_line(chunk.numbers[i], &cause.to_string()))?;
-                let Value::Object(mut members) = parsed else { return Err(lines.bad_line(chunk.numbers[i], "not a JSON object")) };
-                for (name, value) in &mut members {
-                    if !names.iter().any(|other| other == name) {
+                let Value::Object(members) = parsed else { return Err(lines.bad_line(chunk.numbers[i], "not a JSON object")) };
+                for (name, mut value) in members {
+                    let place = names.iter().position(|other| *other == name).unwrap_or_else(|| {
                         names.push(name.clone());
+                        names.len() - 1
+                    });
+                    if forced.get(&name).is_some() {
+                        continue;
                     }
-                    keep_digits(value);
+                    keep_digits(&mut value);
+                    let mut text = String::new();
+                    shape(&value, &mut text);
+                    if shapes.len() < SHAPES_MAX && shapes.insert((place, text)) {
+                        samples.push(Value::Object([(name, value)].into_iter().collect()));
+                    }
                 }
-                members.retain(|name, _| forced.get(name).is_none());
-                samples.push(Value::Object(members));
             }
         }
     }
@@ -118,6 +122,42 @@ fn told_types(table: &str, samples: &[Value]) -> Result<Schema> {
         }
         Error::invalid(format!("table `{table}`: the types of its columns cannot be told")).caused_by(cause)
     })
+}
+
+/// The kinds in a value, without what it says: what types are told from.
+fn shape(value: &Value, into: &mut String) {
+    match value {
+        Value::Null => into.push('n'),
+        Value::Bool(_) => into.push('b'),
+        Value::Number(number) => into.push(if number.is_i64() { 'i' } else { 'f' }),
+        Value::String(_) => into.push('s'),
+        Value::Array(items) => {
+            let mut kinds: Vec<String> = Vec::new();
+            for item in items {
+                let mut kind = String::new();
+                shape(item, &mut kind);
+                if !kinds.contains(&kind) {
+                    kinds.push(kind);
+                }
+            }
+            kinds.sort();
+            into.push('[');
+            for kind in &kinds {
+                into.push_str(kind);
+            }
+            into.push(']');
+        }
+        Value::Object(members) => {
+            into.push('{');
+            for (name, member) in members {
+                into.push_str(name);
+                into.push(':');
+                shape(member, into);
+                into.push(',');
+            }
+            into.push('}');
+        }
+    }
 }
 
 /// Turns integers beyond 64 bits into text, so that no digit is lost to a float.

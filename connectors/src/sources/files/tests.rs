@@ -594,3 +594,21 @@ async fn a_wide_scan_stays_a_stream() {
     }
     assert_eq!(records, 200_000);
 }
+
+#[tokio::test]
+async fn a_value_far_down_a_file_is_told_like_one_at_its_start() {
+    let (mut lines, mut csv) = (String::new(), String::from("id,code\n"));
+    for id in 0..120_000 {
+        let (price, more) = if id == 119_000 { ("1.5", r#","late":true"#) } else { ("1", "") };
+        writeln!(lines, r#"{{"id":{id},"price":{price}{more}}}"#).unwrap();
+        writeln!(csv, "{id},{}", if id == 119_000 { "007" } else { "7" }).unwrap();
+    }
+    let shop = Shop::new();
+    shop.write("e.ndjson", lines).write("c.csv", csv);
+    let shop = shop.table("e", "e.ndjson", &[]).table("c", "c.csv", &[]);
+    let batch = shop.query("SELECT price, late FROM e WHERE id = 119000").await;
+    assert_eq!(batch.column(0).as_primitive::<arrow::datatypes::Float64Type>().value(0), 1.5);
+    assert!(batch.column(1).as_boolean().value(0));
+    let batch = shop.query("SELECT CAST(code AS VARCHAR) FROM c WHERE id = 119000").await;
+    assert_eq!(arrow::compute::cast(batch.column(0), &DataType::Utf8).unwrap().as_string::<i32>().value(0), "007");
+}
