@@ -103,3 +103,16 @@ fn a_changed_identifier_stops_and_asks() {
     assert!(result["message"].as_str().unwrap().contains("the identifier of model `people` was `id` and is now `name`"), "{result}");
     assert_eq!(shop.server.records().len(), 3);
 }
+
+#[test]
+fn an_odd_value_that_makes_the_identifier_text_stops_and_asks() {
+    let shop = Shop::new(0);
+    let config = shop.project.read("outflow.yml").replace("people.parquet", "people.csv");
+    shop.project.config(&config);
+    shop.project.write("people.csv", "id,name,email\n1,a,x\n2,b,y\n");
+    shop.run(0);
+    shop.project.write("people.csv", "id,name,email\n1,a,x\n2,b,y\nodd,c,z\n");
+    let result = shop.run(1);
+    assert!(result["message"].as_str().unwrap().contains("the identifier `id` of model `people` was of type Int64"), "{result}");
+    assert_eq!(shop.server.records().len(), 2);
+}

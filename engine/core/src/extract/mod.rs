@@ -23,7 +23,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::{Schema, SchemaRef};
+use arrow::datatypes::{DataType, Schema, SchemaRef};
 use futures::StreamExt;
 use outflow_contract::clock::Clock;
 use outflow_contract::limits::Limits;
@@ -99,7 +99,7 @@ impl Extraction<'_> {
         let (store, chain) = (Arc::clone(&self.store), Chain::of_model(&self.model.name));
         let head: Option<ModelCommit> = blocking(move || chain.head(store.as_ref())).await?;
         if let Some(head) = &head {
-            self.same_identity(head)?;
+            self.same_identity(head, &schema)?;
         }
         let salt = head.as_ref().map_or_else(|| publish::new_salt(self.clock), |head| head.salt);
         let key = publish::hash_key(salt);
@@ -186,7 +186,7 @@ impl Extraction<'_> {
         Ok(gathered)
     }
 
-    fn same_identity(&self, head: &ModelCommit) -> Result<()> {
+    fn same_identity(&self, head: &ModelCommit, schema: &Schema) -> Result<()> {
         if head.hash_format != HASH_FORMAT {
             return Err(Error::corrupt(format!(
                 "the state of model `{}` was hashed in form {}; this version knows {HASH_FORMAT}",
@@ -195,7 +195,7 @@ impl Extraction<'_> {
             .remedy("use the version of Outflow that wrote it, or start with a new state folder"));
         }
         if head.id == self.model.id {
-            return Ok(());
+            return self.same_kind_of_identity(&*schema_of(head)?, schema);
         }
         let (old, new) = (head.id.join(", "), self.model.id.join(", "));
         Err(Error::invalid(format!(
@@ -205,6 +205,26 @@ impl Extraction<'_> {
         .remedy(format!("put `id: {old}` back, or give the model a new name to start afresh")))
     }
 
+    /// A number is never equal to a text: if one odd value made an identifier column text, every record would look new.
+    fn same_kind_of_identity(&self, old: &Schema, new: &Schema) -> Result<()> {
+        for id in &self.model.id {
+            let (Ok(old), Ok(new)) = (old.field_with_name(id), new.field_with_name(id)) else { continue };
+            let (was, is) = (kind_of(old.data_type()), kind_of(new.data_type()));
+            if was != is && was != Comparable::Null && is != Comparable::Null {
+                let message = format!(
+                    "the identifier `{id}` of model `{}` was of type {} and is now {}: every record would look new and every known one deleted",
+                    self.model.name,
+                    old.data_type(),
+                    new.data_type()
+                );
+                return Err(Error::invalid(message).remedy(
+                    "force its type in the table's `columns:` or with CAST in the query, or give the model a new name to start afresh",
+                ));
+            }
+        }
+        Ok(())
+    }
+
     fn policies(&self, gathered: &Gathered) -> Result<()> {
         let nulls = gathered.rejections.get(Reason::NullId);
         if self.model.on_null_id == OnBadId::Abort && nulls > 0 {
@@ -212,6 +232,26 @@ impl Extraction<'_> {
                 .remedy("mend the query, or let `on_null_id: reject` leave them out"));
         }
         Ok(())
+    }
+}
+
+/// What values of an identifier can be equal to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Comparable {
+    Null,
+    Number,
+    Text,
+    Other(std::mem::Discriminant<DataType>),
+}
+
+fn kind_of(kind: &DataType) -> Comparable {
+    match kind {
+        DataType::Null => Comparable::Null,
+        DataType::Dictionary(_, value) => kind_of(value),
+        DataType::RunEndEncoded(_, value) => kind_of(value.data_type()),
+        kind if kind.is_numeric() => Comparable::Number,
+        kind if kind.is_string() => Comparable::Text,
+        kind => Comparable::Other(std::mem::discriminant(kind)),
     }
 }
 
