@@ -57,9 +57,15 @@ pub struct KeyIndex {
 }
 
 impl KeyIndex {
-    /// From records in the order of their keys, each key once.
-    pub fn from_sorted(records: impl Iterator<Item = Indexed>) -> Self {
-        let mut index = Self::default();
+    /// From records in the order of their keys, each key once. `most`: how many there may be, so that no room is wasted on growing.
+    pub fn from_sorted(records: impl Iterator<Item = Indexed>, most: usize) -> Self {
+        let mut index = Self {
+            keys: Vec::with_capacity(most),
+            rows: Vec::with_capacity(most),
+            at: Vec::with_capacity(most),
+            versions: Vec::with_capacity(most),
+            ..Self::default()
+        };
         for record in records {
             debug_assert!(index.keys.last().is_none_or(|&last| last < record.key.halves()), "keys must ascend");
             index.keys.push(record.key.halves());
@@ -151,7 +157,7 @@ mod tests {
 
     fn index(keys: &[u128]) -> KeyIndex {
         let record = |(i, &key): (usize, &u128)| Indexed { key: Key(key), row: RowHash(key + 1), at: Locator(i as u64), version: 1 };
-        KeyIndex::from_sorted(keys.iter().enumerate().map(record))
+        KeyIndex::from_sorted(keys.iter().enumerate().map(record), keys.len())
     }
 
     #[test]

@@ -42,7 +42,8 @@ pub fn wants_new_base(head: &ModelCommit, changes: u64) -> bool {
 pub fn load(store: &dyn StateStore, head: &ModelCommit) -> Result<KeyIndex> {
     let overlay = load_overlay(store, head)?;
     let Some(base) = &head.index else {
-        return Ok(KeyIndex::from_sorted(overlay.into_iter().filter_map(|(_, entry)| entry)));
+        let most = overlay.len();
+        return Ok(KeyIndex::from_sorted(overlay.into_iter().filter_map(|(_, entry)| entry), most));
     };
     let mut failure = None;
     let base_entries = read_base(store, base)?.flat_map(|batch| match batch {
@@ -52,7 +53,8 @@ pub fn load(store: &dyn StateStore, head: &ModelCommit) -> Result<KeyIndex> {
             Vec::new()
         }
     });
-    let index = KeyIndex::from_sorted(laid_over(base_entries, overlay.into_iter()));
+    let most = base.rows as usize + overlay.len();
+    let index = KeyIndex::from_sorted(laid_over(base_entries, overlay.into_iter()), most);
     match failure {
         Some(error) => Err(error),
         None => Ok(index),
