@@ -15,7 +15,7 @@ fn kills() -> usize {
 }
 
 #[test]
-fn a_killed_run_loses_nothing_and_repeats_only_what_was_under_way() {
+fn a_killed_run_loses_nothing() {
     let seed = 20_261_120;
     let mut random = StdRng::seed_from_u64(seed);
     let server = Server::with(ServerOptions { deduplicate: true, ..ServerOptions::default() });

@@ -86,10 +86,14 @@ fn reason_in_words(reason: &str) -> &str {
     }
 }
 
+/// A terminal narrower than this shows no column for the moment: a sync's id begins with it.
+const MOMENT_WIDTH_MIN: usize = 106;
+
 /// Past syncs, a line each.
 pub(crate) fn history(console: &Console, reports: &[SyncReport]) {
     let right = Align::Right;
-    let mut table = Table::new(&[
+    let moments = console.table_width() >= MOMENT_WIDTH_MIN;
+    let columns = [
         ("started", Align::Left),
         ("sync", Align::Left),
         ("mapping", Align::Give),
@@ -97,9 +101,10 @@ pub(crate) fn history(console: &Console, reports: &[SyncReport]) {
         ("delivered", right),
         ("failed", right),
         ("time", right),
-    ]);
+    ];
+    let mut table = Table::new(&columns[usize::from(!moments)..]);
     for report in reports {
-        table.row(vec![
+        let mut cells = vec![
             (moment(&report.started_at), None),
             (report.sync_id.clone(), None),
             (report.mapping.clone(), Some(Tone::Strong)),
@@ -107,7 +112,8 @@ pub(crate) fn history(console: &Console, reports: &[SyncReport]) {
             number(report.counts.delivered.total, None),
             number(report.counts.failed.total, Some(Tone::Bad)),
             (seconds(report.timing.total), None),
-        ]);
+        ];
+        table.row(cells.split_off(usize::from(!moments)));
     }
     table.print(console);
 }

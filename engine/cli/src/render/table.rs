@@ -12,7 +12,7 @@ pub(crate) enum Align {
 }
 
 /// No column is cut to less.
-const CUT_MIN: usize = 12;
+const CUT_MIN: usize = 8;
 
 /// A table to be filled row by row.
 pub(crate) struct Table {
