@@ -106,17 +106,16 @@ fn wrong_credentials_stop_the_sync_instead_of_hammering() {
 #[test]
 fn a_late_request_of_an_earlier_sync_cannot_overtake_a_newer_one() {
     let mut shop = Shop::new(1);
-    // Every attempt goes unanswered, and one of them takes effect half a second later.
-    let lost = Act::DropThenApply(Duration::from_millis(500));
-    shop.configure(MIRROR, "batch: { records: 10, body: array }", "");
-    let config = shop.project.read("outflow.yml").replace("request_lifetime: 100ms", "request_lifetime: 3s");
+    // Every attempt goes unanswered, and the last one takes effect two seconds later.
+    let config = shop.project.read("outflow.yml").replace("request_lifetime: 100ms", "request_lifetime: 4s");
     shop.project.config(&config);
-    shop.server.script([lost, Act::DropBefore, Act::DropBefore, Act::DropBefore, Act::DropBefore]);
+    let lost = Act::DropThenApply(Duration::from_secs(2));
+    shop.server.script([Act::DropBefore, Act::DropBefore, Act::DropBefore, Act::DropBefore, lost]);
     shop.run(1);
     shop.table.set(1, "name", "newer");
     shop.write();
     shop.run(0);
-    std::thread::sleep(Duration::from_secs(1));
+    std::thread::sleep(Duration::from_millis(2_500));
     shop.assert_mirrored();
 }
 
