@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use outflow_contract::report::SyncReport;
 use outflow_engine::extract::Extracted;
 use outflow_engine::run::Observer;
@@ -48,7 +48,13 @@ impl Progress {
     fn start(&self, bar: ProgressBar, template: &str, message: String, counter: Arc<AtomicU64>) {
         let Some(bars) = &self.bars else { return };
         let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-        let bar = bars.add(bar).with_style(style.progress_chars("━╸ ")).with_message(message);
+        // Whole records: nobody reads the digits behind the point.
+        let rate = |state: &ProgressState, into: &mut dyn std::fmt::Write| {
+            // A bar without its rate is still a bar.
+            into.write_str(&format!("{}/s", thousands(state.per_sec() as u64))).unwrap_or_default();
+        };
+        let style = style.with_key("rate", rate).progress_chars("━╸ ");
+        let bar = bars.add(bar).with_style(style).with_message(message);
         let shown = bar.clone();
         let watching = tokio::spawn(async move {
             loop {
@@ -69,7 +75,7 @@ impl Progress {
 impl Observer for Progress {
     fn extracting(&self, model: &str, records: Arc<AtomicU64>) {
         self.tell(&format!("extracting {model}"));
-        let template = "{spinner} extract  {msg}  {human_pos} records  {per_sec}";
+        let template = "{spinner} extract  {msg}  {human_pos} records  {rate}";
         self.start(ProgressBar::new_spinner(), template, model.to_owned(), records);
     }
 
@@ -94,7 +100,7 @@ impl Observer for Progress {
 
     fn delivering(&self, mapping: &str, total: u64, records: Arc<AtomicU64>) {
         self.tell(&format!("delivering {mapping}: {}", words::records(total)));
-        let template = "{spinner} deliver  {msg}  {bar:24}  {human_pos}/{human_len}  {per_sec}  {eta} left";
+        let template = "{spinner} deliver  {msg}  {bar:24}  {human_pos}/{human_len}  {rate}  {eta} left";
         self.start(ProgressBar::new(total), template, mapping.to_owned(), records);
     }
 
