@@ -62,7 +62,8 @@ fn open_with(loaded: &Loaded, observer: Arc<dyn Observer>, store: Arc<dyn StateS
             project.destination(&mapping.destination).ok_or_else(|| Error::bug("a mapping without a destination passed the checks"))?;
         let connector =
             connectors::connector(&config.kind).ok_or_else(|| Error::bug("a destination without a connector passed the checks"))?;
-        let destination = connector.configure(config, &mapping.action).map_err(|error| error.with("destination", &config.name))?;
+        let destination = connector.configure(config, &mapping.action, &mapping.constants);
+        let destination = destination.map_err(|error| error.with("destination", &config.name))?;
         for secret in destination.secrets() {
             project.redactor.add(&secret);
         }

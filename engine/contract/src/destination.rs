@@ -9,23 +9,24 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::outcome::{Answer, Outcome, Records, Request};
-use crate::plan::DestinationConfig;
-use crate::{Op, Result};
+use crate::outcome::{Answer, Outcome, Records, Rejection, Request};
+use crate::plan::{DestinationConfig, Settings};
+use crate::{Op, RecordId, Result};
 
 /// A kind of destination.
 pub trait Connector: Send + Sync {
     /// What it is, as data: the catalogue, the checks of a project and its schema are made from it.
     fn descriptor(&self) -> &Descriptor;
-    /// The destination of `config` for `action`. Settings have been checked against the descriptor before.
-    fn configure(&self, config: &DestinationConfig, action: &str) -> Result<Arc<dyn Destination>>;
+    /// The destination of `config` for `action`. Settings, and `constants` (the action's [`Field::constant`] fields as the mapping
+    /// gives them), have been checked against the descriptor before.
+    fn configure(&self, config: &DestinationConfig, action: &str, constants: &Settings) -> Result<Arc<dyn Destination>>;
 }
 
 /// A destination, configured, for one action.
 ///
 /// Guarantees of an implementation:
-/// - Both functions are pure: the same input gives the same output, and nothing is read or sent.
-/// - Neither panics, whatever it is given.
+/// - Every function is pure: the same input gives the same output, and nothing is read or sent.
+/// - None panics, whatever it is given.
 /// - `decode` returns one outcome for each record, in order, and acknowledges none that the answer does not prove.
 pub trait Destination: Send + Sync {
     /// Which account at which place: two mappings with the same account write the same objects. Holds no secret.
@@ -41,10 +42,47 @@ pub trait Destination: Send + Sync {
     fn idempotency_header(&self) -> Option<&str> {
         None
     }
+    /// Does [`Self::shape`] do anything? If not, the mapped fields are what a request carries.
+    fn shapes(&self) -> bool {
+        false
+    }
+    /// Appends to `out` what a request carries for one record: a JSON value on one line. `fields` is the mapped record: a JSON object
+    /// of the action's fields, each of its declared kind. What is in `out` already stays as it is.
+    fn shape(&self, fields: &[u8], _origin: &RecordOrigin, out: &mut Vec<u8>) -> Result<(), Rejection> {
+        out.extend_from_slice(fields);
+        Ok(())
+    }
+    /// How address and credentials can be tried without changing anything.
+    fn check(&self) -> Check;
+    /// What the answer to the request of [`Check::Request`] proves, in words; an error if it refuses the credentials.
+    fn checked(&self, answer: &Answer) -> Result<String>;
     /// The request for these records, at least one.
     fn encode(&self, records: &Records, origin: &Origin) -> Result<Request>;
     /// What the answer proves about each record of the request.
     fn decode(&self, records: &Records, answer: &Answer) -> Vec<Outcome>;
+}
+
+/// Which record this is, for destinations that deduplicate by record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RecordOrigin {
+    /// The same whenever this state of the record is sent again, and different for every other.
+    pub id: RecordId,
+    /// What happens to the record.
+    pub op: Op,
+}
+
+/// How a destination can be tried.
+#[derive(Clone, Debug)]
+pub enum Check {
+    /// By a request that changes nothing, whose answer goes to [`Destination::checked`].
+    Request(Request),
+    /// Only by connecting to the host of this URL: every request would change something.
+    Connect {
+        /// The URL.
+        url: String,
+    },
+    /// By creating and removing an empty file beside those of [`Request::File`].
+    File(Request),
 }
 
 /// Which request this is: the same for the same bytes, however often it is sent.
@@ -131,6 +169,9 @@ pub struct Field {
     pub choices: Vec<String>,
     /// Never shown.
     pub secret: bool,
+    /// A field of an action that is the same for every record: a plain value in the mapping, handed to [`Connector::configure`] and
+    /// not part of the mapped record.
+    pub constant: bool,
     /// The members of an object; empty if any will do.
     pub properties: Vec<Field>,
 }
@@ -147,6 +188,7 @@ impl Field {
             default: None,
             choices: Vec::new(),
             secret: false,
+            constant: false,
             properties: Vec::new(),
         }
     }
@@ -162,6 +204,20 @@ impl Field {
     #[must_use]
     pub fn secret(mut self) -> Self {
         self.secret = true;
+        self
+    }
+
+    /// It is the same for every record.
+    #[must_use]
+    pub fn constant(mut self) -> Self {
+        self.constant = true;
+        self
+    }
+
+    /// There is a list of them.
+    #[must_use]
+    pub fn multiple(mut self) -> Self {
+        self.multiple = true;
         self
     }
 

@@ -71,6 +71,11 @@ hash128! {
     /// The idempotency key of a request: the same bytes under the same first intent have the same key, across retries and crashes.
     RequestKey
 }
+hash128! {
+    /// The identity of one state of a record in one mapping, for destinations that deduplicate by record: the same across retries and
+    /// crashes, different for every other state, and after a reset or a replay.
+    RecordId
+}
 
 #[cfg(test)]
 mod tests {

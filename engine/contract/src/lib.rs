@@ -34,4 +34,4 @@ pub mod state_store;
 
 pub use change::{Attempt, Before, Counts, Entry, Op, Selection};
 pub use error::{Blame, Error, Kind, Result, Retry};
-pub use key::{Key, RequestKey, RowHash};
+pub use key::{Key, RecordId, RequestKey, RowHash};

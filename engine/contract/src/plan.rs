@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::Selection;
+use crate::destination::Field;
 use crate::expr::{Columns, Expr};
 use crate::limits::Limits;
 use crate::secret::Redactor;
@@ -224,7 +225,7 @@ pub struct RateLimit {
     pub per: Duration,
 }
 
-/// The settings of a destination. `Debug` shows names only.
+/// The settings of a destination, or the constant fields of a mapping. `Debug` shows names only.
 #[derive(Clone, Default)]
 pub struct Settings(pub serde_json::Map<String, Value>);
 
@@ -257,6 +258,10 @@ pub struct Mapping {
     pub destination: String,
     /// The action.
     pub action: String,
+    /// The fields of the action, if it declares any: the kinds that the payload's members are turned to.
+    pub declared: Option<Vec<Field>>,
+    /// Those of them that are the same for every record, with their values; not part of `fields`.
+    pub constants: Settings,
     /// Which records are sent.
     pub selection: Selection,
     /// What is sent of each.

@@ -1,7 +1,7 @@
 //! `mappings`: references, the action, the records, and the payload.
 
 use outflow_contract::destination::{Action, Descriptor};
-use outflow_contract::plan::{Guards, Mapping, Tolerance};
+use outflow_contract::plan::{Guards, Mapping, Settings, Tolerance};
 use outflow_contract::{Op, Selection};
 
 use super::{Context, Entries, Places, destination, fields, model, policy, schedule};
@@ -43,6 +43,8 @@ fn one(member: &Member, known: &Known<'_>, context: &Context<'_>, guards: Guards
         model: model?.0.to_owned(),
         destination: destination?.0.to_owned(),
         action: action?.name.clone(),
+        declared: action?.fields.clone(),
+        constants: Settings::default(),
         selection: selection?,
         fields: payload?,
         fields_written: node.get("fields").map_or(serde_json::Value::Null, Node::written_json),

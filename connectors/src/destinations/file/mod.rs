@@ -18,9 +18,10 @@ mod tests;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use outflow_contract::destination::{Action, Connector, Descriptor, Destination, Field, FieldKind, Origin, RequestLimits};
+use bytes::Bytes;
+use outflow_contract::destination::{Action, Check, Connector, Descriptor, Destination, Field, FieldKind, Origin, RequestLimits};
 use outflow_contract::outcome::{Answer, FileRequest, Outcome, Records, Request};
-use outflow_contract::plan::DestinationConfig;
+use outflow_contract::plan::{DestinationConfig, Settings};
 use outflow_contract::{Error, Kind, Op, Result};
 use sha2::{Digest, Sha256};
 
@@ -52,7 +53,7 @@ impl Connector for FileConnector {
         &self.descriptor
     }
 
-    fn configure(&self, config: &DestinationConfig, action: &str) -> Result<Arc<dyn Destination>> {
+    fn configure(&self, config: &DestinationConfig, action: &str, _constants: &Settings) -> Result<Arc<dyn Destination>> {
         if action != ACTION {
             return Err(Error::new(Kind::NotFound, format!("a file destination has no action `{action}`")).remedy("its action is `write`"));
         }
@@ -128,6 +129,14 @@ impl Destination for Files {
             body_overhead: 0,
             concurrency_max: Some(CONCURRENCY_MAX),
         }
+    }
+
+    fn check(&self) -> Check {
+        Check::File(Request::File(FileRequest { path: self.folder.join(".outflow-check"), body: Bytes::new() }))
+    }
+
+    fn checked(&self, _answer: &Answer) -> Result<String> {
+        Ok("files can be written and removed".to_owned())
     }
 
     fn encode(&self, records: &Records, origin: &Origin) -> Result<Request> {

@@ -29,7 +29,7 @@ fn configure(settings: Value) -> Result<Arc<dyn Destination>, Error> {
         ca_file: None,
         root: PathBuf::from("/shop"),
     };
-    FileConnector::new().configure(&config, "write")
+    FileConnector::new().configure(&config, "write", &Settings::default())
 }
 
 fn records(payloads: &[&str]) -> Records {

@@ -18,9 +18,9 @@ mod tests;
 
 use std::sync::Arc;
 
-use outflow_contract::destination::{Action, Connector, Descriptor, Destination, Field, FieldKind, Origin, RequestLimits};
+use outflow_contract::destination::{Action, Check, Connector, Descriptor, Destination, Field, FieldKind, Origin, RequestLimits};
 use outflow_contract::outcome::{Answer, Outcome, Records, Request};
-use outflow_contract::plan::DestinationConfig;
+use outflow_contract::plan::{DestinationConfig, Settings};
 use outflow_contract::secret::Secret;
 use outflow_contract::{Error, Kind, Op, Result};
 
@@ -50,7 +50,7 @@ impl Connector for WebhookConnector {
         &self.descriptor
     }
 
-    fn configure(&self, config: &DestinationConfig, action: &str) -> Result<Arc<dyn Destination>> {
+    fn configure(&self, config: &DestinationConfig, action: &str, _constants: &Settings) -> Result<Arc<dyn Destination>> {
         if action != ACTION {
             return Err(Error::new(Kind::NotFound, format!("a webhook has no action `{action}`")).remedy("its action is `send`"));
         }
@@ -83,6 +83,14 @@ impl Destination for Webhook {
 
     fn idempotency_header(&self) -> Option<&str> {
         Some(IDEMPOTENCY_HEADER)
+    }
+
+    fn check(&self) -> Check {
+        Check::Connect { url: self.config.url.clone() }
+    }
+
+    fn checked(&self, _answer: &Answer) -> Result<String> {
+        Ok("reachable; whether the credentials are right shows only when a record is sent".to_owned())
     }
 
     fn encode(&self, records: &Records, _: &Origin) -> Result<Request> {

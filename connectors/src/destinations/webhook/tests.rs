@@ -30,7 +30,7 @@ fn configure(settings: Value) -> Result<Arc<dyn Destination>, Error> {
         ca_file: None,
         root: PathBuf::from("/shop"),
     };
-    WebhookConnector::new().configure(&config, "send")
+    WebhookConnector::new().configure(&config, "send", &Settings::default())
 }
 
 /// A webhook at some URL, with these settings.
