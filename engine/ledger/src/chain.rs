@@ -12,7 +12,7 @@
 use std::marker::PhantomData;
 
 use outflow_contract::state_store::{Create, StateStore};
-use outflow_contract::{Error, Result};
+use outflow_contract::{Error, Kind, Result};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -138,6 +138,16 @@ impl<T: Commit> Chain<T> {
         })
     }
 
+    /// Appends a commit, or says in words why it is not the head. `owner` such as "mapping `m`".
+    pub fn commit(&self, store: &dyn StateStore, commit: &T, nonce: u64, owner: &str) -> Result<()> {
+        match self.append(store, commit, nonce)? {
+            CommitResult::Committed => Ok(()),
+            CommitResult::Superseded => Err(Error::new(Kind::Busy, format!("another run has committed {owner} meanwhile"))),
+            CommitResult::Unknown => Err(Error::new(Kind::Io, format!("it is not known whether the new state of {owner} was stored"))
+                .remedy("run again: the next run finds out")),
+        }
+    }
+
     fn missing(&self, number: u64) -> Error {
         Error::corrupt(format!("{} is missing, though there are later ones", paths::commit(&self.owner, number)))
             .remedy("restore this file from a backup; do not edit or delete files of the state")
@@ -147,7 +157,7 @@ impl<T: Commit> Chain<T> {
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
-    use outflow_contract::{Kind, Selection};
+    use outflow_contract::Selection;
 
     use super::*;
     use crate::store::MemoryStore;
@@ -160,6 +170,10 @@ mod tests {
             destination: "crm".into(),
             account: "crm:1".into(),
             selection: Selection::AddedOrUpdated,
+            origin: "m".to_owned(),
+            ahead: false,
+            paused: None,
+            ended: None,
             id: vec!["id".into()],
             cursor: Some(number),
             pending: vec![],

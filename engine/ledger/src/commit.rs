@@ -114,6 +114,8 @@ pub struct MappingCommit {
     pub number: u64,
     /// When, RFC 3339.
     pub at: String,
+    /// The name under which its state began: what ids are made with (rules 21 and 22).
+    pub origin: String,
     /// Its model.
     pub model: String,
     /// Its destination.
@@ -136,6 +138,12 @@ pub struct MappingCommit {
     pub generation: u64,
     /// A reset is waiting for its sync (rule 15).
     pub resend: bool,
+    /// `pending` holds records that were sent ahead of their sync, too: nothing is to be done for those.
+    pub ahead: bool,
+    /// Nothing is sent until it is resumed; why not.
+    pub paused: Option<String>,
+    /// The mapping that goes on with this state; an empty name if none does. Nothing is committed after it.
+    pub ended: Option<String>,
     /// The last run that this chain has folded. Runs after it with a plan are open, and recovered before anything else.
     pub closed_through: u64,
     /// The sync that made this commit, if one did.

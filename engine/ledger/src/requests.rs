@@ -1,4 +1,5 @@
-//! Which unanswered requests are built again under their first key. Pure; rule 21.
+//! The identities of what is sent: which unanswered requests are built again under their first key (rule 21), and the ids of records
+//! (rule 22). Pure.
 //!
 //! A destination that takes idempotency keys drops the second copy of a request if it has the same key, and must never drop one that
 //! says something new. So a key is used again only where *every* record of the request is still in doubt because of it, as the
@@ -15,7 +16,7 @@
 use std::collections::HashMap;
 
 use outflow_contract::change::AttemptRequest;
-use outflow_contract::{Before, Entry, RequestKey};
+use outflow_contract::{Before, Entry, Key, RecordId, RequestKey};
 
 /// A request to be built again, byte for byte.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,14 +51,38 @@ pub fn request_key(mapping: &str, epoch: u64, sequence: u32, bytes: &[u8]) -> Re
     RequestKey(u128::from_be_bytes(key))
 }
 
+/// What makes the ids of a mapping's requests and records its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// The name under which the mapping's state began: it outlives a renaming.
+    pub origin: String,
+    /// Raised by each reset, replay and backfill.
+    pub generation: u64,
+}
+
+impl Identity {
+    /// The id of a record in the state that appeared in `version` of its model (rule 22).
+    pub fn record_id(&self, key: Key, version: u64) -> RecordId {
+        let mut hasher = blake3::Hasher::new_derive_key("outflow 2026 record id");
+        hasher.update(&(self.origin.len() as u64).to_le_bytes());
+        hasher.update(self.origin.as_bytes());
+        hasher.update(&key.0.to_le_bytes());
+        hasher.update(&version.to_le_bytes());
+        hasher.update(&self.generation.to_le_bytes());
+        let mut id = [0; 16];
+        hasher.finalize_xof().fill(&mut id);
+        RecordId(u128::from_be_bytes(id))
+    }
+}
+
 /// Key, epoch, sequence and number of records.
-type Identity = (RequestKey, u64, u32, u32);
+type Attempted = (RequestKey, u64, u32, u32);
 
 /// Groups the entries to be sent into requests that can be built again, by age, and the positions of all others, in order.
 pub fn regroup(entries: impl IntoIterator<Item = (u32, Entry)>) -> (Vec<Rebuild>, Vec<u32>) {
     let mut rest = Vec::new();
     // Told apart by everything that a request is, so that entries which contradict one another never meet in a group.
-    let mut groups: HashMap<Identity, Vec<(u32, u32)>> = HashMap::new();
+    let mut groups: HashMap<Attempted, Vec<(u32, u32)>> = HashMap::new();
     for (position, entry) in entries {
         match unchanged_request(&entry) {
             Some(r) => groups.entry((r.key, r.epoch, r.sequence, r.records)).or_default().push((r.index, position)),
@@ -140,6 +165,21 @@ mod tests {
         attempt.op = Op::Deleted;
         entry.before = Before::Unknown(attempt);
         assert_eq!(regroup([(0, entry)]), (vec![], vec![0]));
+    }
+
+    #[test]
+    fn id_has_version_id_has_generation_every_part_of_a_record_is_in_its_id() {
+        let of = |origin: &str, generation| Identity { origin: origin.to_owned(), generation };
+        let id = of("m", 0).record_id(Key(1), 2);
+        assert_eq!(id, of("m", 0).record_id(Key(1), 2));
+        for other in [
+            of("n", 0).record_id(Key(1), 2),
+            of("m", 1).record_id(Key(1), 2),
+            of("m", 0).record_id(Key(2), 2),
+            of("m", 0).record_id(Key(1), 3),
+        ] {
+            assert_ne!(id, other);
+        }
     }
 
     #[test]

@@ -13,8 +13,8 @@ use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 use outflow_contract::state_store::StateStore;
-use outflow_contract::{Counts, Error, Kind, Result, Selection};
-use outflow_ledger::chain::{Chain, CommitResult};
+use outflow_contract::{Counts, Result, Selection};
+use outflow_ledger::chain::Chain;
 use outflow_ledger::commit::MappingCommit;
 use outflow_ledger::fold::{Classes, classify};
 use outflow_ledger::journal::Frames;
@@ -86,6 +86,7 @@ impl Settling {
         let next = MappingCommit {
             number: base.map_or(0, |base| base.number) + 1,
             at: self.at.clone(),
+            origin: base.map_or_else(|| self.mapping.clone(), |base| base.origin.clone()),
             model: self.plan.model.clone(),
             destination: self.destination.clone(),
             account: self.plan.account.clone(),
@@ -97,19 +98,15 @@ impl Settling {
             deadline_ms,
             generation: base.map_or(0, |base| base.generation),
             resend: false,
+            ahead: false,
+            paused: base.and_then(|base| base.paused.clone()),
+            ended: None,
             closed_through: self.plan.epoch,
             sync_id: Some(self.plan.sync_id.clone()),
             next_file: base.map_or(0, |base| base.next_file),
         };
-        match Chain::of_mapping(&self.mapping).append(self.store.as_ref(), &next, self.nonce)? {
-            CommitResult::Committed => Ok(Settled { pending }),
-            CommitResult::Superseded => {
-                Err(Error::new(Kind::Busy, format!("another run has committed mapping `{}` meanwhile", self.mapping)))
-            }
-            CommitResult::Unknown => {
-                Err(Error::new(Kind::Io, format!("it is not known whether the result of mapping `{}` was stored", self.mapping))
-                    .remedy("run again: the next run finds out"))
-            }
-        }
+        let owner = format!("mapping `{}`", self.mapping);
+        Chain::of_mapping(&self.mapping).commit(self.store.as_ref(), &next, self.nonce, &owner)?;
+        Ok(Settled { pending })
     }
 }

@@ -7,18 +7,19 @@ use crate::snapshot::PartReader;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use futures::stream::{self, Stream, StreamExt};
+use outflow_contract::destination::{Destination, RecordOrigin};
 use outflow_contract::limits::Limits;
 use outflow_contract::outcome::{Records, Rejection};
 use outflow_contract::plan::Mapping;
 use outflow_contract::state_store::StateStore;
-use outflow_contract::{Before, Op, Result};
+use outflow_contract::{Before, Op, RecordId, Result};
 use outflow_ledger::changes::{EntryReader, values_of};
-use outflow_ledger::requests::{Rebuild, regroup};
+use outflow_ledger::requests::{Identity, Rebuild, regroup};
 use tokio::sync::mpsc;
 
 use super::batch::Draft;
 use crate::blocking;
-use crate::map::Mapper;
+use crate::map::{Mapped, Mapper, Unmapped};
 use crate::seal::Sealed;
 use crate::snapshot::values::complete;
 
@@ -32,6 +33,10 @@ pub(crate) struct Reading {
     pub(crate) mapping: Arc<Mapping>,
     /// It, compiled.
     pub(crate) mapper: Arc<Mapper>,
+    /// Where they go: it may shape them further.
+    pub(crate) destination: Arc<dyn Destination>,
+    /// What ids are made with.
+    pub(crate) identity: Identity,
     /// The columns of the records.
     pub(crate) schema: SchemaRef,
     /// What is to be sent.
@@ -43,6 +48,18 @@ pub(crate) struct Reading {
 }
 
 impl Reading {
+    /// Maps the records of `batch` at `rows` and shapes them as requests carry them. `ops` has the operation of every record of the
+    /// batch, `ids` the id of each of `rows`; none where the destination shapes nothing.
+    pub(crate) fn map(&self, batch: &RecordBatch, ops: &[Op], rows: &[u32], ids: &[RecordId]) -> Result<Mapped> {
+        let mapped = self.mapper_for(batch.schema_ref())?.map(batch, ops, &self.sync_id, rows)?;
+        if !self.destination.shapes() {
+            return Ok(mapped);
+        }
+        let place = |row: u32| rows.binary_search(&row).unwrap_or_default();
+        let origin = |row: u32| RecordOrigin { id: ids.get(place(row)).copied().unwrap_or(RecordId(0)), op: ops[row as usize] };
+        Ok(shape(self.destination.as_ref(), mapped, origin))
+    }
+
     /// The mapper for records of `schema`: of the columns of now, in the types of then.
     pub(crate) fn mapper_for(&self, schema: &SchemaRef) -> Result<Arc<Mapper>> {
         if schema == &self.schema {
@@ -74,12 +91,42 @@ impl Failed {
     }
 }
 
+/// Mapped records as requests carry them; what the destination's rules refuse has failed.
+fn shape(destination: &dyn Destination, mapped: Mapped, origin: impl Fn(u32) -> RecordOrigin) -> Mapped {
+    let mut shaped = Mapped {
+        bytes: Vec::with_capacity(mapped.bytes.len() * 2),
+        ends: Vec::with_capacity(mapped.ends.len()),
+        rows: Vec::with_capacity(mapped.rows.len()),
+        ids: Vec::with_capacity(mapped.ids.len()),
+        failed: mapped.failed,
+    };
+    let mut start = 0;
+    for ((end, row), id) in mapped.ends.into_iter().zip(mapped.rows).zip(mapped.ids) {
+        let before = shaped.bytes.len();
+        match destination.shape(&mapped.bytes[start..end], &origin(row), &mut shaped.bytes) {
+            Ok(()) => {
+                shaped.ends.push(shaped.bytes.len());
+                shaped.rows.push(row);
+                shaped.ids.push(id);
+            }
+            Err(rejection) => {
+                shaped.bytes.truncate(before);
+                shaped.failed.push(Unmapped { row, id, rejection });
+            }
+        }
+        start = end;
+    }
+    shaped
+}
+
 /// A batch of sealed entries that are to be sent.
 struct Selected {
     values: RecordBatch,
     rows: Vec<u32>,
     positions: Vec<u32>,
     ops: Vec<Op>,
+    /// The id of each; none where the destination shapes nothing.
+    ids: Vec<RecordId>,
 }
 
 /// Every selected record that is not among `done`, mapped.
@@ -115,16 +162,21 @@ pub(crate) fn stream(reading: Arc<Reading>, done: HashSet<u32>) -> impl Stream<I
 /// Reads the sealed parts from start to end, and hands over what is to be sent, until `each` says stop.
 fn read(reading: &Reading, wanted: &dyn Fn(u32) -> bool, each: &mut dyn FnMut(Selected) -> bool) -> Result<()> {
     let mut position = 0u32;
+    let shapes = reading.destination.shapes();
     let columns: Vec<String> = reading.mapper.columns().iter().map(|&i| reading.schema.field(i).name().clone()).collect();
     for part in &reading.sealed.parts {
         for batch in PartReader::open(reading.store.as_ref(), &part.path)?.with_values(&columns).read()? {
             let batch = batch?;
             let entries = EntryReader::new(&batch)?;
-            let (mut rows, mut positions, mut ops) = (Vec::new(), Vec::new(), Vec::new());
+            let (mut rows, mut positions, mut ops, mut ids) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
             for i in 0..entries.len() {
                 let at = position + i as u32;
-                let op = entries.get(i).0.op();
+                let entry = entries.get(i).0;
+                let op = entry.op();
                 if reading.sealed.is_selected(&reading.mapping, op, at) && wanted(at) {
+                    if shapes {
+                        ids.push(reading.identity.record_id(entry.key, entry.version));
+                    }
                     rows.push(i as u32);
                     positions.push(at);
                     ops.push(op);
@@ -135,7 +187,7 @@ fn read(reading: &Reading, wanted: &dyn Fn(u32) -> bool, each: &mut dyn FnMut(Se
                 continue;
             }
             let values = complete(&values_of(&batch)?, &reading.schema)?;
-            if !each(Selected { values, rows, positions, ops }) {
+            if !each(Selected { values, rows, positions, ops, ids }) {
                 return Ok(());
             }
         }
@@ -145,7 +197,7 @@ fn read(reading: &Reading, wanted: &dyn Fn(u32) -> bool, each: &mut dyn FnMut(Se
 
 fn map(reading: &Reading, selected: &Selected) -> Result<Chunk> {
     let ops = full_ops(selected);
-    let mapped = reading.mapper_for(selected.values.schema_ref())?.map(&selected.values, &ops, &reading.sync_id, &selected.rows)?;
+    let mapped = reading.map(&selected.values, &ops, &selected.rows, &selected.ids)?;
     // Rows ascend, so the position of each is found by search; where nothing failed they are the same list.
     let place = |row: u32| selected.rows.binary_search(&row).map_or(0, |i| i);
     let failed = mapped.failed.into_iter().map(|unmapped| {

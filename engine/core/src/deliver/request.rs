@@ -41,7 +41,7 @@ pub(super) async fn send(delivery: &Arc<Delivery>, draft: Draft, results: &Resul
             return Ok(());
         }
         let sequence = delivery.next_sequence()?;
-        let origin = Origin { mapping: delivery.reading.mapping.name.clone(), epoch: delivery.epoch, sequence };
+        let origin = Origin { mapping: delivery.reading.identity.origin.clone(), epoch: delivery.epoch, sequence };
         let request = match delivery.destination.encode(&draft.records, &origin) {
             Ok(request) => request,
             Err(error) => {
@@ -50,7 +50,7 @@ pub(super) async fn send(delivery: &Arc<Delivery>, draft: Draft, results: &Resul
                 return Ok(());
             }
         };
-        let key = request_key(&delivery.reading.mapping.name, delivery.epoch, sequence, request.body());
+        let key = request_key(&delivery.reading.identity.origin, delivery.epoch, sequence, request.body());
         waiting = carry_out(delivery, &origin, sequence, key, request, draft, results).await?;
     }
     if let Some((draft, _)) = waiting {
@@ -62,9 +62,9 @@ pub(super) async fn send(delivery: &Arc<Delivery>, draft: Draft, results: &Resul
 
 /// Sends a request of an earlier run once more, if its bytes are still the same; otherwise its records stay for new requests.
 pub(super) async fn send_again(delivery: &Arc<Delivery>, group: Rebuild, draft: Draft, results: &Results) -> Result<()> {
-    let origin = Origin { mapping: delivery.reading.mapping.name.clone(), epoch: group.epoch, sequence: group.sequence };
+    let origin = Origin { mapping: delivery.reading.identity.origin.clone(), epoch: group.epoch, sequence: group.sequence };
     let Ok(request) = delivery.destination.encode(&draft.records, &origin) else { return Ok(()) };
-    if !group.matches(&delivery.reading.mapping.name, request.body()) {
+    if !group.matches(&delivery.reading.identity.origin, request.body()) {
         return Ok(());
     }
     results.attempt_again(&draft);

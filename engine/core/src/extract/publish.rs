@@ -8,7 +8,7 @@ use outflow_contract::plan::OnBadId;
 use outflow_contract::report::records;
 use outflow_contract::state_store::StateStore;
 use outflow_contract::{Before, Counts, Entry, Error, Key, Kind, Result};
-use outflow_ledger::chain::{Chain, CommitResult};
+use outflow_ledger::chain::Chain;
 use outflow_ledger::changes::{EntryBuilder, Locator, assemble};
 use outflow_ledger::commit::{ExtractionInfo, IndexFile, ModelCommit, ValueFile, VersionInfo, encode_schema};
 use outflow_ledger::paths;
@@ -106,19 +106,8 @@ impl Publication {
             head.index = Some(self.write_index(head.version, &gathered, &removed, &deleted)?);
         }
         if self.head.as_ref().is_none_or(|old| !same_state(old, &head)) {
-            match Chain::of_model(&self.model).append(self.store.as_ref(), &head, self.commit_nonce)? {
-                CommitResult::Committed => {}
-                CommitResult::Superseded => {
-                    return Err(Error::new(Kind::Busy, format!("another run has committed a version of model `{}` meanwhile", self.model)));
-                }
-                CommitResult::Unknown => {
-                    return Err(Error::new(
-                        Kind::Io,
-                        format!("it is not known whether the new version of model `{}` was stored", self.model),
-                    )
-                    .remedy("run again: the next run finds out"));
-                }
-            }
+            let owner = format!("model `{}`", self.model);
+            Chain::of_model(&self.model).commit(self.store.as_ref(), &head, self.commit_nonce, &owner)?;
         } else if let Some(old) = self.head {
             head = old;
         }

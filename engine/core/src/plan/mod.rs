@@ -11,6 +11,7 @@ use outflow_contract::report::Tally;
 use outflow_contract::{Error, Op, Result};
 use outflow_ledger::chain::Chain;
 use outflow_ledger::commit::MappingCommit;
+use outflow_ledger::requests::Identity;
 use serde::Serialize;
 
 use crate::blocking;
@@ -18,7 +19,7 @@ use crate::deliver::batch::Batcher;
 use crate::deliver::payloads;
 use crate::extract::Extracted;
 use crate::map::Mapper;
-use crate::run::{Engine, RunOptions, known_before, recover, siblings};
+use crate::run::{Engine, RunOptions, identity, known_before, recover, siblings};
 use crate::seal::{Sealed, Sealing, check_guards};
 use crate::snapshot::schema_of;
 
@@ -131,12 +132,19 @@ impl Engine {
         };
         ask_guards(&mut plan, mapping, extracted, &sealed, state.as_ref(), options);
         let sealed = Arc::new(sealed);
-        self.estimate(&mut plan, mapping, extracted, &sealed).await?;
+        self.estimate(&mut plan, mapping, extracted, &sealed, identity(mapping, state.as_ref())).await?;
         Ok(plan)
     }
 
     /// Maps everything that would be sent and cuts it into requests, without sending any.
-    async fn estimate(&self, plan: &mut MappingPlan, mapping: &Mapping, extracted: &Extracted, sealed: &Arc<Sealed>) -> Result<()> {
+    async fn estimate(
+        &self,
+        plan: &mut MappingPlan,
+        mapping: &Mapping,
+        extracted: &Extracted,
+        sealed: &Arc<Sealed>,
+        identity: Identity,
+    ) -> Result<()> {
         let destination = self.destinations.get(&mapping.name).ok_or_else(|| Error::bug("a mapping without a destination"))?;
         let model = self.project.model(&mapping.model).ok_or_else(|| Error::bug("a mapping without a model"))?;
         let schema = schema_of(&extracted.head)?;
@@ -145,6 +153,8 @@ impl Engine {
             store: Arc::clone(&self.store),
             mapping: Arc::new(mapping.clone()),
             mapper: Arc::new(mapper),
+            destination: Arc::clone(destination),
+            identity,
             schema,
             sealed: Arc::clone(sealed),
             sync_id: "plan".to_owned(),

@@ -4,7 +4,7 @@ use crate::snapshot::PartReader;
 use arrow::array::{Array, RecordBatch};
 use outflow_contract::expr::{Columns, Expr, Path};
 use outflow_contract::limits::Limits;
-use outflow_contract::{Op, Result};
+use outflow_contract::{Entry, Op, Result};
 use outflow_ledger::changes::{EntryReader, Locator, values_of};
 use outflow_ledger::commit::ValueFile;
 
@@ -40,7 +40,7 @@ pub(super) fn take(reading: &Reading, files: &[ValueFile]) -> Result<Vec<Sample>
                     values = Some(complete(&values_of(&batch)?, &reading.schema)?);
                 }
                 let Some(values) = &values else { continue };
-                samples.extend(sample(reading, files, &values.slice(i, 1), op, before_at)?);
+                samples.extend(sample(reading, files, &values.slice(i, 1), &entry, before_at)?);
             }
             if missing == [0; 3] {
                 return Ok(samples);
@@ -52,8 +52,15 @@ pub(super) fn take(reading: &Reading, files: &[ValueFile]) -> Result<Vec<Sample>
     Ok(samples)
 }
 
-fn sample(reading: &Reading, files: &[ValueFile], record: &RecordBatch, op: Op, before_at: Option<Locator>) -> Result<Option<Sample>> {
-    let mapped = reading.mapper_for(record.schema_ref())?.map(record, &[op], &reading.sync_id, &[0])?;
+fn sample(
+    reading: &Reading,
+    files: &[ValueFile],
+    record: &RecordBatch,
+    entry: &Entry,
+    before_at: Option<Locator>,
+) -> Result<Option<Sample>> {
+    let op = entry.op();
+    let mapped = reading.map(record, &[op], &[0], &[reading.identity.record_id(entry.key, entry.version)])?;
     let Some(id) = mapped.ids.into_iter().next() else { return Ok(None) };
     let payload = String::from_utf8_lossy(&mapped.bytes).into_owned();
     let changes = match before_at.filter(|_| op == Op::Updated) {

@@ -29,7 +29,7 @@ pub(crate) mod recover;
 mod reset;
 mod sync;
 
-pub(crate) use sync::{account, known_before, siblings};
+pub(crate) use sync::{account, identity, known_before, siblings};
 
 /// How often a taken lock is tried again.
 const LOCK_POLL: Duration = Duration::from_millis(100);

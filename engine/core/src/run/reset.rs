@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use outflow_contract::{Error, Kind, Op, Result};
-use outflow_ledger::chain::{Chain, CommitResult};
+use outflow_ledger::chain::Chain;
 use outflow_ledger::commit::MappingCommit;
 
 use super::{Engine, account, recover};
@@ -44,13 +44,7 @@ impl Engine {
             } else {
                 next.resend = true;
             }
-            match chain.append(store.as_ref(), &next, nonce)? {
-                CommitResult::Committed => Ok(true),
-                CommitResult::Superseded => Err(Error::new(Kind::Busy, format!("another run has committed mapping `{owned}` meanwhile"))),
-                CommitResult::Unknown => {
-                    Err(Error::new(Kind::Io, format!("it is not known whether the reset of `{owned}` was stored")).remedy("try again"))
-                }
-            }
+            chain.commit(store.as_ref(), &next, nonce, &format!("mapping `{owned}`")).map(|()| true)
         })
         .await;
         drop(locks);

@@ -10,6 +10,7 @@ use outflow_contract::{Counts, Error, Result};
 use outflow_ledger::chain::Chain;
 use outflow_ledger::commit::{MappingCommit, ModelCommit};
 use outflow_ledger::journal::Journal;
+use outflow_ledger::requests::Identity;
 use outflow_ledger::runs::{self, Plan};
 use outflow_ledger::{decide, paths};
 
@@ -253,6 +254,8 @@ impl<'a> Sync<'a> {
                 store: Arc::clone(&engine.store),
                 mapping: Arc::new(self.mapping.clone()),
                 mapper: Arc::new(mapper),
+                destination: Arc::clone(&destination),
+                identity: identity(self.mapping, settling.base.as_ref()),
                 schema,
                 sealed: Arc::clone(&settling.sealed),
                 sync_id: self.report.sync_id.clone(),
@@ -332,6 +335,14 @@ pub(crate) fn account(engine: &Engine, mapping: &Mapping) -> Result<String> {
     match (destination, config) {
         (Some(destination), Some(config)) => Ok(format!("{}:{}", config.kind, destination.account())),
         _ => Err(Error::bug(format!("the destination of `{}` was not opened", mapping.name))),
+    }
+}
+
+/// What the ids of a mapping's requests and records are made with.
+pub(crate) fn identity(mapping: &Mapping, state: Option<&MappingCommit>) -> Identity {
+    match state {
+        Some(state) => Identity { origin: state.origin.clone(), generation: state.generation },
+        None => Identity { origin: mapping.name.clone(), generation: 0 },
     }
 }
 

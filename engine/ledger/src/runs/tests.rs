@@ -50,6 +50,10 @@ fn report(mapping: &str, sync_id: &str) -> SyncReport {
 
 fn close(store: &MemoryStore, epoch: u64) {
     let commit = MappingCommit {
+        origin: "m".to_owned(),
+        ahead: false,
+        paused: None,
+        ended: None,
         number: 1,
         at: String::new(),
         model: "users".into(),
