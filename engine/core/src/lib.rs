@@ -11,6 +11,7 @@
 //! | [`deliver`] | bytes to requests, answers to outcomes |
 //! | [`commit`] | outcomes to the mapping's next state; recovery is the same |
 //! | [`plan`] | what a run would do, without doing it |
+//! | [`try_one`] | one record of a mapping, looked at or sent ahead |
 //! | [`clock`], [`time`] | the real clock; moments as text |
 
 pub mod clock;
@@ -24,6 +25,7 @@ pub mod run;
 pub mod seal;
 pub mod snapshot;
 pub mod time;
+pub mod try_one;
 
 use outflow_contract::{Error, Result};
 

@@ -152,6 +152,34 @@ pub struct MappingCommit {
     pub next_file: u32,
 }
 
+impl MappingCommit {
+    /// The state of a mapping before its first commit: number 0, nothing delivered, nothing pending.
+    pub fn nothing(mapping: &str, model: &str, destination: &str, account: String, selection: Selection, id: Vec<String>) -> Self {
+        Self {
+            number: 0,
+            at: String::new(),
+            origin: mapping.to_owned(),
+            model: model.to_owned(),
+            destination: destination.to_owned(),
+            account,
+            selection,
+            id,
+            cursor: None,
+            pending: Vec::new(),
+            failures: None,
+            deadline_ms: None,
+            generation: 0,
+            resend: false,
+            ahead: false,
+            paused: None,
+            ended: None,
+            closed_through: 0,
+            sync_id: None,
+            next_file: 0,
+        }
+    }
+}
+
 /// A part of the change set `pending`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

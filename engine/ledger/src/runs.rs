@@ -11,7 +11,7 @@
 use bytes::Bytes;
 use outflow_contract::report::SyncReport;
 use outflow_contract::state_store::StateStore;
-use outflow_contract::{Counts, Error, Result, Selection};
+use outflow_contract::{Counts, Error, Key, Result, Selection};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -37,6 +37,8 @@ pub struct Plan {
     pub cursor: Option<u64>,
     /// The model version that it delivers: the cursor of the commit that closes it, whatever the head is by then (rule 6).
     pub version: u64,
+    /// Nothing but this record, ahead of its sync: the cursor stays where it is.
+    pub only: Option<Key>,
     /// What it sends.
     pub selection: Selection,
     /// The mapping's fields as written.
@@ -161,7 +163,7 @@ pub fn history(store: &dyn StateStore, mapping: Option<&str>, limit: usize) -> R
 }
 
 /// The mappings that have any state, by name.
-fn mappings(store: &dyn StateStore) -> Result<Vec<String>> {
+pub fn mappings(store: &dyn StateStore) -> Result<Vec<String>> {
     let below = format!("{}/", paths::MAPPINGS);
     let names = |path: &String| Some(path.strip_prefix(&below)?.split_once('/')?.0.to_owned());
     let mut names: Vec<String> = store.list(paths::MAPPINGS)?.iter().filter_map(names).collect();

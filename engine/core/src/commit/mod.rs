@@ -7,13 +7,14 @@
 //! The normal end of a run and the recovery of an interrupted one are this same function: what counts is the journal, never what
 //! a process remembers. A record is delivered only if its acknowledgement is in there (I2).
 
+mod one;
 mod pending;
 
 use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 use outflow_contract::state_store::StateStore;
-use outflow_contract::{Counts, Result, Selection};
+use outflow_contract::{Counts, Key, Result, Selection};
 use outflow_ledger::chain::Chain;
 use outflow_ledger::commit::MappingCommit;
 use outflow_ledger::fold::{Classes, classify};
@@ -81,6 +82,9 @@ impl Settling {
     }
 
     fn commit(&self, classes: &Classes, deadline_ms: Option<u64>) -> Result<Settled> {
+        if let Some(key) = self.plan.only {
+            return self.commit_one(key, classes, deadline_ms);
+        }
         let pending::Written { files, pending, failures } = pending::write(self, classes)?;
         let base = self.base.as_ref();
         let next = MappingCommit {
@@ -105,8 +109,33 @@ impl Settling {
             sync_id: Some(self.plan.sync_id.clone()),
             next_file: base.map_or(0, |base| base.next_file),
         };
-        let owner = format!("mapping `{}`", self.mapping);
-        Chain::of_mapping(&self.mapping).commit(self.store.as_ref(), &next, self.nonce, &owner)?;
+        self.append(&next)?;
         Ok(Settled { pending })
+    }
+
+    /// The record that was sent ahead joins what is pending, and the cursor stays: the sync that follows composes it with the rest.
+    fn commit_one(&self, key: Key, classes: &Classes, deadline_ms: Option<u64>) -> Result<Settled> {
+        let written = one::write(self, key, classes)?;
+        let base = self.base.clone().unwrap_or_else(|| {
+            let plan = &self.plan;
+            MappingCommit::nothing(&self.mapping, &plan.model, &self.destination, plan.account.clone(), self.selection, self.id.clone())
+        });
+        let next = MappingCommit {
+            number: base.number + 1,
+            at: self.at.clone(),
+            pending: written.files,
+            ahead: written.ahead,
+            deadline_ms,
+            closed_through: self.plan.epoch,
+            sync_id: Some(self.plan.sync_id.clone()),
+            ..base
+        };
+        self.append(&next)?;
+        Ok(Settled { pending: written.left })
+    }
+
+    fn append(&self, next: &MappingCommit) -> Result<()> {
+        let owner = format!("mapping `{}`", self.mapping);
+        Chain::of_mapping(&self.mapping).commit(self.store.as_ref(), next, self.nonce, &owner)
     }
 }

@@ -17,12 +17,13 @@ mod results;
 pub mod retry;
 pub mod transport;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use futures::stream::{self, StreamExt};
 use outflow_contract::clock::Clock;
 use outflow_contract::destination::Destination;
+use outflow_contract::outcome::Answer;
 use outflow_contract::secret::Redactor;
 use outflow_contract::{Error, Result};
 use outflow_ledger::journal::Journal;
@@ -31,10 +32,14 @@ use batch::{Batcher, Draft};
 use pace::Pace;
 use transport::Transport;
 
+pub(crate) use request::with_key;
 pub use results::Results;
 
 /// Chunks that are mapped ahead of the requests.
 const CHUNKS_AHEAD: usize = 2;
+
+/// The last answer that was read.
+pub type Heard = Arc<Mutex<Option<Answer>>>;
 
 /// The delivery of one sync.
 pub struct Delivery {
@@ -60,6 +65,8 @@ pub struct Delivery {
     pub sequence: AtomicU32,
     /// Set once nothing more should leave.
     pub stopped: AtomicBool,
+    /// Is handed every answer that is read, where somebody wants to see it.
+    pub heard: Option<Heard>,
 }
 
 impl Delivery {

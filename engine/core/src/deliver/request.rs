@@ -1,7 +1,7 @@
 //! The life of one request: intent, attempts, outcome.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use outflow_contract::destination::Origin;
@@ -111,7 +111,7 @@ async fn carry_out(
     }
 }
 
-fn with_key(mut request: Request, header: Option<&str>, key: RequestKey) -> Request {
+pub(crate) fn with_key(mut request: Request, header: Option<&str>, key: RequestKey) -> Request {
     if let (Request::Http(http), Some(header)) = (&mut request, header) {
         http.headers.push((header.to_owned(), key.to_string()));
     }
@@ -216,6 +216,9 @@ fn is_throttled(outcome: &Outcome) -> bool {
 
 /// The outcomes of an answer, one for each record whatever the destination's code returns.
 fn judge(delivery: &Delivery, records: &Records, answer: &Answer) -> Vec<Outcome> {
+    if let Some(heard) = &delivery.heard {
+        *heard.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer.clone());
+    }
     let outcomes = delivery.destination.decode(records, answer);
     if outcomes.len() != records.len() {
         let reason = format!("the answer was read as {} outcomes for {} records", outcomes.len(), records.len());

@@ -19,7 +19,7 @@ use crate::deliver::batch::Batcher;
 use crate::deliver::payloads;
 use crate::extract::Extracted;
 use crate::map::Mapper;
-use crate::run::{Engine, RunOptions, identity, known_before, recover, siblings};
+use crate::run::{Engine, RunOptions, identity, known_before, siblings};
 use crate::seal::{Sealed, Sealing, check_guards};
 use crate::snapshot::schema_of;
 
@@ -92,8 +92,7 @@ impl Engine {
         let shadow = Self { store: Arc::new(Overlay::new(Arc::clone(&self.store))?), ..self.clone() };
         let mut plans = Vec::new();
         for (model, mappings) in shadow.by_model(&options.mappings) {
-            let locks = shadow.lock(&mappings, options.wait).await?;
-            recover::mappings(&shadow, &mappings).await?;
+            let locks = shadow.lock_and_recover(&mappings, options.wait).await?;
             let extracted = shadow.extract(model).await?;
             for mapping in mappings {
                 plans.push(shadow.plan_mapping(mapping, &extracted, options).await?);
@@ -108,7 +107,8 @@ impl Engine {
         let (store, head, owned) = (Arc::clone(&self.store), extracted.head.clone(), mapping.clone());
         let (state, sealed) = blocking(move || {
             let state: Option<MappingCommit> = Chain::of_mapping(&owned.name).head(store.as_ref())?;
-            let sealing = Sealing { store: store.as_ref(), head: &head, state: state.as_ref(), mapping: &owned, shared, epoch: 0 };
+            let sealing =
+                Sealing { store: store.as_ref(), head: &head, state: state.as_ref(), mapping: &owned, shared, only: None, epoch: 0 };
             let sealed = sealing.seal()?;
             Ok((state, sealed))
         })

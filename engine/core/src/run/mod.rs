@@ -25,10 +25,13 @@ use crate::deliver::transport::{ProxyEnv, Transport, TransportOptions};
 use crate::extract::{Extracted, Extraction};
 use crate::seal::Allowed;
 
-pub(crate) mod recover;
-mod reset;
+mod amend;
+mod recover;
+mod rename;
 mod sync;
 
+pub use amend::Baselined;
+pub use rename::Renamed;
 pub(crate) use sync::{account, identity, known_before, siblings};
 
 /// How often a taken lock is tried again.
@@ -123,8 +126,18 @@ impl Engine {
             return Ok(reports);
         }
         let started = self.clock.monotonic();
-        let locks = self.lock(&enabled, options.wait).await?;
-        recover::mappings(self, &enabled).await?;
+        let locks = self.lock_and_recover(&enabled, options.wait).await?;
+        let mut due = Vec::with_capacity(enabled.len());
+        for mapping in enabled {
+            match self.state_of(mapping).await?.and_then(|state| state.paused) {
+                Some(reason) => reports.push(self.paused(mapping, &reason)),
+                None => due.push(mapping),
+            }
+        }
+        let enabled = due;
+        if enabled.is_empty() {
+            return Ok(reports);
+        }
         match self.extract(model).await {
             Ok(extracted) => {
                 let took = self.clock.monotonic().saturating_sub(started).as_secs_f64();
@@ -172,12 +185,24 @@ impl Engine {
         mapping.enabled && self.project.destination(&mapping.destination).is_some_and(|destination| destination.enabled)
     }
 
+    /// The locks of these mappings, and their interrupted runs folded.
+    pub(crate) async fn lock_and_recover(&self, mappings: &[&Mapping], wait: bool) -> Result<Vec<Lock>> {
+        let locks = self.lock(mappings, wait).await?;
+        recover::mappings(self, mappings).await?;
+        Ok(locks)
+    }
+
     /// The locks of these mappings, one for each account that they write to (rule 18), in one order for everybody.
     pub(crate) async fn lock(&self, mappings: &[&Mapping], wait: bool) -> Result<Vec<Lock>> {
         let mut names: Vec<(String, String)> = Vec::with_capacity(mappings.len());
         for mapping in mappings {
             names.push((paths::delivery_lock(&mapping.model, &account(self, mapping)?), mapping.name.clone()));
         }
+        self.take_locks(names, wait).await
+    }
+
+    /// Locks with whom they are taken for, each once.
+    async fn take_locks(&self, mut names: Vec<(String, String)>, wait: bool) -> Result<Vec<Lock>> {
         names.sort();
         names.dedup_by(|a, b| a.0 == b.0);
         let mut locks = Vec::with_capacity(names.len());
@@ -231,6 +256,15 @@ impl Engine {
         } else {
             "the mapping is disabled: its changes wait until it is enabled".to_owned()
         };
+        self.not_run(mapping, why)
+    }
+
+    fn paused(&self, mapping: &Mapping, reason: &str) -> SyncReport {
+        let reason = if reason.is_empty() { String::new() } else { format!(" ({reason})") };
+        self.not_run(mapping, format!("paused{reason}: its changes wait until `outflow resume {}`", mapping.name))
+    }
+
+    fn not_run(&self, mapping: &Mapping, why: String) -> SyncReport {
         let report = SyncReport { message: Some(why), ..sync::new_report(self, mapping, Status::Skipped) };
         self.observer.finished(&report);
         report

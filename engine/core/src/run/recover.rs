@@ -32,12 +32,33 @@ pub(crate) async fn mappings(engine: &Engine, mappings: &[&Mapping]) -> Result<(
     Ok(())
 }
 
+/// Recovers a mapping of the state that the project no longer has, so that its state can be left. Its lock is held.
+pub(super) async fn leaving(engine: &Engine, name: &str) -> Result<()> {
+    runs_of(engine, name, "", &[]).await
+}
+
 async fn recover(engine: &Engine, mapping: &Mapping) -> Result<()> {
+    let id = engine.project.model(&mapping.model).map(|model| model.id.clone()).unwrap_or_default();
+    runs_of(engine, &mapping.name, &mapping.destination, &id).await?;
+    // A name whose state went on elsewhere, and that is used again, begins anew; its numbers go on, so that no id is made twice.
+    let (name, fresh) = (mapping.name.clone(), engine.nothing_yet(mapping)?);
+    if engine.state_of(mapping).await?.is_some_and(|head| head.ended.is_some()) {
+        let begin = move |head: Option<MappingCommit>| {
+            let Some(head) = head else { return Ok((None, ())) };
+            let origin = format!("{name}~{}", head.number);
+            Ok((Some(MappingCommit { origin, closed_through: head.closed_through, next_file: head.next_file, ..fresh }), ()))
+        };
+        engine.amend(mapping, begin).await?;
+    }
+    Ok(())
+}
+
+/// Folds the open runs of the mapping `name`. `destination` and `id` where it has no state yet.
+async fn runs_of(engine: &Engine, name: &str, destination: &str, id: &[String]) -> Result<()> {
     let now = unix_ms(engine.clock.wall());
-    let (store, name) = (Arc::clone(&engine.store), mapping.name.clone());
+    let (store, name) = (Arc::clone(&engine.store), name.to_owned());
     let (nonce, at) = (engine.clock.random(), rfc3339(engine.clock.wall()));
-    let (destination, id) =
-        (mapping.destination.clone(), engine.project.model(&mapping.model).map(|model| model.id.clone()).unwrap_or_default());
+    let (destination, id) = (destination.to_owned(), id.to_vec());
     blocking(move || {
         loop {
             let base: Option<MappingCommit> = Chain::of_mapping(&name).head(store.as_ref())?;
@@ -57,7 +78,7 @@ async fn recover(engine: &Engine, mapping: &Mapping) -> Result<()> {
             let settling = Settling {
                 store: Arc::clone(&store),
                 mapping: name.clone(),
-                destination: destination.clone(),
+                destination: base.as_ref().map_or_else(|| destination.clone(), |base: &MappingCommit| base.destination.clone()),
                 id: base.as_ref().map_or_else(|| id.clone(), |base: &MappingCommit| base.id.clone()),
                 selection: plan.selection,
                 base,

@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use outflow_contract::plan::{Mapping, Tolerance};
 use outflow_contract::report::{Status, SyncCounts, SyncReport, Timing, records};
-use outflow_contract::{Counts, Error, Result};
-use outflow_ledger::chain::Chain;
+use outflow_contract::{Counts, Error, Key, Kind, Op, Result};
 use outflow_ledger::commit::{MappingCommit, ModelCommit};
 use outflow_ledger::journal::Journal;
 use outflow_ledger::requests::Identity;
@@ -19,7 +18,7 @@ use crate::blocking;
 use crate::commit::{Settled, Settling};
 use crate::deliver::pace::Pace;
 use crate::deliver::payloads::Reading;
-use crate::deliver::{Delivery, Results};
+use crate::deliver::{Delivery, Heard, Results};
 use crate::extract::Extracted;
 use crate::map::Mapper;
 use crate::seal::{Sealed, Sealing, check_guards};
@@ -32,6 +31,10 @@ pub(super) struct Sync<'a> {
     mapping: &'a Mapping,
     extracted: &'a Extracted,
     report: SyncReport,
+    /// Nothing but this record, ahead of its sync.
+    only: Option<Key>,
+    /// Is handed what the destination answers.
+    heard: Option<Heard>,
     /// Once it has one.
     epoch: Option<u64>,
     started: Duration,
@@ -56,7 +59,12 @@ impl<'a> Sync<'a> {
             ..SyncCounts::default()
         };
         let started = engine.clock.monotonic();
-        Self { engine, mapping, extracted, report, epoch: None, started, extract_seconds }
+        Self { engine, mapping, extracted, report, only: None, heard: None, epoch: None, started, extract_seconds }
+    }
+
+    /// Sends nothing but the record of `key`, whether it has changed or not; the rest waits for its sync.
+    fn only(self, key: Key, heard: Heard) -> Self {
+        Self { only: Some(key), heard: Some(heard), ..self }
     }
 
     /// Carries it out. What goes wrong is in the report.
@@ -77,12 +85,12 @@ impl<'a> Sync<'a> {
     async fn carry_out(&mut self, options: &RunOptions) -> Result<()> {
         let engine = self.engine;
         let account = account(engine, self.mapping)?;
-        let (store, chain) = (Arc::clone(&engine.store), Chain::of_mapping(&self.mapping.name));
-        let state: Option<MappingCommit> = blocking(move || chain.head(store.as_ref())).await?;
-        if let Some(state) = &state {
-            self.same_identity(state, &account)?;
+        let state = engine.state_of(self.mapping).await?;
+        match &state {
+            Some(state) => self.same_identity(state, &account)?,
+            None => self.no_new_name(&account)?,
         }
-        self.wait_for_travelling_requests(state.as_ref()).await?;
+        wait_for_travelling_requests(engine, self.mapping, state.as_ref()).await?;
 
         let began = engine.clock.monotonic();
         let (store, name) = (Arc::clone(&engine.store), self.mapping.name.clone());
@@ -106,7 +114,9 @@ impl<'a> Sync<'a> {
         self.report.counts.selected = sealed.selected.into();
         self.report.counts.skipped = sealed.net.total() - sealed.selected.total();
 
-        if self.stopped_by_guard(&sealed, state.as_ref(), options) {
+        if self.only.is_some() {
+            self.sends_the_one(&sealed)?;
+        } else if self.stopped_by_guard(&sealed, state.as_ref(), options) {
             return Ok(());
         }
         if sealed.selected.total() == 0 {
@@ -129,7 +139,8 @@ impl<'a> Sync<'a> {
         let settled = blocking(move || settling.settle_run(deadline)).await?;
         self.report.timing.commit = self.since(began);
         closed?;
-        let waited = state.as_ref().map_or(0, |state| state.pending.iter().map(|file| file.counts.total()).sum());
+        let pending = state.iter().filter(|_| self.only.is_none()).flat_map(|state| &state.pending);
+        let waited = pending.map(|file| file.counts.total()).sum();
         self.conclude(&results?, &settled, &sealed, waited)
     }
 
@@ -145,6 +156,7 @@ impl<'a> Sync<'a> {
             base: state.map_or(0, |state| state.number),
             cursor: state.and_then(|state| state.cursor),
             version: self.extracted.head.version,
+            only: self.only,
             selection: mapping.selection,
             fields: mapping.fields_written.clone(),
             parts: sealed.parts.clone(),
@@ -174,33 +186,41 @@ impl<'a> Sync<'a> {
         Ok(())
     }
 
-    /// A request of an earlier sync whose answer was never read may still take effect: nothing is sealed before it no longer can (rule 13).
-    async fn wait_for_travelling_requests(&self, state: Option<&MappingCommit>) -> Result<()> {
-        let mut heads: Vec<MappingCommit> = state.cloned().into_iter().collect();
-        for sibling in siblings(self.engine, self.mapping)? {
-            let (store, chain) = (Arc::clone(&self.engine.store), Chain::of_mapping(&sibling.name));
-            heads.extend(blocking(move || chain.head(store.as_ref())).await?);
-        }
-        let deadline = heads.iter().filter_map(|head| head.deadline_ms).max();
-        if let Some(wait) = decide::wait_before_seal(deadline, unix_ms(self.engine.clock.wall())) {
-            // A clock that was set back must not make this wait for ever: no wait is longer than it was when it was written down.
-            let longest = heads.iter().filter_map(longest_wait).max().unwrap_or_default();
-            let wait = wait.min(longest);
-            let why = format!("a request of an earlier sync may still take effect; waiting {:.0} s", wait.as_secs_f64().ceil());
-            self.engine.observer.waiting(&self.mapping.name, &why);
-            self.engine.clock.sleep(wait).await;
-        }
-        Ok(())
+    /// A mapping without a state must not be one that has only changed its name: it would send everything again.
+    fn no_new_name(&self, account: &str) -> Result<()> {
+        let name = &self.mapping.name;
+        let Some(old) = self.engine.predecessor(self.mapping, account)? else { return Ok(()) };
+        Err(Error::invalid(format!(
+            "mapping `{name}` is new, while the state holds `{old}`, which the project no longer has, of the same model and destination: if it \
+             was renamed, everything would be sent again"
+        ))
+        .remedy(format!("carry its state over with `outflow rename {old} {name}`, or end it with `outflow rename {old} --forget`")))
     }
 
     async fn seal(&self, state: Option<MappingCommit>, epoch: u64) -> Result<Arc<Sealed>> {
         let (store, head, mapping) = (Arc::clone(&self.engine.store), self.extracted.head.clone(), self.mapping.clone());
-        let shared = !siblings(self.engine, &mapping)?.is_empty();
+        let (shared, only) = (!siblings(self.engine, &mapping)?.is_empty(), self.only);
         blocking(move || {
-            let sealing = Sealing { store: store.as_ref(), head: &head, state: state.as_ref(), mapping: &mapping, shared, epoch };
+            let sealing = Sealing { store: store.as_ref(), head: &head, state: state.as_ref(), mapping: &mapping, shared, only, epoch };
             sealing.seal().map(Arc::new)
         })
         .await
+    }
+
+    /// The one record that is to be sent must be one that this mapping sends.
+    fn sends_the_one(&self, sealed: &Sealed) -> Result<()> {
+        if sealed.selected.total() > 0 {
+            return Ok(());
+        }
+        let selection = self.mapping.selection.as_str();
+        let state = Op::ALL.into_iter().find(|&op| sealed.net.get(op) > 0);
+        Err(match state {
+            Some(op) => {
+                Error::invalid(format!("for this mapping the record counts as {}, and it sends {selection} records only", op.as_str()))
+                    .remedy("try another record, or leave out --send")
+            }
+            None => Error::new(Kind::NotFound, "the model no longer returns the record").remedy("try another record"),
+        })
     }
 
     /// Asks the guards; true if one stopped the sync.
@@ -272,6 +292,7 @@ impl<'a> Sync<'a> {
             progress,
             sequence: AtomicU32::new(0),
             stopped: AtomicBool::new(false),
+            heard: self.heard.clone(),
         }))
     }
 
@@ -315,6 +336,28 @@ impl<'a> Sync<'a> {
     }
 }
 
+/// A request of an earlier sync whose answer was never read may still take effect: nothing is sealed before it no longer can (rule 13).
+pub(super) async fn wait_for_travelling_requests(engine: &Engine, mapping: &Mapping, state: Option<&MappingCommit>) -> Result<()> {
+    let mut heads: Vec<MappingCommit> = state.cloned().into_iter().collect();
+    for sibling in siblings(engine, mapping)? {
+        heads.extend(engine.state_of(sibling).await?);
+    }
+    wait_until_cold(engine, &mapping.name, &heads).await;
+    Ok(())
+}
+
+/// Waits until no request of these states can take effect any more. `who` is told to the observer.
+pub(super) async fn wait_until_cold(engine: &Engine, who: &str, heads: &[MappingCommit]) {
+    let deadline = heads.iter().filter_map(|head| head.deadline_ms).max();
+    let Some(wait) = decide::wait_before_seal(deadline, unix_ms(engine.clock.wall())) else { return };
+    // A clock that was set back must not make this wait for ever: no wait is longer than it was when it was written down.
+    let longest = heads.iter().filter_map(longest_wait).max().unwrap_or_default();
+    let wait = wait.min(longest);
+    let why = format!("a request of an earlier sync may still take effect; waiting {:.0} s", wait.as_secs_f64().ceil());
+    engine.observer.waiting(who, &why);
+    engine.clock.sleep(wait).await;
+}
+
 /// Records that the model had when a mapping last saw it.
 pub(crate) fn known_before(head: &ModelCommit, cursor: u64) -> u64 {
     let seen = head.versions.iter().filter(|version| version.version <= cursor);
@@ -335,6 +378,25 @@ pub(crate) fn account(engine: &Engine, mapping: &Mapping) -> Result<String> {
     match (destination, config) {
         (Some(destination), Some(config)) => Ok(format!("{}:{}", config.kind, destination.account())),
         _ => Err(Error::bug(format!("the destination of `{}` was not opened", mapping.name))),
+    }
+}
+
+impl Engine {
+    /// A sync of nothing but the record of `key`. Its lock is held. `note` is told in the report.
+    pub(crate) async fn sync_of_one(
+        &self,
+        mapping: &Mapping,
+        extracted: &Extracted,
+        key: Key,
+        heard: Heard,
+        note: String,
+        options: &RunOptions,
+    ) -> SyncReport {
+        let mut sync = Sync::new(self, mapping, extracted, 0.0).only(key, heard);
+        sync.report.notices.insert(0, note);
+        let report = sync.run(options).await;
+        self.observer.finished(&report);
+        report
     }
 }
 

@@ -52,7 +52,8 @@ pub(super) fn write(sealing: &Sealing<'_>, pending: &[PendingFile], ahead: &[u64
     let options = Options { shared: sealing.shared, selection: sealing.mapping.selection, resend };
     let mut parts = Vec::new();
     for range in 0..ranges {
-        let mut items = load(sealing, &inputs, |key| (u128::from(key.halves().0) * u128::from(ranges)) >> 64 == u128::from(range))?;
+        let in_range = |key: Key| (u128::from(key.halves().0) * u128::from(ranges)) >> 64 == u128::from(range);
+        let mut items = load(sealing, &inputs, |key| in_range(key) && sealing.only.is_none_or(|only| only == key))?;
         items.sort_unstable_by_key(|item| (item.entry.key, item.input, item.row));
         let mut nets: Vec<Net> =
             items.chunk_by(|a, b| a.entry.key == b.entry.key).filter_map(|key| net(key, &inputs, pending.len(), options)).collect();

@@ -11,10 +11,12 @@
 //! pending, nothing ahead             ─► the pending parts
 //! pending and versions ahead         ─► their composition               (written)
 //! any of it lacks a newer column     ─► the same, with the values of now  (written)
+//! one record ahead of its sync       ─► that record, changed or not       (written)
 //! ```
 
 mod compose;
 mod guard;
+mod one;
 mod snapshot;
 mod unused;
 
@@ -25,7 +27,7 @@ use crate::snapshot::schema_of;
 use arrow::datatypes::SchemaRef;
 use outflow_contract::plan::Mapping;
 use outflow_contract::state_store::StateStore;
-use outflow_contract::{Before, Counts, Error, Op, Result};
+use outflow_contract::{Before, Counts, Error, Key, Op, Result};
 use outflow_ledger::changes::{EntryReader, PartInfo, open_part};
 use outflow_ledger::commit::{MappingCommit, ModelCommit};
 use outflow_ledger::runs::{SealedPart, Seen};
@@ -44,6 +46,8 @@ pub struct Sealing<'a> {
     pub mapping: &'a Mapping,
     /// Other mappings write to the same account: rules 19 and 20.
     pub shared: bool,
+    /// Nothing but this record, ahead of its sync.
+    pub only: Option<Key>,
     /// The run that it is sealed for.
     pub epoch: u64,
 }
@@ -79,13 +83,18 @@ impl Sealing<'_> {
             open_part(self.store, &part.path)?.verify(&part.blake3)?;
         }
         let mut sealed = Sealed { parts, ..Sealed::default() };
-        sealed.unused = unused::positions(self, &sealed.parts)?;
+        if self.only.is_none() {
+            sealed.unused = unused::positions(self, &sealed.parts)?;
+        }
         self.count(&mut sealed)?;
         Ok(sealed)
     }
 
     fn parts(&self) -> Result<Vec<SealedPart>> {
-        let state = self.state.filter(|state| state.cursor.is_some());
+        if let Some(key) = self.only {
+            return one::write(self, key);
+        }
+        let state = self.state.filter(|state| state.cursor.is_some() || state.ahead);
         let Some(state) = state else {
             return match self.head.versions.as_slice() {
                 [] => Ok(Vec::new()),
@@ -102,7 +111,7 @@ impl Sealing<'_> {
         let there = match (state.pending.as_slice(), ahead.as_slice()) {
             ([], []) => return Ok(Vec::new()),
             ([], [one]) => Some(self.version_parts(*one)?),
-            (pending, []) => {
+            (pending, []) if !state.ahead => {
                 Some(pending.iter().map(|p| SealedPart { path: p.path.clone(), rows: p.rows, blake3: p.blake3.clone() }).collect())
             }
             _ => None,

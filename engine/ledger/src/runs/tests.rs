@@ -17,6 +17,7 @@ fn plan(mapping: &str, epoch: u64) -> Plan {
         model: "users".into(),
         cursor: None,
         version: 4,
+        only: None,
         selection: Selection::All,
         fields: serde_json::json!({"a": {"@path": "$.b"}}),
         parts: vec![SealedPart { path, rows: 3, blake3: "00".into() }],

@@ -1,0 +1,239 @@
+//! One record of a mapping, tried out: what would be sent of it; and, where that is asked for, sending it ahead of its sync.
+//!
+//! Looking at it touches no state. Sending it is a sync of one record: under the mapping's lock, with a sealed plan, a journal and a
+//! commit, so that it counts as delivered once the destination has acknowledged it, and is not forgotten where it has not.
+
+use std::sync::{Arc, PoisonError};
+
+use arrow::array::RecordBatch;
+use futures::StreamExt;
+use outflow_contract::destination::{Origin, RecordOrigin};
+use outflow_contract::expr::{Expr, Path, SEGMENT_ID};
+use outflow_contract::limits::{Limits, SAMPLE_BYTES_MAX};
+use outflow_contract::outcome::{Answer, Records, Rejection, Request};
+use outflow_contract::plan::{Mapping, Model};
+use outflow_contract::report::{SyncReport, counted, records};
+use outflow_contract::source::Query;
+use outflow_contract::{Error, Key, Kind, Op, Result};
+use outflow_ledger::chain::Chain;
+use outflow_ledger::commit::ModelCommit;
+use outflow_ledger::requests::request_key;
+use outflow_ledger::runs;
+use serde_json::Value;
+
+use crate::blocking;
+use crate::deliver::{Heard, with_key};
+use crate::diff::{Lanes, RecordHasher};
+use crate::extract::hash_key;
+use crate::map::Mapper;
+use crate::run::{Engine, RunOptions, identity};
+
+/// What would be sent of one record.
+#[derive(Clone, Debug)]
+pub struct Tried {
+    /// Its identifier as JSON text.
+    pub id: String,
+    /// What it would count as.
+    pub op: Op,
+    /// All its columns, as a JSON object.
+    pub record: String,
+    /// The mapped fields, as JSON; empty if they could not be mapped.
+    pub fields: String,
+    /// What the request carries for it, as JSON; empty if the destination's rules refuse it.
+    pub payload: String,
+    /// The request that carries it alone; header values may be secrets.
+    pub request: Option<Request>,
+    /// Why it would not be sent.
+    pub refused: Option<Rejection>,
+}
+
+/// What sending one record came to.
+#[derive(Clone, Debug)]
+pub struct SentOne {
+    /// The record.
+    pub tried: Tried,
+    /// The sync of this one record.
+    pub report: SyncReport,
+    /// What the destination answered, secrets removed, if it did.
+    pub answer: Option<String>,
+}
+
+impl Engine {
+    /// Shows what would be sent of the record with that identifier (as text, or as JSON), or of the first that the model returns.
+    pub async fn try_mapping(&self, name: &str, record: Option<&str>) -> Result<Tried> {
+        let (mapping, model) = self.mapping_and_model(name)?;
+        let found = self.find(model, record).await?;
+        self.show(mapping, model, &found).await
+    }
+
+    /// Sends the same record, now, whether it has changed or not.
+    pub async fn send_one(&self, name: &str, record: Option<&str>, wait: bool) -> Result<SentOne> {
+        let (mapping, model) = self.mapping_and_model(name)?;
+        if !self.is_enabled(mapping) {
+            return Err(Error::invalid(format!("mapping `{name}`, or its destination, is disabled")).remedy("enable it first"));
+        }
+        let found = self.find(model, record).await?;
+        let tried = self.show(mapping, model, &found).await?;
+        let heard = Heard::default();
+        let report = self.sync_one(mapping, model, |head| key_of(&found, model, head), Arc::clone(&heard), &tried.id, wait).await?;
+        let answer = heard.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let answer = answer.map(|answer| self.project.redactor.clean(&said(&answer)));
+        Ok(SentOne { tried, report, answer })
+    }
+
+    fn mapping_and_model(&self, name: &str) -> Result<(&Mapping, &Model)> {
+        let mapping = self.mapping(name)?;
+        let model = self.project.model(&mapping.model).ok_or_else(|| Error::bug("a mapping without a model"))?;
+        Ok((mapping, model))
+    }
+
+    /// The record, as a batch of one. Reads no further than it has to.
+    async fn find(&self, model: &Model, wanted: Option<&str>) -> Result<RecordBatch> {
+        let source = self.sources.get(&model.source);
+        let source = source.ok_or_else(|| Error::bug(format!("the source `{}` was not opened", model.source)))?;
+        let timeout = self.project.source(&model.source).and_then(|source| source.query_timeout);
+        let mut stream = source.stream(&Query { sql: model.sql.clone(), timeout }).await?;
+        let identifier = Expr::Path(Path { segments: vec![SEGMENT_ID.to_owned()] });
+        let mapper = Mapper::compile(&identifier, &stream.schema, &model.id, &Limits::default())?;
+        let mut looked = 0;
+        while let Some(batch) = stream.batches.next().await {
+            let batch = batch?;
+            let rows: Vec<u32> = (0..batch.num_rows() as u32).collect();
+            let mapped = mapper.map(&batch, &vec![Op::Added; rows.len()], "", &rows)?;
+            let mut ids = mapped.rows.iter().zip(&mapped.ids);
+            if let Some((&row, _)) = ids.find(|(_, id)| wanted.is_none_or(|wanted| is_same_id(id, wanted))) {
+                return Ok(batch.slice(row as usize, 1));
+            }
+            looked += batch.num_rows() as u64;
+        }
+        let model = &model.name;
+        Err(match wanted {
+            Some(wanted) => Error::new(
+                Kind::NotFound,
+                format!("model `{model}` returns no record with the identifier {wanted} ({} looked at)", records(looked)),
+            )
+            .remedy(format!("`outflow preview {model}` shows some that it returns")),
+            None => Error::new(Kind::NotFound, format!("model `{model}` returns no record")).remedy("mend the query, or its data"),
+        })
+    }
+
+    /// Maps, shapes and encodes it.
+    async fn show(&self, mapping: &Mapping, model: &Model, record: &RecordBatch) -> Result<Tried> {
+        let destination = self.destinations.get(&mapping.name).ok_or_else(|| Error::bug("a mapping without a destination"))?;
+        let op = Op::ALL.into_iter().find(|&op| mapping.selection.contains(op)).unwrap_or(Op::Added);
+        let json = |expr: &Expr| -> Result<_> {
+            let mapper = Mapper::compile(expr, record.schema_ref(), &model.id, &self.project.limits)?;
+            mapper.map(record, &[op], "test", &[0])
+        };
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let columns = json(&Expr::Path(Path { segments: Vec::new() }))?;
+        let mapped = json(&mapping.fields)?;
+        let id = mapped.ids.first().or(columns.ids.first()).cloned().unwrap_or_default();
+        let mut tried = Tried {
+            id,
+            op,
+            record: text(&columns.bytes),
+            fields: text(&mapped.bytes),
+            payload: String::new(),
+            request: None,
+            refused: mapped.failed.into_iter().next().map(|failed| failed.rejection),
+        };
+        if tried.refused.is_some() {
+            return Ok(tried);
+        }
+        let state = self.state_of(mapping).await?;
+        let identity = identity(mapping, state.as_ref());
+        let (head, epoch) = self.head_and_epoch(mapping).await?;
+        let (key, version) = match &head {
+            Some(head) => (key_of(record, model, head)?, head.version),
+            None => (Key(0), 1),
+        };
+        let origin = RecordOrigin { id: identity.record_id(key, version), op };
+        let mut payload = Vec::new();
+        if let Err(rejection) = destination.shape(&mapped.bytes, &origin, &mut payload) {
+            tried.refused = Some(rejection);
+            return Ok(tried);
+        }
+        tried.payload = text(&payload);
+        let ends = vec![payload.len()];
+        let carried = Records { bytes: payload.into(), ends, ops: vec![op], ids: vec![tried.id.clone()] };
+        let origin = Origin { mapping: identity.origin.clone(), epoch, sequence: 0 };
+        let request = destination.encode(&carried, &origin)?;
+        let key = request_key(&identity.origin, epoch, 0, request.body());
+        tried.request = Some(with_key(request, destination.idempotency_header(), key));
+        Ok(tried)
+    }
+
+    async fn head_and_epoch(&self, mapping: &Mapping) -> Result<(Option<ModelCommit>, u64)> {
+        let (store, model, mapping) = (Arc::clone(&self.store), mapping.model.clone(), mapping.name.clone());
+        blocking(move || Ok((Chain::of_model(&model).head(store.as_ref())?, runs::next_epoch(store.as_ref(), &mapping)?))).await
+    }
+
+    /// A sync of nothing but the record whose key `key` tells, once the model's version is there.
+    async fn sync_one(
+        &self,
+        mapping: &Mapping,
+        model: &Model,
+        key: impl FnOnce(&ModelCommit) -> Result<Key>,
+        heard: Heard,
+        id: &str,
+        wait: bool,
+    ) -> Result<SyncReport> {
+        let _locks = self.lock_and_recover(&[mapping], wait).await?;
+        if self.state_of(mapping).await?.is_some_and(|state| state.paused.is_some()) {
+            let name = &mapping.name;
+            return Err(Error::invalid(format!("mapping `{name}` is paused")).remedy(format!("`outflow resume {name}` ends the pause")));
+        }
+        let extracted = self.extract(model).await?;
+        let key = key(&extracted.head)?;
+        let options = RunOptions { mappings: vec![mapping.name.clone()], wait, ..RunOptions::default() };
+        let note = format!("a test: {} with the identifier {id}, sent ahead of its sync", counted(1, "record"));
+        Ok(self.sync_of_one(mapping, &extracted, key, heard, note, &options).await)
+    }
+}
+
+/// The key of the one record of `record`.
+fn key_of(record: &RecordBatch, model: &Model, head: &ModelCommit) -> Result<Key> {
+    let hasher = RecordHasher::new(&hash_key(head.salt), record.schema_ref(), &model.id, None)?;
+    let (mut keys, mut rows) = (Lanes::default(), Lanes::default());
+    hasher.hash(record, &mut keys, &mut rows)?;
+    Ok(keys.key(0))
+}
+
+/// Is `id`, which is JSON text, what somebody means by `wanted`: the same JSON, or the text itself?
+fn is_same_id(id: &str, wanted: &str) -> bool {
+    if id == wanted {
+        return true;
+    }
+    match serde_json::from_str::<Value>(id) {
+        Ok(Value::String(text)) => text == wanted,
+        Ok(value @ Value::Object(_)) => serde_json::from_str::<Value>(wanted).is_ok_and(|wanted| wanted == value),
+        _ => false,
+    }
+}
+
+/// An answer in words.
+fn said(answer: &Answer) -> String {
+    match answer {
+        Answer::Written => "written".to_owned(),
+        Answer::Http(response) => {
+            let cut = response.body.len().min(SAMPLE_BYTES_MAX);
+            format!("{}\n{}", response.status, String::from_utf8_lossy(&response.body[..cut])).trim_end().to_owned()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_is_meant_by_its_text_or_its_json() {
+        for (id, wanted) in [("17", "17"), ("\"a b\"", "a b"), ("\"17\"", "17"), ("{\"a\":1,\"b\":\"x\"}", "{\"b\": \"x\", \"a\": 1}")] {
+            assert!(is_same_id(id, wanted), "{id} {wanted}");
+        }
+        for (id, wanted) in [("17", "7"), ("\"a\"", "A"), ("{\"a\":1}", "1"), ("null", "")] {
+            assert!(!is_same_id(id, wanted), "{id} {wanted}");
+        }
+    }
+}
