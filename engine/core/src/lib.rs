@@ -12,8 +12,10 @@
 //! | [`commit`] | outcomes to the mapping's next state; recovery is the same |
 //! | [`plan`] | what a run would do, without doing it |
 //! | [`try_one`] | one record of a mapping, looked at or sent ahead |
+//! | [`check`] | tries a destination, without changing anything there |
 //! | [`clock`], [`time`] | the real clock; moments as text |
 
+pub mod check;
 pub mod clock;
 pub mod commit;
 pub mod deliver;

@@ -28,6 +28,31 @@ pub(super) async fn write(request: &FileRequest) -> Sent {
     }
 }
 
+/// Writes a file and removes it again, with every folder that was made for it.
+pub(super) async fn rehearse(request: &FileRequest) -> Sent {
+    let work = request.clone();
+    let rehearsed = tokio::task::spawn_blocking(move || {
+        let missing: Vec<PathBuf> = work.path.ancestors().skip(1).take_while(|folder| !folder.exists()).map(Path::to_owned).collect();
+        let sent = write_blocking(&work);
+        let removed = match &sent {
+            Sent::Answer(_) => fs::remove_file(&work.path),
+            Sent::NotSent(_) | Sent::Unknown(_) => Ok(()),
+        };
+        for folder in &missing {
+            // Best effort: somebody else may have put something there meanwhile.
+            drop(fs::remove_dir(folder));
+        }
+        match removed {
+            Ok(()) => sent,
+            Err(error) => Sent::Unknown(failed("could not remove", &work.path, error)),
+        }
+    });
+    match rehearsed.await {
+        Ok(sent) => sent,
+        Err(stopped) => Sent::Unknown(Error::bug(format!("writing {} stopped", request.path.display())).caused_by(stopped)),
+    }
+}
+
 fn write_blocking(request: &FileRequest) -> Sent {
     let path = &request.path;
     let Some((folder, name)) = path.parent().zip(path.file_name()) else {

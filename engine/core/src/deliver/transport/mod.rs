@@ -82,7 +82,19 @@ impl Transport {
         self.send_unpermitted(request).await
     }
 
-    /// The same without a permit: for the tests of this module, which have no journal.
+    /// Sends a request that changes nothing, and therefore needs no permit.
+    pub(crate) async fn send_probe(&self, request: &Request) -> Sent {
+        self.send_unpermitted(request).await
+    }
+
+    /// Writes the file of a request and removes it again; an HTTP request is sent as it is.
+    pub(crate) async fn rehearse(&self, request: &Request) -> Sent {
+        match request {
+            Request::Http(request) => self.http.send(request).await,
+            Request::File(request) => file::rehearse(request).await,
+        }
+    }
+
     async fn send_unpermitted(&self, request: &Request) -> Sent {
         match request {
             Request::Http(request) => self.http.send(request).await,
