@@ -34,4 +34,5 @@ mod window;
 mod yaml;
 
 pub use load::{Loaded, Options, PROJECT_FILE, load};
+pub use nearest::{list, nearest};
 pub use problem::{Problem, Problems, Severity, render};

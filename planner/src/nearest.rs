@@ -4,7 +4,7 @@
 const CANDIDATES_MAX: usize = 2000;
 
 /// The candidate nearest to `name`, if one is near enough to be what was meant.
-pub(crate) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let plain = fold(name);
     let length = plain.chars().count();
     // A third of the letters may differ, and one always, so that short names still find their neighbour.
@@ -40,7 +40,7 @@ fn distance(a: &str, b: &str) -> usize {
 }
 
 /// `a, b, c`; the first twelve if there are more.
-pub(crate) fn list<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+pub fn list<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     const SHOWN: usize = 12;
     let names: Vec<&str> = names.into_iter().collect();
     let text = names.iter().take(SHOWN).copied().collect::<Vec<_>>().join(", ");

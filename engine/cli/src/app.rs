@@ -2,12 +2,12 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::FromArgMatches;
 use outflow_contract::Error;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::util::SubscriberInitExt;
 
-use crate::args::{Cli, Command, Global, LogFormat};
+use crate::args::{self, Cli, Command, Global, LogFormat};
 use crate::commands;
 use crate::exit::{Exit, Failure, exit_of};
 use crate::render::Console;
@@ -25,7 +25,7 @@ pub(crate) fn main() -> ExitCode {
 }
 
 fn run() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::from_arg_matches(&args::command().get_matches()).unwrap_or_else(|error| error.exit());
     start_log(&cli.global);
     let console = Console::new(&cli.global);
     let exit = match dispatch(&cli, &console) {
@@ -51,6 +51,16 @@ fn dispatch(cli: &Cli, console: &Console) -> Result<Exit, Failure> {
         Command::History(args) => commands::history::run(&cli.global, args, console),
         Command::Show(args) => commands::show::run(&cli.global, args, console),
         Command::Reset(args) => on_runtime(commands::reset::run(&cli.global, args, console)),
+        Command::Preview(args) => on_runtime(commands::preview::run(&cli.global, args, console)),
+        Command::Test(args) => on_runtime(commands::test::run(&cli.global, args, console)),
+        Command::Catalog(args) => commands::catalog::run(args, console),
+        Command::Baseline(args) => on_runtime(commands::baseline::run(&cli.global, args, console)),
+        Command::Rename(args) => on_runtime(commands::rename::run(&cli.global, args, console)),
+        Command::Pause(args) => on_runtime(commands::pause::run(&cli.global, args, console)),
+        Command::Resume(args) => on_runtime(commands::resume::run(&cli.global, args, console)),
+        Command::Completions(args) => Ok(commands::completions::run(args)),
+        Command::Man(args) => commands::man::run(args, console),
+        Command::Names(args) => Ok(commands::names::run(&cli.global, args, console)),
         Command::Schema => Ok(commands::schema::run(console)),
     }
 }

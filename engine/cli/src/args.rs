@@ -1,9 +1,19 @@
 //! The command line: one definition for parsing, help and completions.
 
+mod inspect;
+mod mend;
+mod overview;
+mod shell;
+
 use std::path::PathBuf;
 
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub(crate) use inspect::{CatalogArgs, PreviewArgs, TestArgs};
+pub(crate) use mend::{BaselineArgs, PauseArgs, RenameArgs, ResumeArgs};
+pub(crate) use overview::command;
+pub(crate) use shell::{CompletionsArgs, ManArgs, Named, NamesArgs};
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
@@ -107,6 +117,42 @@ pub(crate) enum Command {
     /// Make the next sync of a mapping treat every record as added.
     #[command(after_help = "Example:\n  outflow reset customers_to_crm --yes")]
     Reset(ResetArgs),
+    /// Show the first records of a model.
+    #[command(after_help = "Examples:\n  outflow preview customers\n  outflow preview customers --limit 50 --refresh")]
+    Preview(PreviewArgs),
+    /// Try a source, a destination or a mapping: is it reachable, and what exactly is sent for one record?
+    #[command(
+        after_help = "Examples:\n  outflow test warehouse\n  outflow test crm\n  outflow test customers_to_crm --record 42\n  outflow test customers_to_crm --record '{\"shop\": 3, \"customer\": 42}' --send"
+    )]
+    Test(TestArgs),
+    /// List the destinations there are, with their settings, actions and fields.
+    #[command(after_help = "Examples:\n  outflow catalog\n  outflow catalog webhook\n  outflow catalog webhook send")]
+    Catalog(CatalogArgs),
+    /// Count every record of a mapping as delivered, and send nothing.
+    #[command(
+        after_help = "For those whose destination holds the records already, put there by another tool.\n\nExample:\n  outflow baseline customers_to_crm"
+    )]
+    Baseline(BaselineArgs),
+    /// Carry what is remembered of a mapping over to its new name.
+    #[command(after_help = "Example, after the mapping was renamed in outflow.yml:\n  outflow rename customers_to_crm people_to_crm")]
+    Rename(RenameArgs),
+    /// Send nothing for a mapping until it is resumed; its changes wait.
+    #[command(after_help = "Example:\n  outflow pause customers_to_crm --reason 'the CRM is being moved'")]
+    Pause(PauseArgs),
+    /// Let a paused mapping run again.
+    #[command(after_help = "Example:\n  outflow resume customers_to_crm")]
+    Resume(ResumeArgs),
+    /// Print a script that completes commands and names in a shell.
+    #[command(
+        after_help = "Examples:\n  source <(outflow completions bash)            # in ~/.bashrc\n  outflow completions zsh > ~/.zfunc/_outflow   # in a folder of $fpath\n  outflow completions fish > ~/.config/fish/completions/outflow.fish"
+    )]
+    Completions(CompletionsArgs),
+    /// Print the manual page, or write one for each command.
+    #[command(after_help = "Examples:\n  outflow man | man -l -\n  outflow man --dir ~/.local/share/man/man1")]
+    Man(ManArgs),
+    /// Names to complete.
+    #[command(hide = true)]
+    Names(NamesArgs),
     /// Print the JSON Schema of outflow.yml, for editors.
     #[command(
         after_help = "Example:\n  outflow schema > outflow.schema.json\n  # then, as the first line of outflow.yml:\n  # yaml-language-server: $schema=outflow.schema.json"

@@ -5,10 +5,13 @@ mod args;
 mod commands;
 mod exit;
 mod init;
+mod previews;
 mod progress;
 mod project;
 mod render;
 mod results;
+mod skeleton;
+mod waiting;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

@@ -5,12 +5,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use outflow_connectors::{self as connectors, FilesOptions};
-use outflow_contract::destination::Descriptor;
+use outflow_contract::destination::{Descriptor, Destination};
+use outflow_contract::plan::{DestinationConfig, Project, Settings};
 use outflow_contract::state_store::StateStore;
 use outflow_contract::{Error, Kind, Result};
 use outflow_engine::clock::SystemClock;
 use outflow_engine::deliver::transport::ProxyEnv;
-use outflow_engine::run::{Engine, Observer, RunOptions};
+use outflow_engine::run::{Engine, Observer, RunOptions, Silent};
 use outflow_engine::seal::Allowed;
 use outflow_ledger::store::LocalStore;
 use outflow_planner::{Loaded, Options, Problems};
@@ -49,7 +50,10 @@ pub(crate) fn open(loaded: &Loaded, observer: Arc<dyn Observer>) -> Result<Engin
 }
 
 fn open_with(loaded: &Loaded, observer: Arc<dyn Observer>, store: Arc<dyn StateStore>) -> Result<Engine> {
-    let project = &loaded.project;
+    open_project(&loaded.project, observer, store)
+}
+
+fn open_project(project: &Project, observer: Arc<dyn Observer>, store: Arc<dyn StateStore>) -> Result<Engine> {
     let workers = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
     let mut sources = BTreeMap::new();
     for source in &project.sources {
@@ -60,14 +64,7 @@ fn open_with(loaded: &Loaded, observer: Arc<dyn Observer>, store: Arc<dyn StateS
     for mapping in &project.mappings {
         let config =
             project.destination(&mapping.destination).ok_or_else(|| Error::bug("a mapping without a destination passed the checks"))?;
-        let connector =
-            connectors::connector(&config.kind).ok_or_else(|| Error::bug("a destination without a connector passed the checks"))?;
-        let destination = connector.configure(config, &mapping.action, &mapping.constants);
-        let destination = destination.map_err(|error| error.with("destination", &config.name))?;
-        for secret in destination.secrets() {
-            project.redactor.add(&secret);
-        }
-        destinations.insert(mapping.name.clone(), destination);
+        destinations.insert(mapping.name.clone(), configure(project, config, &mapping.action, &mapping.constants)?);
     }
     Ok(Engine {
         project: Arc::new(project.clone()),
@@ -79,6 +76,17 @@ fn open_with(loaded: &Loaded, observer: Arc<dyn Observer>, store: Arc<dyn StateS
         workers,
         observer,
     })
+}
+
+/// The destination of `config` for an action. What it keeps secret is taken out of all output from here on.
+pub(crate) fn configure(project: &Project, config: &DestinationConfig, action: &str, constants: &Settings) -> Result<Arc<dyn Destination>> {
+    let connector =
+        connectors::connector(&config.kind).ok_or_else(|| Error::bug("a destination without a connector passed the checks"))?;
+    let destination = connector.configure(config, action, constants).map_err(|error| error.with("destination", &config.name))?;
+    for secret in destination.secrets() {
+        project.redactor.add(&secret);
+    }
+    Ok(destination)
 }
 
 fn proxy_env() -> ProxyEnv {
@@ -118,6 +126,35 @@ pub(crate) async fn check_columns(loaded: &Loaded, engine: &Engine, mappings: &[
         }
     }
     if problems.is_empty() { Ok(failed) } else { Err(Problems(problems)) }
+}
+
+/// Opens what reading the sources needs: no destination, and a state that is thrown away.
+pub(crate) fn open_sources(loaded: &Loaded) -> Result<Engine> {
+    let mut sourced = loaded.project.clone();
+    sourced.mappings.clear();
+    let engine = open_project(&sourced, Arc::new(Silent), Arc::new(outflow_ledger::store::MemoryStore::default()))?;
+    Ok(Engine { project: Arc::new(loaded.project.clone()), ..engine })
+}
+
+/// An error that suggests a name near to `name`, which is no `what` of the project.
+pub(crate) fn unknown(what: &str, name: &str, names: &[&str]) -> Error {
+    let error = Error::new(Kind::NotFound, format!("there is no {what} `{name}`"));
+    match outflow_planner::nearest(name, names.iter().copied()) {
+        Some(near) => error.remedy(format!("did you mean `{near}`?")),
+        None if names.is_empty() => error.remedy(format!("there is no {what} at all")),
+        None => error.remedy(format!("there are {}", outflow_planner::list(names.iter().copied()))),
+    }
+}
+
+/// An error that suggests a model.
+pub(crate) fn unknown_model(project: &Project, name: &str) -> Error {
+    let names: Vec<&str> = project.models.iter().map(|model| model.name.as_str()).collect();
+    let model = |mapping: &str| project.mapping(mapping).map(|mapping| mapping.model.clone());
+    match model(name) {
+        Some(model) => Error::new(Kind::NotFound, format!("`{name}` is a mapping, not a model"))
+            .remedy(format!("preview its model: `outflow preview {model}`; or try the mapping: `outflow test {name}`")),
+        None => unknown("model", name, &names),
+    }
 }
 
 /// Opens what checking needs: all of it but the state, which stays untouched.

@@ -12,6 +12,7 @@
 //! | [`commit`] | outcomes to the mapping's next state; recovery is the same |
 //! | [`plan`] | what a run would do, without doing it |
 //! | [`try_one`] | one record of a mapping, looked at or sent ahead |
+//! | [`preview`] | the first records of a model |
 //! | [`check`] | tries a destination, without changing anything there |
 //! | [`clock`], [`time`] | the real clock; moments as text |
 
@@ -23,6 +24,7 @@ pub mod diff;
 pub mod extract;
 pub mod map;
 pub mod plan;
+pub mod preview;
 pub mod run;
 pub mod seal;
 pub mod snapshot;

@@ -1,10 +1,22 @@
 //! One file for each verb: arguments in, output and exit code out.
 
+pub(crate) mod baseline;
+pub(crate) mod catalog;
 pub(crate) mod check;
+pub(crate) mod completions;
+mod confirm;
 pub(crate) mod history;
 pub(crate) mod init;
+pub(crate) mod man;
+pub(crate) mod names;
+pub(crate) mod pause;
 pub(crate) mod plan;
+pub(crate) mod preview;
+pub(crate) mod rename;
 pub(crate) mod reset;
+pub(crate) mod resume;
 pub(crate) mod run;
 pub(crate) mod schema;
 pub(crate) mod show;
+pub(crate) mod test;
+mod test_mapping;

@@ -1,9 +1,14 @@
 //! What people see. Standard output carries results, standard error everything else.
 
+pub(crate) mod catalog;
+mod cells;
 mod error;
 pub(crate) mod plan;
+pub(crate) mod preview;
 pub(crate) mod sync;
 mod table;
+pub(crate) mod trial;
+pub(crate) mod tried;
 
 use std::io::{IsTerminal, Write};
 

@@ -1,0 +1,45 @@
+//! The arguments of the commands that look at things without running anything.
+
+use clap::Args;
+
+/// `outflow preview`
+#[derive(Debug, Args)]
+pub(crate) struct PreviewArgs {
+    /// The model.
+    #[arg(value_name = "MODEL")]
+    pub(crate) model: String,
+    /// So many records.
+    #[arg(long, short = 'n', default_value_t = 10, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) limit: u32,
+    /// Ask the source again, even if the same query was previewed before.
+    #[arg(long)]
+    pub(crate) refresh: bool,
+}
+
+/// `outflow test`
+#[derive(Debug, Args)]
+pub(crate) struct TestArgs {
+    /// A source, a destination or a mapping. Where a name is several of them: `source:NAME`, `destination:NAME`, `mapping:NAME`.
+    #[arg(value_name = "NAME")]
+    pub(crate) name: String,
+    /// Of a mapping: the record with this identifier, as text or JSON; an object if it has several columns. Otherwise the first one.
+    #[arg(long, value_name = "ID")]
+    pub(crate) record: Option<String>,
+    /// Of a mapping: really send this one record. It counts as delivered, and is not sent again until it changes.
+    #[arg(long)]
+    pub(crate) send: bool,
+    /// With --send: wait while another run holds the lock.
+    #[arg(long, requires = "send")]
+    pub(crate) wait: bool,
+}
+
+/// `outflow catalog`
+#[derive(Debug, Args)]
+pub(crate) struct CatalogArgs {
+    /// A type of destination: its settings and actions.
+    #[arg(value_name = "DESTINATION")]
+    pub(crate) destination: Option<String>,
+    /// One of its actions: its fields.
+    #[arg(value_name = "ACTION")]
+    pub(crate) action: Option<String>,
+}

@@ -1,0 +1,27 @@
+//! `outflow pause`: nothing is sent for a mapping until it is resumed.
+
+use std::sync::Arc;
+
+use outflow_engine::run::Silent;
+use serde_json::json;
+
+use crate::args::{Global, PauseArgs};
+use crate::exit::{Exit, Failure};
+use crate::project;
+use crate::render::Console;
+
+pub(crate) async fn run(global: &Global, args: &PauseArgs, console: &Console) -> Result<Exit, Failure> {
+    let loaded = project::load(global)?;
+    let mapping = &args.mapping;
+    project::known_mapping(&loaded, mapping)?;
+    let engine = project::open(&loaded, Arc::new(Silent))?;
+    let was_running = engine.pause(mapping, args.reason.as_deref()).await?;
+    if console.is_json() {
+        console.json(&json!({ "mapping": mapping, "paused": true, "was_paused": !was_running, "reason": args.reason }));
+    } else if was_running {
+        console.line(&format!("`{mapping}` is paused: its changes wait until `outflow resume {mapping}`."));
+    } else {
+        console.line(&format!("`{mapping}` was paused already. `outflow resume {mapping}` lets it run again."));
+    }
+    Ok(Exit::Ok)
+}

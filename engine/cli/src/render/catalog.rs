@@ -1,0 +1,160 @@
+//! Destinations, their settings, actions and fields.
+
+use outflow_contract::destination::{Action, Descriptor, Field, FieldKind};
+
+use super::cells::{Cell, pad, width_of};
+use super::{Align, Console, Tone, wrap};
+use crate::skeleton::written;
+
+/// A description gets at least so much room beside the other columns, or a line of its own.
+const DESCRIPTION_MIN: usize = 30;
+/// No column but the last one is wider.
+const COLUMN_MAX: usize = 34;
+/// Between two columns.
+const GAP: usize = 2;
+
+/// Every destination.
+pub(crate) fn all(console: &Console, descriptors: &[Descriptor]) {
+    let rows: Vec<Vec<String>> = descriptors
+        .iter()
+        .map(|descriptor| {
+            let actions: Vec<&str> = descriptor.actions.iter().map(|action| action.name.as_str()).collect();
+            vec![descriptor.name.clone(), descriptor.title.clone(), actions.join(", ")]
+        })
+        .collect();
+    columns(console, &["type", "title", "actions"], &rows);
+    console.line("");
+    console.line("`outflow catalog TYPE` shows the settings of one; `outflow catalog TYPE ACTION` the fields of an action.");
+}
+
+/// One destination.
+pub(crate) fn destination(console: &Console, descriptor: &Descriptor) {
+    console.line(&format!("{}  {}", console.paint(Tone::Strong, &descriptor.name), descriptor.title));
+    text(console, &descriptor.description);
+    title(console, "settings");
+    if descriptor.settings.is_empty() {
+        console.line("  none");
+    } else {
+        fields(console, &descriptor.settings);
+    }
+    title(console, "actions");
+    let rows: Vec<Vec<String>> = descriptor
+        .actions
+        .iter()
+        .map(|action| vec![action.name.clone(), takes(action), action.description.clone()])
+        .collect();
+    columns(console, &["action", "takes", "description"], &rows);
+    if descriptor.actions.len() > 1 {
+        console.line("");
+        console.line(&format!("`outflow catalog {} ACTION` shows the fields of one.", descriptor.name));
+    }
+}
+
+/// One action.
+pub(crate) fn action(console: &Console, descriptor: &Descriptor, action: &Action) {
+    let of = console.paint(Tone::Faint, &format!("of {}", descriptor.name));
+    console.line(&format!("{}  {}  {of}", console.paint(Tone::Strong, &action.name), action.title));
+    text(console, &action.description);
+    text(console, &format!("Takes records that were {}.", takes(action)));
+    title(console, "fields");
+    match &action.fields {
+        None => console.line("  any: what the mapping gives is what is sent"),
+        Some(declared) => fields(console, declared),
+    }
+}
+
+/// What to paste.
+pub(crate) fn paste(console: &Console, yaml: &str) {
+    title(console, "to paste into outflow.yml, and fill in");
+    console.line("");
+    for line in yaml.lines() {
+        let (code, comment) = match line.find(" #") {
+            Some(at) => line.split_at(at),
+            None => (line, ""),
+        };
+        console.line(&format!("{code}{}", console.paint(Tone::Faint, comment)));
+    }
+}
+
+fn title(console: &Console, text: &str) {
+    console.line("");
+    console.line(&console.paint(Tone::Strong, text));
+}
+
+fn text(console: &Console, text: &str) {
+    wrap(text, console.width()).iter().for_each(|line| console.line(line));
+}
+
+fn takes(action: &Action) -> String {
+    let ops: Vec<&str> = action.ops.iter().map(|op| op.as_str()).collect();
+    ops.join(", ")
+}
+
+fn fields(console: &Console, fields: &[Field]) {
+    let mut rows = Vec::new();
+    for field in fields {
+        row(field, "", &mut rows);
+    }
+    columns(console, &["name", "type", "", "default", "description"], &rows);
+}
+
+/// A field, and those inside it.
+fn row(field: &Field, path: &str, rows: &mut Vec<Vec<String>>) {
+    let name = format!("{path}{}", field.name);
+    let mut marks = Vec::new();
+    marks.extend(field.required.then_some("required"));
+    marks.extend(field.secret.then_some("secret"));
+    marks.extend(field.constant.then_some("constant"));
+    let default = field.default.as_ref().map(written).unwrap_or_default();
+    let mut description = field.description.clone();
+    if !field.choices.is_empty() {
+        description = format!("{description} One of {}.", field.choices.join(", "));
+    }
+    rows.push(vec![name.clone(), kind(field), marks.join(", "), default, description]);
+    for inner in &field.properties {
+        row(inner, &format!("{name}."), rows);
+    }
+}
+
+fn kind(field: &Field) -> String {
+    let one = match field.kind {
+        FieldKind::String => "text",
+        FieldKind::Number => "number",
+        FieldKind::Integer => "integer",
+        FieldKind::Boolean => "boolean",
+        FieldKind::Datetime => "datetime",
+        FieldKind::Object => "object",
+        FieldKind::StringOrObject => "text or object",
+    };
+    if field.multiple { format!("list of {one}") } else { one.to_owned() }
+}
+
+/// Aligned columns, empty ones left out, of which the last one is broken into lines.
+fn columns(console: &Console, names: &[&str], rows: &[Vec<String>]) {
+    let last = names.len() - 1;
+    let shown: Vec<usize> = (0..names.len()).filter(|&i| rows.iter().any(|row| !row[i].is_empty())).collect();
+    let width = |i: usize| rows.iter().map(|row| width_of(&row[i])).chain([width_of(names[i])]).max().unwrap_or_default().min(COLUMN_MAX);
+    let fixed: Vec<(usize, usize)> = shown.iter().filter(|&&i| i != last).map(|&i| (i, width(i))).collect();
+    let taken = 2 + fixed.iter().map(|(_, width)| width + GAP).sum::<usize>();
+    let beside = console.width().saturating_sub(taken) >= DESCRIPTION_MIN;
+    let room = if beside { console.width() - taken } else { console.width().saturating_sub(8).max(DESCRIPTION_MIN) };
+    let cells = |row: &[String], tone: &dyn Fn(usize) -> Option<Tone>| {
+        let cell = |&(i, width): &(usize, usize)| pad(console, &Cell { text: row[i].clone(), tone: tone(i) }, width, Align::Left);
+        fixed.iter().map(cell).collect::<Vec<String>>().join("  ")
+    };
+    let header: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+    let described = if beside { console.paint(Tone::Faint, names[last]) } else { String::new() };
+    console.line(format!("  {}  {described}", cells(&header, &|_| Some(Tone::Faint))).trim_end());
+    for row in rows {
+        let before = cells(row, &|i| (i == 0).then_some(Tone::Strong));
+        let lines = wrap(&row[last], room);
+        if beside {
+            let first = lines.first().map(String::as_str).unwrap_or_default();
+            console.line(format!("  {before}  {first}").trim_end());
+            lines.iter().skip(1).for_each(|line| console.line(&format!("{}{line}", " ".repeat(taken))));
+        } else {
+            console.line(format!("  {before}").trim_end());
+            lines.iter().filter(|line| !line.is_empty()).for_each(|line| console.line(&format!("      {line}")));
+        }
+    }
+}

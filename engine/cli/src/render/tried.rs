@@ -1,0 +1,179 @@
+//! One record on its way through a mapping: what the model says, what is mapped, and the exact request.
+
+use outflow_contract::outcome::{HttpRequest, Request};
+use outflow_contract::plan::Mapping;
+use outflow_contract::report::{Status, SyncReport};
+use outflow_contract::secret::REDACTED;
+use outflow_engine::try_one::Tried;
+use serde_json::{Value, json};
+
+use super::cells::visible;
+use super::{Console, Tone, bytes, preview, wrap};
+
+/// Parts of the names of headers whose values are nobody's business, whatever they hold.
+const PRIVATE: [&str; 8] = ["authorization", "cookie", "token", "secret", "password", "api-key", "apikey", "credential"];
+
+/// Record, fields, payload, request.
+pub(crate) fn print(console: &Console, mapping: &Mapping, tried: &Tried, gateway: Option<&str>) {
+    let what = format!("record {} of {}, {} of {}", visible(&tried.id), mapping.model, mapping.action, mapping.destination);
+    console.line(&format!("{}  {}", console.paint(Tone::Strong, &mapping.name), console.paint(Tone::Faint, &console.clean(&what))));
+    title(console, "record");
+    preview::record(console, &console.clean(&tried.record));
+    title(console, "fields");
+    lines(console, &pretty(console, tried.fields.as_bytes()));
+    if value(&tried.fields) != value(&tried.payload) && !tried.payload.is_empty() {
+        title(console, "payload");
+        lines(console, &pretty(console, tried.payload.as_bytes()));
+    }
+    let Some(refused) = &tried.refused else {
+        request(console, &tried.request, gateway);
+        return;
+    };
+    title(console, "refused");
+    for line in wrap(&visible(&format!("{} ({})", console.clean(&refused.message), refused.code)), console.width() - 2) {
+        console.line(&format!("  {}", console.paint(Tone::Bad, &line)));
+    }
+    console.line("  A run leaves such a record out, says so, and tries it again every time.");
+}
+
+/// What became of a record that was really sent.
+pub(crate) fn sent(console: &Console, report: &SyncReport, answer: Option<&str>) {
+    if let Some(answer) = answer {
+        title(console, "answer");
+        let answer = console.clean(answer);
+        let (status, body) = answer.split_once('\n').unwrap_or((&answer, ""));
+        console.line(&format!("  {}", visible(status)));
+        if !body.trim().is_empty() {
+            lines(console, &pretty(console, body.trim().as_bytes()));
+        }
+    }
+    console.line("");
+    let (tone, said) = match report.status {
+        Status::Success => (Tone::Good, "delivered: it counts as delivered, and is not sent again until it changes".to_owned()),
+        status => (Tone::Bad, status.as_str().to_owned()),
+    };
+    console.line(&format!("{}  {}", console.paint(tone, &said), console.paint(Tone::Faint, &format!("sync {}", report.sync_id))));
+    let mut remarks: Vec<String> = report.message.iter().cloned().collect();
+    for group in &report.failures {
+        remarks.extend([group.message.clone(), group.action.clone()]);
+    }
+    remarks.extend(report.notices.iter().cloned());
+    for remark in remarks {
+        for line in wrap(&visible(&console.clean(&remark)), console.width() - 2) {
+            console.line(&format!("  {line}"));
+        }
+    }
+}
+
+/// The same as JSON.
+pub(crate) fn document(console: &Console, mapping: &Mapping, tried: &Tried, gateway: Option<&str>) -> Value {
+    let json = |text: &str| value(&console.clean(text)).unwrap_or_else(|| console.clean(text).into());
+    let request = match &tried.request {
+        Request::Http(http) => json!({
+            "method": http.method,
+            "url": console.clean(&http.url),
+            "gateway": gateway.map(|gateway| console.clean(gateway)),
+            "headers": headers(console, http).into_iter().map(|(name, value)| (name, value.into())).collect::<serde_json::Map<_, _>>(),
+            "gzip": http.gzip,
+            "body": body_as_json(console, &http.body),
+        }),
+        Request::File(file) => json!({ "path": file.path, "body": body_as_json(console, &file.body) }),
+    };
+    json!({
+        "mapping": mapping.name,
+        "id": json(&tried.id),
+        "record": json(&tried.record),
+        "fields": json(&tried.fields),
+        "payload": json(&tried.payload),
+        "request": if tried.refused.is_some() { Value::Null } else { request },
+        "refused": tried.refused.as_ref().map(|refused| json!({ "code": refused.code, "message": console.clean(&refused.message) })),
+        "sent": Value::Null,
+    })
+}
+
+/// How the same record is named on the command line.
+pub(crate) fn named(mapping: &Mapping, tried: &Tried) -> String {
+    let id = match value(&tried.id) {
+        Some(Value::String(text)) if !text.starts_with(['"', '{', '[']) => text,
+        _ => tried.id.clone(),
+    };
+    let plain = id.chars().all(|c| c.is_alphanumeric() || "-_.@+:".contains(c)) && !id.is_empty() && !id.starts_with('-');
+    let id = if plain { id } else { format!("'{}'", visible(&id).replace('\'', r"'\''")) };
+    format!("{} --record {id}", mapping.name)
+}
+
+fn title(console: &Console, text: &str) {
+    console.line("");
+    console.line(&console.paint(Tone::Strong, text));
+}
+
+fn request(console: &Console, request: &Request, gateway: Option<&str>) {
+    title(console, "request");
+    match request {
+        Request::Http(http) => {
+            console.line(&format!("  {} {}", console.paint(Tone::Good, &http.method), visible(&console.clean(&http.url))));
+            if let Some(gateway) = gateway {
+                console.line(&console.paint(Tone::Faint, &format!("  through the gateway {}", visible(&console.clean(gateway)))));
+            }
+            for (name, value) in headers(console, http) {
+                console.line(&format!("  {} {}", console.paint(Tone::Faint, &format!("{name}:")), visible(&value)));
+            }
+            if http.gzip {
+                console.line(&console.paint(Tone::Faint, "  (compressed with gzip when sent)"));
+            }
+            console.line("");
+            lines(console, &pretty(console, &http.body));
+        }
+        Request::File(file) => {
+            console.line(&format!("  {} {}", console.paint(Tone::Good, "file"), visible(&file.path.display().to_string())));
+            console.line("");
+            lines(console, &pretty(console, &file.body));
+        }
+    }
+}
+
+/// Names and values, secrets masked: those that are known, and whatever stands in a header that is there for one.
+fn headers(console: &Console, http: &HttpRequest) -> Vec<(String, String)> {
+    let masked = |(name, value): &(String, String)| {
+        let lower = name.to_ascii_lowercase();
+        let private = PRIVATE.iter().any(|part| lower.contains(part)) && !lower.contains("idempotency");
+        let value = match value.split_once(' ') {
+            Some((scheme, _)) if private && lower.contains("authorization") => format!("{scheme} {REDACTED}"),
+            _ if private => REDACTED.to_owned(),
+            _ => console.clean(value),
+        };
+        (name.clone(), value)
+    };
+    http.headers.iter().map(masked).collect()
+}
+
+fn value(text: &str) -> Option<Value> {
+    serde_json::from_str(text).ok()
+}
+
+/// Many lines where it is JSON, or JSON on each line; otherwise the text as it is, and of bytes their number.
+fn pretty(console: &Console, body: &[u8]) -> String {
+    let Ok(text) = std::str::from_utf8(body) else {
+        return format!("({} that are no text)", bytes(body.len() as u64));
+    };
+    let text = console.clean(text);
+    let printed = |text: &str| value(text).and_then(|value| serde_json::to_string_pretty(&value).ok());
+    let by_line = || text.lines().map(printed).collect::<Option<Vec<String>>>().map(|lines| lines.join("\n"));
+    printed(&text).or_else(by_line).unwrap_or(text)
+}
+
+fn body_as_json(console: &Console, body: &[u8]) -> Value {
+    match std::str::from_utf8(body) {
+        Ok(text) => {
+            let text = console.clean(text);
+            value(&text).unwrap_or_else(|| text.into())
+        }
+        Err(_) => json!({ "bytes": body.len() }),
+    }
+}
+
+fn lines(console: &Console, text: &str) {
+    for line in text.lines() {
+        console.line(&format!("  {}", visible(line)));
+    }
+}
