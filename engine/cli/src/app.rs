@@ -53,7 +53,7 @@ fn dispatch(cli: &Cli, console: &Console) -> Result<Exit, Failure> {
         Command::Reset(args) => on_runtime(commands::reset::run(&cli.global, args, console)),
         Command::Preview(args) => on_runtime(commands::preview::run(&cli.global, args, console)),
         Command::Test(args) => on_runtime(commands::test::run(&cli.global, args, console)),
-        Command::Catalog(args) => commands::catalog::run(args, console),
+        Command::Catalog(args) => commands::catalog::run(&cli.global, args, console),
         Command::Baseline(args) => on_runtime(commands::baseline::run(&cli.global, args, console)),
         Command::Rename(args) => on_runtime(commands::rename::run(&cli.global, args, console)),
         Command::Pause(args) => on_runtime(commands::pause::run(&cli.global, args, console)),

@@ -120,7 +120,10 @@ pub(crate) enum Command {
     /// Show the first records of a model.
     #[command(after_help = "Examples:\n  outflow preview customers\n  outflow preview customers --limit 50 --refresh")]
     Preview(PreviewArgs),
-    /// Try a source, a destination or a mapping: is it reachable, and what exactly is sent for one record?
+    /// Try a source, a destination, or a mapping on one record.
+    ///
+    /// Of a source: is it there, and which version? Of a destination: is it reachable, and are the credentials right? Of a mapping:
+    /// what exactly is sent for one record?
     #[command(
         after_help = "Examples:\n  outflow test warehouse\n  outflow test crm\n  outflow test customers_to_crm --record 42\n  outflow test customers_to_crm --record '{\"shop\": 3, \"customer\": 42}' --send"
     )]

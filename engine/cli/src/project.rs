@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use outflow_connectors::{self as connectors, FilesOptions};
 use outflow_contract::destination::{Descriptor, Destination};
-use outflow_contract::plan::{DestinationConfig, Project, Settings};
+use outflow_contract::plan::{DestinationConfig, Project, Settings, SourceConfig};
+use outflow_contract::source::Source;
 use outflow_contract::state_store::StateStore;
 use outflow_contract::{Error, Kind, Result};
 use outflow_engine::clock::SystemClock;
@@ -50,16 +51,8 @@ pub(crate) fn open(loaded: &Loaded, observer: Arc<dyn Observer>) -> Result<Engin
 }
 
 fn open_with(loaded: &Loaded, observer: Arc<dyn Observer>, store: Arc<dyn StateStore>) -> Result<Engine> {
-    open_project(&loaded.project, observer, store)
-}
-
-fn open_project(project: &Project, observer: Arc<dyn Observer>, store: Arc<dyn StateStore>) -> Result<Engine> {
+    let project = &loaded.project;
     let workers = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
-    let mut sources = BTreeMap::new();
-    for source in &project.sources {
-        let options = FilesOptions { target_partitions: workers, ..FilesOptions::default() };
-        sources.insert(source.name.clone(), Arc::from(connectors::source(source, &options)?));
-    }
     let mut destinations = BTreeMap::new();
     for mapping in &project.mappings {
         let config =
@@ -70,12 +63,18 @@ fn open_project(project: &Project, observer: Arc<dyn Observer>, store: Arc<dyn S
         project: Arc::new(project.clone()),
         store,
         clock: Arc::new(SystemClock::new()),
-        sources,
+        sources: sources(project, workers)?,
         destinations,
         proxy: proxy_env(),
         workers,
         observer,
     })
+}
+
+fn sources(project: &Project, workers: usize) -> Result<BTreeMap<String, Arc<dyn Source>>> {
+    let options = FilesOptions { target_partitions: workers, ..FilesOptions::default() };
+    let open = |config: &SourceConfig| Ok((config.name.clone(), Arc::from(connectors::source(config, &options)?)));
+    project.sources.iter().map(open).collect()
 }
 
 /// The destination of `config` for an action. What it keeps secret is taken out of all output from here on.
@@ -128,21 +127,29 @@ pub(crate) async fn check_columns(loaded: &Loaded, engine: &Engine, mappings: &[
     if problems.is_empty() { Ok(failed) } else { Err(Problems(problems)) }
 }
 
-/// Opens what reading the sources needs: no destination, and a state that is thrown away.
+/// Opens what reading a few records needs: no destination, a state that is thrown away, and one worker, so that the first records
+/// are the same ones every time.
 pub(crate) fn open_sources(loaded: &Loaded) -> Result<Engine> {
-    let mut sourced = loaded.project.clone();
-    sourced.mappings.clear();
-    let engine = open_project(&sourced, Arc::new(Silent), Arc::new(outflow_ledger::store::MemoryStore::default()))?;
-    Ok(Engine { project: Arc::new(loaded.project.clone()), ..engine })
+    let project = &loaded.project;
+    Ok(Engine {
+        project: Arc::new(project.clone()),
+        store: Arc::new(outflow_ledger::store::MemoryStore::default()),
+        clock: Arc::new(SystemClock::new()),
+        sources: sources(project, 1)?,
+        destinations: BTreeMap::new(),
+        proxy: proxy_env(),
+        workers: 1,
+        observer: Arc::new(Silent),
+    })
 }
 
-/// An error that suggests a name near to `name`, which is no `what` of the project.
-pub(crate) fn unknown(what: &str, name: &str, names: &[&str]) -> Error {
-    let error = Error::new(Kind::NotFound, format!("there is no {what} `{name}`"));
+/// An error that says `message` of `name`, and suggests one of `names`: of `all` there are.
+pub(crate) fn unknown(message: String, name: &str, all: &str, names: &[&str]) -> Error {
+    let error = Error::new(Kind::NotFound, message);
     match outflow_planner::nearest(name, names.iter().copied()) {
         Some(near) => error.remedy(format!("did you mean `{near}`?")),
-        None if names.is_empty() => error.remedy(format!("there is no {what} at all")),
-        None => error.remedy(format!("there are {}", outflow_planner::list(names.iter().copied()))),
+        None if names.is_empty() => error.remedy(format!("there are no {all} yet")),
+        None => error.remedy(format!("{all}: {}", outflow_planner::list(names.iter().copied()))),
     }
 }
 
@@ -153,7 +160,7 @@ pub(crate) fn unknown_model(project: &Project, name: &str) -> Error {
     match model(name) {
         Some(model) => Error::new(Kind::NotFound, format!("`{name}` is a mapping, not a model"))
             .remedy(format!("preview its model: `outflow preview {model}`; or try the mapping: `outflow test {name}`")),
-        None => unknown("model", name, &names),
+        None => unknown(format!("there is no model `{name}`"), name, "models", &names),
     }
 }
 

@@ -94,10 +94,18 @@ fn setting_value(field: &Field, destination: &str) -> String {
         (_, Some(choice)) => scalar(choice),
         (FieldKind::Number | FieldKind::Integer, _) => "1".to_owned(),
         (FieldKind::Boolean, _) => "true".to_owned(),
-        (FieldKind::Object, _) => "{}".to_owned(),
+        (FieldKind::Object, _) => members(field, destination),
         (FieldKind::String | FieldKind::Datetime | FieldKind::StringOrObject, _) => format!("\"<{}>\"", field.name),
     };
     if field.multiple { format!("[{one}]") } else { one }
+}
+
+/// An object of what must be in it, or has a default.
+fn members(field: &Field, destination: &str) -> String {
+    let shown = field.properties.iter().filter(|inner| inner.required || inner.default.is_some());
+    let member = |inner: &Field| optional(inner, &setting_value(inner, destination));
+    let members: Vec<String> = shown.map(member).collect();
+    if members.is_empty() { "{}".to_owned() } else { format!("{{ {} }}", members.join(", ")) }
 }
 
 /// The entry of an optional field: with its default, where there is one.
@@ -116,15 +124,19 @@ fn records(action: &Action, lines: &mut Lines) {
 }
 
 fn fields(declared: &[Field], lines: &mut Lines) {
-    let (required, others): (Vec<&Field>, Vec<&Field>) = declared.iter().partition(|field| field.required);
-    lines.push(2, if required.is_empty() && others.iter().all(|field| field.default.is_none()) { "fields: {}" } else { "fields:" });
-    if required.is_empty() {
-        // Something must stand there: the first field that is not the same for every record.
-        if let Some(first) = others.iter().find(|field| field.default.is_some()) {
-            lines.entry(3, &optional(first, ""), &first.description);
-        }
+    if declared.is_empty() {
+        lines.push(2, "fields: {}");
+        return;
     }
-    for field in required {
+    lines.push(2, "fields:");
+    // The first field says whom or what a record is about; it stands there even where it is not always required.
+    let first = declared.iter().find(|field| !field.constant).map(|field| field.name.as_str());
+    let (wanted, others): (Vec<&Field>, Vec<&Field>) =
+        declared.iter().partition(|field| field.required || first == Some(field.name.as_str()));
+    if wanted.is_empty() {
+        lines.push(3, "{}");
+    }
+    for field in wanted {
         wanted_field(field, "", 3, lines);
     }
     for field in others {
@@ -141,9 +153,19 @@ fn wanted_field(field: &Field, prefix: &str, level: usize, lines: &mut Lines) {
         inner.into_iter().for_each(|inner| wanted_field(inner, &prefix, level + 1, lines));
         return;
     }
-    let given = if field.constant { field.default.as_ref().map(written) } else { None };
+    let given = field.default.as_ref().filter(|default| !reads_columns(default)).map(written);
     let value = given.unwrap_or_else(|| field_value(field, prefix));
     lines.entry(level, &format!("{}: {value}", scalar(&field.name)), &field.description);
+}
+
+/// Does a default depend on columns that the model may not have?
+fn reads_columns(default: &Value) -> bool {
+    match default {
+        Value::String(text) => text.starts_with("$."),
+        Value::Array(items) => items.iter().any(reads_columns),
+        Value::Object(members) => members.iter().any(|(key, value)| key.starts_with('@') || reads_columns(value)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
 }
 
 /// A constant of the right kind; otherwise the column of the same name.

@@ -204,10 +204,10 @@ fn type_name(kind: &DataType) -> String {
         DataType::Duration(_) | DataType::Interval(_) => "interval",
         DataType::Struct(_) => "struct",
         DataType::Map(_, _) => "map",
-        DataType::Decimal32(digits, scale) => return format!("decimal({digits},{scale})"),
-        DataType::Decimal64(digits, scale) => return format!("decimal({digits},{scale})"),
-        DataType::Decimal128(digits, scale) => return format!("decimal({digits},{scale})"),
-        DataType::Decimal256(digits, scale) => return format!("decimal({digits},{scale})"),
+        DataType::Decimal32(digits, scale)
+        | DataType::Decimal64(digits, scale)
+        | DataType::Decimal128(digits, scale)
+        | DataType::Decimal256(digits, scale) => return format!("decimal({digits},{scale})"),
         DataType::Dictionary(_, value) => return type_name(value),
         DataType::RunEndEncoded(_, value) => return type_name(value.data_type()),
         DataType::List(item)

@@ -12,6 +12,7 @@ mod commands;
 mod crashes;
 mod failures;
 mod identifiers;
+mod inspect;
 mod schema;
 
 use arrow::datatypes::DataType;

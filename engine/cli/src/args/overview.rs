@@ -33,7 +33,7 @@ fn template(command: &Command) -> StyledStr {
             text.push_str(&format!("  {name}{command_name:<width$}{name:#}  {about}\n"));
         }
     }
-    text.push_str("\n{options}{after-help}");
+    text.push_str(&format!("\n{heading}Options of every command:{heading:#}\n{{options}}{{after-help}}"));
     StyledStr::from(text)
 }
 

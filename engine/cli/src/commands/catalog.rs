@@ -1,15 +1,16 @@
-//! `outflow catalog`: what there is to send to, from the descriptors. Needs no project.
+//! `outflow catalog`: what there is to send to, from the descriptors. They need no project; one is looked at only to explain a name.
 
 use outflow_contract::destination::{Action, Descriptor};
+use outflow_contract::{Error, Kind};
 use serde_json::{Value, json};
 
-use crate::args::CatalogArgs;
+use crate::args::{CatalogArgs, Global};
 use crate::exit::{Exit, Failure};
 use crate::project;
 use crate::render::{Console, catalog};
 use crate::skeleton;
 
-pub(crate) fn run(args: &CatalogArgs, console: &Console) -> Result<Exit, Failure> {
+pub(crate) fn run(global: &Global, args: &CatalogArgs, console: &Console) -> Result<Exit, Failure> {
     let all = project::descriptors();
     let Some(name) = &args.destination else {
         if console.is_json() {
@@ -21,7 +22,14 @@ pub(crate) fn run(args: &CatalogArgs, console: &Console) -> Result<Exit, Failure
     };
     let names: Vec<&str> = all.iter().map(|descriptor| descriptor.name.as_str()).collect();
     let found = all.iter().find(|descriptor| descriptor.name == *name);
-    let descriptor = found.ok_or_else(|| project::unknown("destination type", name, &names))?;
+    let descriptor = found.ok_or_else(|| {
+        let near = project::load(global).ok().and_then(|loaded| loaded.project.destination(name).map(|found| found.kind.clone()));
+        match near {
+            Some(kind) => Error::new(Kind::NotFound, format!("`{name}` is a destination of the project, and its type is `{kind}`"))
+                .remedy(format!("`outflow catalog {kind}` shows it")),
+            None => project::unknown(format!("there is no destination type `{name}`"), name, "destination types", &names),
+        }
+    })?;
     let Some(name) = &args.action else {
         if console.is_json() {
             console.json(descriptor);
@@ -33,7 +41,10 @@ pub(crate) fn run(args: &CatalogArgs, console: &Console) -> Result<Exit, Failure
         return Ok(Exit::Ok);
     };
     let names: Vec<&str> = descriptor.actions.iter().map(|action| action.name.as_str()).collect();
-    let action = descriptor.action(name).ok_or_else(|| project::unknown(&format!("action of `{}`", descriptor.name), name, &names))?;
+    let action = descriptor.action(name).ok_or_else(|| {
+        let message = format!("`{}` has no action `{name}`", descriptor.name);
+        project::unknown(message, name, &format!("actions of `{}`", descriptor.name), &names)
+    })?;
     let yaml = skeleton::yaml(descriptor, action);
     if console.is_json() {
         console.json(&in_full(descriptor, action, &yaml));

@@ -9,12 +9,21 @@ use clap_complete::{Shell, generate};
 use crate::args::{self, CompletionsArgs};
 use crate::exit::Exit;
 
-/// The arguments that are names: what clap calls them, and what `outflow names` calls them.
-const NAMES: [(&str, &str, &str); 4] =
-    [("MAPPING", "mapping", "mapping"), ("MODEL", "model", "model"), ("NAME", "name", "testable"), ("DESTINATION", "destination", "type")];
-/// The commands whose first argument is such a name.
-const COMMANDS: [(&str, &str); 4] =
-    [("reset baseline pause resume", "mapping"), ("preview", "model"), ("test", "testable"), ("catalog", "type")];
+/// The commands whose first argument is a name, and of what.
+const NAMED: [(&str, &str); 8] = [
+    ("reset", "mapping"),
+    ("baseline", "mapping"),
+    ("pause", "mapping"),
+    ("resume", "mapping"),
+    ("show", "mapping"),
+    ("preview", "model"),
+    ("test", "testable"),
+    ("catalog", "type"),
+];
+/// What clap calls such arguments in a script for zsh.
+const ARGUMENTS: [(&str, &str); 4] = [("mapping", "mapping"), ("model", "model"), ("name", "testable"), ("destination", "type")];
+/// The command that scripts ask, and people need not know.
+const ASKED: &str = "names";
 
 pub(crate) fn run(args: &CompletionsArgs) -> Exit {
     let mut script = Vec::new();
@@ -34,40 +43,49 @@ fn with_names(shell: Shell, script: &str) -> String {
     }
 }
 
-/// clap offers the arguments' placeholders as words: those of names become the names, and the others go.
+/// The words of a command stand behind its label.
 fn bash(script: &str) -> String {
-    let offered = |line: &str| {
-        let (before, words) = line.split_once("opts=\"")?;
-        let words: Vec<String> = words.strip_suffix('"')?.split_whitespace().filter_map(word).collect();
-        Some(format!("{before}opts=\"{}\"", words.join(" ")))
-    };
-    script.lines().map(|line| offered(line).unwrap_or_else(|| line.to_owned()) + "\n").collect()
+    let mut what = None;
+    let mut text = String::with_capacity(script.len());
+    for line in script.lines() {
+        if let Some(label) = line.trim().strip_prefix("outflow__subcmd__").and_then(|rest| rest.strip_suffix(')')) {
+            what = NAMED.iter().find(|(command, _)| *command == label).map(|(_, what)| *what);
+        }
+        match line.split_once("opts=\"").and_then(|(before, rest)| Some((before, rest.strip_suffix('"')?))) {
+            Some((before, words)) if !words.is_empty() => {
+                let mut words: Vec<String> = words.split(' ').filter(|word| *word != ASKED).map(str::to_owned).collect();
+                words.extend(what.take().map(asking));
+                text.push_str(&format!("{before}opts=\"{}\"\n", words.join(" ")));
+            }
+            _ => text.push_str(&format!("{line}\n")),
+        }
+    }
+    text
 }
 
-fn word(word: &str) -> Option<String> {
-    let Some(placeholder) = word.strip_prefix(['<', '[']) else { return Some(word.to_owned()) };
-    let placeholder = placeholder.trim_end_matches(['>', ']', '.']);
-    let known = NAMES.iter().find(|(value, _, _)| *value == placeholder);
-    known.map(|(_, _, what)| format!("$(outflow names {what} 2>/dev/null)"))
+fn asking(what: &str) -> String {
+    format!("$(outflow {ASKED} {what} 2>/dev/null)")
 }
 
 fn zsh(script: &str) -> String {
     let argument = |line: &str| {
         let named = |id: &str| [format!("':{id} -- "), format!("'::{id} -- ")].iter().any(|start| line.starts_with(start));
-        let (_, _, what) = NAMES.iter().find(|(_, id, _)| named(id))?;
+        let (_, what) = ARGUMENTS.iter().find(|(id, _)| named(id))?;
         Some(line.replace(":_default'", &format!(":{{_outflow_names {what}}}'")))
     };
-    let lines: String = script.lines().map(|line| argument(line).unwrap_or_else(|| line.to_owned()) + "\n").collect();
-    let function = "_outflow_names() {\n    local -a names\n    names=(${(f)\"$(outflow names $1 2>/dev/null)\"})\n    compadd -a names\n}\n\n_outflow() {";
-    lines.replacen("_outflow() {", function, 1)
+    let lines = script.lines().filter(|line| !line.starts_with(&format!("'{ASKED}:")));
+    let text: String = lines.map(|line| argument(line).unwrap_or_else(|| line.to_owned()) + "\n").collect();
+    let function =
+        format!("_outflow_names() {{\n    local -a found\n    found=(${{(f)\"$(outflow {ASKED} $1 2>/dev/null)\"}})\n    compadd -a found\n}}\n\n_outflow() {{");
+    text.replacen("_outflow() {", &function, 1)
 }
 
 fn fish(script: &str) -> String {
-    let mut script = script.to_owned();
-    for (commands, what) in COMMANDS {
-        script.push_str(&format!(
-            "complete -c outflow -n \"__fish_seen_subcommand_from {commands}\" -f -a \"(outflow names {what} 2>/dev/null)\"\n"
-        ));
+    let lines = script.lines().filter(|line| !line.contains(&format!("-a \"{ASKED}\"")));
+    let mut text: String = lines.map(|line| line.to_owned() + "\n").collect();
+    for (command, what) in NAMED {
+        let names = asking(what).replacen('$', "", 1);
+        text.push_str(&format!("complete -c outflow -n \"__fish_seen_subcommand_from {command}\" -f -a \"{names}\"\n"));
     }
-    script
+    text
 }

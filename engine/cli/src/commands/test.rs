@@ -148,8 +148,11 @@ fn unknown(project: &Project, only: Option<&str>, name: &str) -> Error {
             .remedy(format!("`outflow preview {name}` shows its first records"));
     }
     let names = names(project, only);
-    let what = only.unwrap_or("source, destination or mapping");
-    project::unknown(what, name, &names)
+    let (one, all) = match only {
+        Some(only) => (only, format!("{only}s")),
+        None => ("source, destination or mapping", "sources, destinations and mappings".to_owned()),
+    };
+    project::unknown(format!("there is no {one} `{name}`"), name, &all, &names)
 }
 
 /// Everything that can be tested, or only what is of one kind.

@@ -52,8 +52,8 @@ pub(crate) fn destination(console: &Console, descriptor: &Descriptor) {
 
 /// One action.
 pub(crate) fn action(console: &Console, descriptor: &Descriptor, action: &Action) {
-    let of = console.paint(Tone::Faint, &format!("of {}", descriptor.name));
-    console.line(&format!("{}  {}  {of}", console.paint(Tone::Strong, &action.name), action.title));
+    let name = format!("{} {}", descriptor.name, action.name);
+    console.line(&format!("{}  {}", console.paint(Tone::Strong, &name), action.title));
     text(console, &action.description);
     text(console, &format!("Takes records that were {}.", takes(action)));
     title(console, "fields");
@@ -87,7 +87,10 @@ fn text(console: &Console, text: &str) {
 
 fn takes(action: &Action) -> String {
     let ops: Vec<&str> = action.ops.iter().map(|op| op.as_str()).collect();
-    ops.join(", ")
+    match ops.split_last() {
+        Some((last, others)) if !others.is_empty() => format!("{} or {last}", others.join(", ")),
+        _ => ops.join(""),
+    }
 }
 
 fn fields(console: &Console, fields: &[Field]) {
