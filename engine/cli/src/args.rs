@@ -137,7 +137,9 @@ pub(crate) enum Command {
     )]
     Baseline(BaselineArgs),
     /// Carry what is remembered of a mapping over to its new name.
-    #[command(after_help = "Example, after the mapping was renamed in outflow.yml:\n  outflow rename customers_to_crm people_to_crm")]
+    #[command(
+        after_help = "Examples, after the mapping was renamed in outflow.yml, or taken out of it:\n  outflow rename customers_to_crm people_to_crm\n  outflow rename customers_to_crm --forget"
+    )]
     Rename(RenameArgs),
     /// Send nothing for a mapping until it is resumed; its changes wait.
     #[command(after_help = "Example:\n  outflow pause customers_to_crm --reason 'the CRM is being moved'")]

@@ -23,11 +23,17 @@ pub(crate) struct RenameArgs {
     #[arg(value_name = "OLD")]
     pub(crate) old: String,
     /// The name that it has in the project now.
-    #[arg(value_name = "NEW")]
-    pub(crate) new: String,
+    #[arg(value_name = "NEW", required_unless_present = "forget")]
+    pub(crate) new: Option<String>,
+    /// There is no new name: forget what was delivered under the old one.
+    #[arg(long, conflicts_with = "new")]
+    pub(crate) forget: bool,
     /// Do not ask.
     #[arg(long, short)]
     pub(crate) yes: bool,
+    /// Wait while another run holds the lock.
+    #[arg(long)]
+    pub(crate) wait: bool,
 }
 
 /// `outflow pause`

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use outflow_engine::run::Silent;
 use serde_json::json;
 
 use crate::args::{Global, PauseArgs};
 use crate::exit::{Exit, Failure};
+use crate::progress::Progress;
 use crate::project;
 use crate::render::Console;
 
@@ -14,14 +14,16 @@ pub(crate) async fn run(global: &Global, args: &PauseArgs, console: &Console) ->
     let loaded = project::load(global)?;
     let mapping = &args.mapping;
     project::known_mapping(&loaded, mapping)?;
-    let engine = project::open(&loaded, Arc::new(Silent))?;
+    // It waits for a run that is under way, and says so.
+    let engine = project::open(&loaded, Arc::new(Progress::new(console)))?;
     let was_running = engine.pause(mapping, args.reason.as_deref()).await?;
     if console.is_json() {
         console.json(&json!({ "mapping": mapping, "paused": true, "was_paused": !was_running, "reason": args.reason }));
     } else if was_running {
         console.line(&format!("`{mapping}` is paused: its changes wait until `outflow resume {mapping}`."));
     } else {
-        console.line(&format!("`{mapping}` was paused already. `outflow resume {mapping}` lets it run again."));
+        let reason = args.reason.as_ref().map(|_| ", and has a new reason").unwrap_or_default();
+        console.line(&format!("`{mapping}` was paused before{reason}. `outflow resume {mapping}` lets it run again."));
     }
     Ok(Exit::Ok)
 }

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use outflow_engine::run::Silent;
 use serde_json::json;
 
 use crate::args::{Global, ResumeArgs};
 use crate::exit::{Exit, Failure};
+use crate::progress::Progress;
 use crate::project;
 use crate::render::{Console, plain};
 
@@ -14,7 +14,8 @@ pub(crate) async fn run(global: &Global, args: &ResumeArgs, console: &Console) -
     let loaded = project::load(global)?;
     let mapping = &args.mapping;
     project::known_mapping(&loaded, mapping)?;
-    let engine = project::open(&loaded, Arc::new(Silent))?;
+    // It waits for a run that is under way, and says so.
+    let engine = project::open(&loaded, Arc::new(Progress::new(console)))?;
     let reason = engine.resume(mapping).await?;
     if console.is_json() {
         console.json(&json!({ "mapping": mapping, "was_paused": reason.is_some(), "reason": reason }));
