@@ -30,6 +30,8 @@ fn template(command: &Command) -> StyledStr {
         for command_name in commands {
             let about = command.find_subcommand(command_name).and_then(Command::get_about).map(ToString::to_string);
             let about = about.unwrap_or_else(|| "Print this, or the help of a command".to_owned());
+            // What stands behind a colon has room in the help of the command.
+            let about = about.split(": ").next().unwrap_or_default();
             text.push_str(&format!("  {name}{command_name:<width$}{name:#}  {about}\n"));
         }
     }

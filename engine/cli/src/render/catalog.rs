@@ -2,7 +2,7 @@
 
 use outflow_contract::destination::{Action, Descriptor, Field, FieldKind};
 
-use super::cells::{Cell, pad, width_of};
+use super::cells::{Cell, clip, pad, width_of};
 use super::{Align, Console, Tone, wrap};
 use crate::skeleton::written;
 
@@ -10,6 +10,8 @@ use crate::skeleton::written;
 const DESCRIPTION_MIN: usize = 30;
 /// No column but the last one is wider.
 const COLUMN_MAX: usize = 34;
+/// A comment that has less room is left out.
+const COMMENT_MIN: usize = 12;
 /// Between two columns.
 const GAP: usize = 2;
 
@@ -63,16 +65,20 @@ pub(crate) fn action(console: &Console, descriptor: &Descriptor, action: &Action
     }
 }
 
-/// What to paste.
+/// What to paste. Only a comment behind something is cut where the terminal ends.
 pub(crate) fn paste(console: &Console, yaml: &str) {
     title(console, "to paste into outflow.yml, and fill in");
     console.line("");
     for line in yaml.lines() {
-        let (code, comment) = match line.find(" #") {
+        let (code, comment) = match line.rfind(" # ") {
             Some(at) => line.split_at(at),
             None => (line, ""),
         };
-        console.line(&format!("{code}{}", console.paint(Tone::Faint, comment)));
+        let is_comment = code.trim_start().starts_with('#');
+        let code = if is_comment { console.paint(Tone::Faint, code) } else { code.to_owned() };
+        let room = console.table_width().saturating_sub(width_of(line) - width_of(comment));
+        let comment = if room > COMMENT_MIN { clip(comment, room) } else { String::new() };
+        console.line(&format!("{code}{}", console.paint(Tone::Faint, &comment)));
     }
 }
 

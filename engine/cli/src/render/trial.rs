@@ -20,7 +20,11 @@ pub(crate) fn source(console: &Console, config: &SourceConfig, probe: &Probe, to
     let names = probe.details.iter().map(|(name, _)| width_of(name)).max().unwrap_or_default();
     for (name, value) in &probe.details {
         let name = Cell { text: visible(name), tone: Some(Tone::Faint) };
-        console.line(&format!("  {}  {}", pad(console, &name, names, Align::Left), visible(&console.clean(value))));
+        let mut label = pad(console, &name, names, Align::Left);
+        for line in wrap(&visible(&console.clean(value)), console.width().saturating_sub(names + 4)) {
+            console.line(format!("  {label}  {line}").trim_end());
+            label = " ".repeat(names);
+        }
     }
 }
 

@@ -1,0 +1,134 @@
+//! What the commands show that look at things or mend them, word for word, on narrow and on wide terminals.
+//!
+//! A change here is a change for every user: read the difference before accepting it.
+
+#![allow(clippy::unwrap_used, clippy::panic, missing_docs, reason = "a test")]
+
+use arrow::datatypes::DataType;
+use outflow_tests::{Outflow, Project, Refusal, Run, Server, ServerOptions, Table};
+use serde_json::json;
+
+/// A model with a column of every sort, a webhook and a folder.
+struct Shop {
+    project: Project,
+    server: Server,
+}
+
+impl Shop {
+    fn new() -> Self {
+        let mut table = Table::new(&[
+            ("id", DataType::Int64),
+            ("name", DataType::Utf8),
+            ("email", DataType::Utf8),
+            ("total", DataType::Decimal128(12, 2)),
+            ("vip", DataType::Boolean),
+            ("joined", DataType::Date32),
+            ("note", DataType::Utf8),
+        ]);
+        table.push(json!([1, "Ada Lovelace", "ada@example.com", "1234.50", true, "2024-02-29", "prefers letters; calls only in the afternoon"]));
+        table.push(json!([2, "佐藤 さくら", null, "0.00", false, "1999-12-31", ""]));
+        table.push(json!([33, "null", "x@example.com", null, null, null, "two\nlines\u{1b}[31m"]));
+        let server = Server::with(ServerOptions { refusal: Refusal::PerRecord, ..ServerOptions::default() });
+        let project = Project::new();
+        let url = server.url("/records");
+        project.config(&format!(
+            "version: 1
+sources:
+  warehouse: {{ type: files, tables: {{ people: people.parquet }} }}
+models:
+  people: {{ source: warehouse, query: SELECT * FROM people, id: id }}
+destinations:
+  hook:
+    type: webhook
+    settings:
+      url: '{url}'
+      auth: {{ type: bearer, token: '${{env:HOOK_TOKEN}}' }}
+      headers: {{ X-Api-Key: abc }}
+      batch: {{ records: 10, body: array }}
+      results: {{ items: $.results, index: $.index, ok: {{ field: $.status, values: [ok] }}, code: $.code, message: $.message }}
+  folder: {{ type: file, settings: {{ path: out }} }}
+mappings:
+  people_to_hook:
+    model: people
+    destination: hook
+    action: send
+    records: all
+    fields: {{ id: $.id, op: $.__op, name: $.name, contact: {{ email: $.email }} }}
+"
+        ));
+        project.parquet("people.parquet", &table);
+        Self { project, server }
+    }
+
+    fn run(&self, args: &str) -> Run {
+        self.at(100, args)
+    }
+
+    /// The same on a terminal of so many columns.
+    fn at(&self, columns: u16, args: &str) -> Run {
+        let outflow = Outflow::at(&self.project).args(args).env("HOOK_TOKEN", "s3cret-token");
+        outflow.env("COLUMNS", columns.to_string()).run()
+    }
+}
+
+macro_rules! golden {
+    ($name:expr, $run:expr) => {{
+        let mut settings = insta::Settings::clone_current();
+        settings.set_snapshot_path("golden");
+        settings.set_prepend_module_to_snapshot(false);
+        settings.set_omit_expression(true);
+        settings.add_filter(r"\d{8}-\d{6}-[0-9a-f]{7}", "<sync id>");
+        settings.add_filter(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+)?Z", "<moment>");
+        settings.add_filter(r#"("(seconds|total|extract|plan|deliver|commit)": )[0-9.e-]+"#, "$1<s>");
+        settings.add_filter(r"\b\d+ ms\b", "<time>");
+        settings.add_filter(r"\b\d+\.\d s\b", "<time>");
+        settings.add_filter(r"127\.0\.0\.1:\d+", "<address>");
+        settings.add_filter(r"/tmp/outflow-test-\w+", "<folder>");
+        settings.add_filter(r"Idempotency-Key: \w+", "Idempotency-Key: <key>");
+        settings.add_filter(r#""Idempotency-Key": "\w+""#, "\"Idempotency-Key\": \"<key>\"");
+        settings.add_filter(r"\d+ bytes", "<n> bytes");
+        let run: &Run = &$run;
+        let shown = format!("exit {}\n--- stdout\n{}--- stderr\n{}", run.code.unwrap_or(-1), run.stdout, run.stderr);
+        settings.bind(|| insta::assert_snapshot!($name, shown));
+    }};
+}
+
+#[test]
+fn a_preview_fits_its_terminal() {
+    let shop = Shop::new();
+    for columns in [60, 80, 140] {
+        golden!(format!("preview_{columns}"), shop.at(columns, "preview people --refresh"));
+    }
+    golden!("preview_kept", shop.run("preview people --limit 3"));
+    golden!("preview_json", shop.run("preview people --limit 2 --output json"));
+    golden!("preview_unknown", shop.run("preview peple"));
+    shop.project.edit("outflow.yml", "SELECT * FROM people", "SELECT * FROM people WHERE id < 0");
+    golden!("preview_none", shop.run("preview people"));
+    std::fs::remove_file(shop.project.path("people.parquet")).unwrap();
+    golden!("preview_failed", shop.run("preview people --refresh"));
+}
+
+#[test]
+fn a_source_or_destination_is_tried_in_few_words() {
+    let shop = Shop::new();
+    for columns in [80, 140] {
+        golden!(format!("test_source_{columns}"), shop.at(columns, "test warehouse"));
+    }
+    golden!("test_source_json", shop.run("test warehouse --output json"));
+    golden!("test_destination", shop.run("test hook"));
+    golden!("test_destination_json", shop.run("test hook --output json"));
+    golden!("test_folder", shop.run("test folder"));
+    golden!("test_unknown", shop.run("test wearhouse"));
+}
+
+#[test]
+fn the_catalogue_fits_its_terminal() {
+    let shop = Shop::new();
+    for columns in [80, 140] {
+        golden!(format!("catalog_webhook_{columns}"), shop.at(columns, "catalog webhook"));
+        golden!(format!("catalog_webhook_send_{columns}"), shop.at(columns, "catalog webhook send"));
+    }
+    golden!("catalog_file_json", shop.run("catalog file --output json"));
+    golden!("catalog_file_write_json", shop.run("catalog file write --output json"));
+    golden!("catalog_unknown", shop.run("catalog flie"));
+}
