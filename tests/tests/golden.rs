@@ -136,7 +136,9 @@ fn help_is_help() {
     let project = Project::new();
     let run = |args: &str| Outflow::at(&project).args(args).run();
     golden!("help", run("--help"));
-    for command in ["init", "check", "plan", "run", "history", "show", "reset", "schema"] {
+    let old = ["init", "check", "plan", "run", "history", "show", "reset", "schema"];
+    let new = ["preview", "test", "catalog", "baseline", "rename", "pause", "resume", "completions", "man"];
+    for command in old.into_iter().chain(new) {
         let help = run(&format!("{command} --help"));
         let mut settings = insta::Settings::clone_current();
         settings.set_snapshot_path("golden");

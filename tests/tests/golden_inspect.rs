@@ -79,7 +79,7 @@ macro_rules! golden {
         settings.set_omit_expression(true);
         settings.add_filter(r"\d{8}-\d{6}-[0-9a-f]{7}", "<sync id>");
         settings.add_filter(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+)?Z", "<moment>");
-        settings.add_filter(r#"("(seconds|total|extract|plan|deliver|commit)": )[0-9.e-]+"#, "$1<s>");
+        settings.add_filter(r#"("(seconds|total|extract|plan|deliver|commit)": ?)[0-9.e-]+"#, "$1<s>");
         settings.add_filter(r"\b\d+ ms\b", "<time>");
         settings.add_filter(r"\b\d+\.\d s\b", "<time>");
         settings.add_filter(r"127\.0\.0\.1:\d+", "<address>");
@@ -131,4 +131,40 @@ fn the_catalogue_fits_its_terminal() {
     golden!("catalog_file_json", shop.run("catalog file --output json"));
     golden!("catalog_file_write_json", shop.run("catalog file write --output json"));
     golden!("catalog_unknown", shop.run("catalog flie"));
+}
+
+#[test]
+fn a_mapping_is_tried_on_a_record_and_sent_ahead() {
+    let shop = Shop::new();
+    for columns in [80, 140] {
+        golden!(format!("test_mapping_{columns}"), shop.at(columns, "test people_to_hook"));
+    }
+    golden!("test_mapping_json", shop.run("test people_to_hook --record 33 --output json"));
+    golden!("test_mapping_missing", shop.run("test people_to_hook --record 34"));
+    golden!("test_mapping_send", shop.run("test people_to_hook --record 2 --send"));
+    shop.server.refuse(["33"]);
+    golden!("test_mapping_send_refused", shop.run("test people_to_hook --record 33 --send"));
+}
+
+#[test]
+fn what_is_mended_is_said_in_a_line() {
+    let shop = Shop::new();
+    golden!("baseline_unconfirmed", shop.run("baseline people_to_hook"));
+    golden!("baseline", shop.run("baseline people_to_hook --yes"));
+    golden!("baseline_json", shop.run("baseline people_to_hook --yes --output json"));
+    golden!("pause", shop.run("pause people_to_hook --reason moving"));
+    golden!("pause_again", shop.run("pause people_to_hook --reason tidying"));
+    golden!("run_paused", shop.run("run --quiet"));
+    golden!("resume", shop.run("resume people_to_hook"));
+    golden!("resume_json", shop.run("resume people_to_hook --output json"));
+    golden!("pause_json", shop.run("pause people_to_hook --output json"));
+    golden!("rename_too_early", shop.run("rename people_to_hook people_to_crm --yes"));
+    shop.project.edit("outflow.yml", "people_to_hook:", "people_to_crm:");
+    golden!("rename_unconfirmed", shop.run("rename people_to_hook people_to_crm"));
+    golden!("rename_unknown", shop.run("rename peeple_to_hook people_to_crm --yes"));
+    golden!("rename", shop.run("rename people_to_hook people_to_crm --yes"));
+    golden!("rename_again", shop.run("rename people_to_hook people_to_crm --yes"));
+    golden!("resume_renamed", shop.run("resume people_to_crm"));
+    shop.project.edit("outflow.yml", "people_to_crm:", "people_elsewhere:");
+    golden!("rename_forget", shop.run("rename people_to_crm --forget --yes --output json"));
 }

@@ -143,6 +143,14 @@ pub(crate) fn open_sources(loaded: &Loaded) -> Result<Engine> {
     })
 }
 
+/// Opens what a mapping's first record needs: all of it, with sources that return the same first record every time. A state that is
+/// not there yet is made only if the record is to be sent.
+pub(crate) fn open_for_one(loaded: &Loaded, send: bool, observer: Arc<dyn Observer>) -> Result<Engine> {
+    let is_there = loaded.project.state.is_dir();
+    let engine = if send || is_there { open(loaded, observer)? } else { open_for_check(loaded, observer)? };
+    Ok(Engine { sources: sources(&loaded.project, 1)?, ..engine })
+}
+
 /// An error that says `message` of `name`, and suggests one of `names`: of `all` there are.
 pub(crate) fn unknown(message: String, name: &str, all: &str, names: &[&str]) -> Error {
     let error = Error::new(Kind::NotFound, message);

@@ -45,6 +45,19 @@ pub struct Tried {
     pub request: Option<Request>,
     /// Why it would not be sent.
     pub refused: Option<Rejection>,
+    /// What would be different if it counted as another operation that the mapping sends.
+    pub others: Vec<Other>,
+}
+
+/// The same record as another operation.
+#[derive(Clone, Debug)]
+pub struct Other {
+    /// The operation.
+    pub op: Op,
+    /// What the request carries for it, as JSON.
+    pub payload: String,
+    /// The request that carries it alone; header values may be secrets.
+    pub request: Request,
 }
 
 /// What sending one record came to.
@@ -121,13 +134,13 @@ impl Engine {
     async fn show(&self, mapping: &Mapping, model: &Model, record: &RecordBatch) -> Result<Tried> {
         let destination = self.destinations.get(&mapping.name).ok_or_else(|| Error::bug("a mapping without a destination"))?;
         let op = Op::ALL.into_iter().find(|&op| mapping.selection.contains(op)).unwrap_or(Op::Added);
-        let json = |expr: &Expr| -> Result<_> {
+        let json = |expr: &Expr, op: Op| -> Result<_> {
             let mapper = Mapper::compile(expr, record.schema_ref(), &model.id, &self.project.limits)?;
             mapper.map(record, &[op], "test", &[0])
         };
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        let columns = json(&Expr::Path(Path { segments: Vec::new() }))?;
-        let mapped = json(&mapping.fields)?;
+        let columns = json(&Expr::Path(Path { segments: Vec::new() }), op)?;
+        let mapped = json(&mapping.fields, op)?;
         let id = mapped.ids.first().or(columns.ids.first()).cloned().unwrap_or_default();
         let mut tried = Tried {
             id,
@@ -137,6 +150,7 @@ impl Engine {
             payload: String::new(),
             request: None,
             refused: mapped.failed.into_iter().next().map(|failed| failed.rejection),
+            others: Vec::new(),
         };
         if tried.refused.is_some() {
             return Ok(tried);
@@ -148,19 +162,31 @@ impl Engine {
             Some(head) => (key_of(record, model, head)?, head.version),
             None => (Key(0), 1),
         };
-        let origin = RecordOrigin { id: identity.record_id(key, version), op };
-        let mut payload = Vec::new();
-        if let Err(rejection) = destination.shape(&mapped.bytes, &origin, &mut payload) {
-            tried.refused = Some(rejection);
-            return Ok(tried);
+        let id = identity.record_id(key, version);
+        let request = |mapped: &[u8], op: Op| -> Result<Result<(String, Request), Rejection>> {
+            let mut payload = Vec::new();
+            if let Err(rejection) = destination.shape(mapped, &RecordOrigin { id, op }, &mut payload) {
+                return Ok(Err(rejection));
+            }
+            let (shown, ends) = (text(&payload), vec![payload.len()]);
+            let carried = Records { bytes: payload.into(), ends, ops: vec![op], ids: vec![tried.id.clone()] };
+            let request = destination.encode(&carried, &Origin { mapping: identity.origin.clone(), epoch, sequence: 0 })?;
+            let key = request_key(&identity.origin, epoch, 0, request.body());
+            Ok(Ok((shown, with_key(request, destination.idempotency_header(), key))))
+        };
+        let (first, mut others) = (request(&mapped.bytes, op)?, Vec::new());
+        for other in Op::ALL.into_iter().filter(|&other| other != op && mapping.selection.contains(other)) {
+            let mapped = json(&mapping.fields, other)?;
+            if let (true, Ok((payload, request))) = (mapped.failed.is_empty(), request(&mapped.bytes, other)?)
+                && first.as_ref().is_ok_and(|(_, first)| !is_same_request(first, &request))
+            {
+                others.push(Other { op: other, payload, request });
+            }
         }
-        tried.payload = text(&payload);
-        let ends = vec![payload.len()];
-        let carried = Records { bytes: payload.into(), ends, ops: vec![op], ids: vec![tried.id.clone()] };
-        let origin = Origin { mapping: identity.origin.clone(), epoch, sequence: 0 };
-        let request = destination.encode(&carried, &origin)?;
-        let key = request_key(&identity.origin, epoch, 0, request.body());
-        tried.request = Some(with_key(request, destination.idempotency_header(), key));
+        match first {
+            Ok((payload, request)) => (tried.payload, tried.request, tried.others) = (payload, Some(request), others),
+            Err(rejection) => tried.refused = Some(rejection),
+        }
         Ok(tried)
     }
 
@@ -210,6 +236,15 @@ fn is_same_id(id: &str, wanted: &str) -> bool {
         Ok(value @ Value::Object(_)) => serde_json::from_str::<Value>(wanted).is_ok_and(|wanted| wanted == value),
         _ => false,
     }
+}
+
+/// Do both go to the same place with the same body?
+fn is_same_request(a: &Request, b: &Request) -> bool {
+    let place = |request: &Request| match request {
+        Request::Http(http) => Some((http.method.clone(), http.url.clone())),
+        Request::File(_) => None,
+    };
+    place(a) == place(b) && a.body() == b.body()
 }
 
 /// An answer in words.

@@ -13,6 +13,7 @@ mod crashes;
 mod failures;
 mod identifiers;
 mod inspect;
+mod mend;
 mod schema;
 
 use arrow::datatypes::DataType;

@@ -4,20 +4,20 @@ use std::sync::Arc;
 
 use outflow_contract::plan::Mapping;
 use outflow_contract::report::Status;
-use outflow_engine::run::{Engine, Silent};
+use outflow_engine::run::Engine;
 use outflow_engine::try_one::{SentOne, Tried};
 use outflow_planner::Loaded;
 use serde_json::json;
 
 use crate::args::TestArgs;
 use crate::exit::{Exit, Failure};
+use crate::progress::Progress;
 use crate::project;
-use crate::render::{Console, tried};
+use crate::render::{Console, tried, wrap};
 use crate::waiting::Waiting;
 
 pub(super) async fn run(loaded: &Loaded, mapping: &Mapping, args: &TestArgs, console: &Console) -> Result<Exit, Failure> {
-    // Only what is really sent needs the state.
-    let engine = if args.send { project::open(loaded, Arc::new(Silent))? } else { project::open_for_check(loaded, Arc::new(Silent))? };
+    let engine = project::open_for_one(loaded, args.send, Arc::new(Progress::new(console)))?;
     if let Some(error) = project::check_columns(loaded, &engine, std::slice::from_ref(&mapping.name)).await?.pop() {
         return Err(error.into());
     }
@@ -38,8 +38,10 @@ fn only_tried(mapping: &Mapping, found: &Tried, engine: &Engine, console: &Conso
         console.json(&tried::document(console, mapping, found, gateway));
     } else {
         tried::print(console, mapping, found, gateway);
+        tried::others(console, found);
         console.line("");
-        console.line(&format!("Nothing was sent. `outflow test {} --send` sends this one record.", tried::named(mapping, found)));
+        let remark = format!("Nothing was sent. `outflow test {} --send` sends this one record.", tried::named(mapping, found));
+        wrap(&remark, console.width()).iter().for_each(|line| console.line(line));
     }
     if found.refused.is_some() { Exit::Failed } else { Exit::Ok }
 }

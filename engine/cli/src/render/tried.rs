@@ -15,25 +15,47 @@ const PRIVATE: [&str; 8] = ["authorization", "cookie", "token", "secret", "passw
 
 /// Record, fields, payload, request.
 pub(crate) fn print(console: &Console, mapping: &Mapping, tried: &Tried, gateway: Option<&str>) {
-    let what = format!("record {} of {}, {} of {}", visible(&tried.id), mapping.model, mapping.action, mapping.destination);
+    let op = tried.op.as_str();
+    let what = format!("record {} of {}, {op}, to {} by {}", visible(&tried.id), mapping.model, mapping.destination, mapping.action);
     console.line(&format!("{}  {}", console.paint(Tone::Strong, &mapping.name), console.paint(Tone::Faint, &console.clean(&what))));
     title(console, "record");
     preview::record(console, &console.clean(&tried.record));
-    title(console, "fields");
-    lines(console, &pretty(console, tried.fields.as_bytes()));
+    let as_mapped = tried.request.as_ref().is_some_and(|request| carries_as_mapped(request, &tried.fields));
+    if !tried.fields.is_empty() && !as_mapped {
+        title(console, "fields");
+        lines(console, &pretty(console, tried.fields.as_bytes()));
+    }
     if value(&tried.fields) != value(&tried.payload) && !tried.payload.is_empty() {
         title(console, "payload");
         lines(console, &pretty(console, tried.payload.as_bytes()));
     }
-    let Some(refused) = &tried.refused else {
-        request(console, &tried.request, gateway);
-        return;
-    };
+    if let Some(carried) = &tried.request {
+        let as_mapped = if as_mapped { console.paint(Tone::Faint, "  with the fields as they are mapped") } else { String::new() };
+        console.line("");
+        console.line(&format!("{}{as_mapped}", console.paint(Tone::Strong, "request")));
+        request(console, carried, gateway);
+    }
+    let Some(refused) = &tried.refused else { return };
     title(console, "refused");
     for line in wrap(&visible(&format!("{} ({})", console.clean(&refused.message), refused.code)), console.width() - 2) {
         console.line(&format!("  {}", console.paint(Tone::Bad, &line)));
     }
     console.line("  A run leaves such a record out, says so, and tries it again every time.");
+}
+
+/// What would differ if the record counted as another operation.
+pub(crate) fn others(console: &Console, tried: &Tried) {
+    let place_of = |request: &Request| match request {
+        Request::Http(http) => Some((http.method.clone(), http.url.clone())),
+        Request::File(_) => None,
+    };
+    for other in &tried.others {
+        title(console, &format!("had it been {}", other.op.as_str()));
+        if place_of(&other.request) != tried.request.as_ref().and_then(place_of) {
+            place(console, &other.request);
+        }
+        lines(console, &pretty(console, other.payload.as_bytes()));
+    }
 }
 
 /// What became of a record that was really sent.
@@ -49,15 +71,16 @@ pub(crate) fn sent(console: &Console, report: &SyncReport, answer: Option<&str>)
     }
     console.line("");
     let (tone, said) = match report.status {
-        Status::Success => (Tone::Good, "delivered: it counts as delivered, and is not sent again until it changes".to_owned()),
+        Status::Success => (Tone::Good, "delivered: it is not sent again until it changes".to_owned()),
         status => (Tone::Bad, status.as_str().to_owned()),
     };
     console.line(&format!("{}  {}", console.paint(tone, &said), console.paint(Tone::Faint, &format!("sync {}", report.sync_id))));
     let mut remarks: Vec<String> = report.message.iter().cloned().collect();
     for group in &report.failures {
-        remarks.extend([group.message.clone(), group.action.clone()]);
+        let told = report.message.as_ref().is_some_and(|message| message.contains(&group.message));
+        remarks.extend((!told).then(|| group.message.clone()));
+        remarks.push(group.action.clone());
     }
-    remarks.extend(report.notices.iter().cloned());
     for remark in remarks {
         for line in wrap(&visible(&console.clean(&remark)), console.width() - 2) {
             console.line(&format!("  {line}"));
@@ -68,24 +91,19 @@ pub(crate) fn sent(console: &Console, report: &SyncReport, answer: Option<&str>)
 /// The same as JSON.
 pub(crate) fn document(console: &Console, mapping: &Mapping, tried: &Tried, gateway: Option<&str>) -> Value {
     let json = |text: &str| value(&console.clean(text)).unwrap_or_else(|| console.clean(text).into());
-    let request = match &tried.request {
-        Request::Http(http) => json!({
-            "method": http.method,
-            "url": console.clean(&http.url),
-            "gateway": gateway.map(|gateway| console.clean(gateway)),
-            "headers": headers(console, http).into_iter().map(|(name, value)| (name, value.into())).collect::<serde_json::Map<_, _>>(),
-            "gzip": http.gzip,
-            "body": body_as_json(console, &http.body),
-        }),
-        Request::File(file) => json!({ "path": file.path, "body": body_as_json(console, &file.body) }),
-    };
+    let others = tried.others.iter().map(|other| {
+        let request = request_as_json(console, &other.request, gateway);
+        json!({ "op": other.op, "payload": json(&other.payload), "request": request })
+    });
     json!({
         "mapping": mapping.name,
         "id": json(&tried.id),
+        "op": tried.op,
         "record": json(&tried.record),
         "fields": json(&tried.fields),
         "payload": json(&tried.payload),
-        "request": if tried.refused.is_some() { Value::Null } else { request },
+        "request": tried.request.as_ref().map(|request| request_as_json(console, request, gateway)),
+        "others": others.collect::<Vec<Value>>(),
         "refused": tried.refused.as_ref().map(|refused| json!({ "code": refused.code, "message": console.clean(&refused.message) })),
         "sent": Value::Null,
     })
@@ -107,11 +125,20 @@ fn title(console: &Console, text: &str) {
     console.line(&console.paint(Tone::Strong, text));
 }
 
+/// Is the body the mapped fields and nothing else, alone or in a list? Then they are shown once.
+fn carries_as_mapped(request: &Request, fields: &str) -> bool {
+    let Some(fields) = value(fields) else { return false };
+    match std::str::from_utf8(request.body()).ok().and_then(value) {
+        Some(Value::Array(items)) => items == [fields],
+        Some(body) => body == fields,
+        None => false,
+    }
+}
+
 fn request(console: &Console, request: &Request, gateway: Option<&str>) {
-    title(console, "request");
+    place(console, request);
     match request {
         Request::Http(http) => {
-            console.line(&format!("  {} {}", console.paint(Tone::Good, &http.method), visible(&console.clean(&http.url))));
             if let Some(gateway) = gateway {
                 console.line(&console.paint(Tone::Faint, &format!("  through the gateway {}", visible(&console.clean(gateway)))));
             }
@@ -125,10 +152,33 @@ fn request(console: &Console, request: &Request, gateway: Option<&str>) {
             lines(console, &pretty(console, &http.body));
         }
         Request::File(file) => {
-            console.line(&format!("  {} {}", console.paint(Tone::Good, "file"), visible(&file.path.display().to_string())));
             console.line("");
             lines(console, &pretty(console, &file.body));
         }
+    }
+}
+
+/// Where it goes.
+fn place(console: &Console, request: &Request) {
+    let (how, place) = match request {
+        Request::Http(http) => (http.method.as_str(), console.clean(&http.url)),
+        // Without the `.` of a path such as `./out`.
+        Request::File(file) => ("file", file.path.components().collect::<std::path::PathBuf>().display().to_string()),
+    };
+    console.line(&format!("  {} {}", console.paint(Tone::Good, how), visible(&place)));
+}
+
+fn request_as_json(console: &Console, request: &Request, gateway: Option<&str>) -> Value {
+    match request {
+        Request::Http(http) => json!({
+            "method": http.method,
+            "url": console.clean(&http.url),
+            "gateway": gateway.map(|gateway| console.clean(gateway)),
+            "headers": headers(console, http).into_iter().map(|(name, value)| (name, value.into())).collect::<serde_json::Map<_, _>>(),
+            "gzip": http.gzip,
+            "body": body_as_json(console, &http.body),
+        }),
+        Request::File(file) => json!({ "path": file.path, "body": body_as_json(console, &file.body) }),
     }
 }
 
