@@ -25,7 +25,15 @@ impl Shop {
             ("joined", DataType::Date32),
             ("note", DataType::Utf8),
         ]);
-        table.push(json!([1, "Ada Lovelace", "ada@example.com", "1234.50", true, "2024-02-29", "prefers letters; calls only in the afternoon"]));
+        table.push(json!([
+            1,
+            "Ada Lovelace",
+            "ada@example.com",
+            "1234.50",
+            true,
+            "2024-02-29",
+            "prefers letters; calls only in the afternoon"
+        ]));
         table.push(json!([2, "佐藤 さくら", null, "0.00", false, "1999-12-31", ""]));
         table.push(json!([33, "null", "x@example.com", null, null, null, "two\nlines\u{1b}[31m"]));
         let server = Server::with(ServerOptions { refusal: Refusal::PerRecord, ..ServerOptions::default() });

@@ -79,8 +79,7 @@ fn sources(project: &Project, workers: usize) -> Result<BTreeMap<String, Arc<dyn
 
 /// The destination of `config` for an action. What it keeps secret is taken out of all output from here on.
 pub(crate) fn configure(project: &Project, config: &DestinationConfig, action: &str, constants: &Settings) -> Result<Arc<dyn Destination>> {
-    let connector =
-        connectors::connector(&config.kind).ok_or_else(|| Error::bug("a destination without a connector passed the checks"))?;
+    let connector = connectors::connector(&config.kind).ok_or_else(|| Error::bug("a destination without a connector passed the checks"))?;
     let destination = connector.configure(config, action, constants).map_err(|error| error.with("destination", &config.name))?;
     for secret in destination.secrets() {
         project.redactor.add(&secret);

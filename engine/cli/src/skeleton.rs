@@ -237,7 +237,10 @@ mod tests {
     fn values_are_written_so_that_yaml_reads_them_back() {
         assert_eq!(written(&json!({ "@path": "$.user_id" })), "$.user_id");
         assert_eq!(written(&json!({ "@path": "$.a b" })), "\"$.a b\"");
-        assert_eq!(written(&json!({ "@if": { "exists": { "@path": "$.a" }, "then": [1, null, "no"] } })), r#"{ "@if": { exists: $.a, then: [1, null, "no"] } }"#);
+        assert_eq!(
+            written(&json!({ "@if": { "exists": { "@path": "$.a" }, "then": [1, null, "no"] } })),
+            r#"{ "@if": { exists: $.a, then: [1, null, "no"] } }"#
+        );
         assert_eq!([scalar("POST"), scalar("1.5"), scalar("${x}"), scalar("")], ["POST", "\"1.5\"", "\"$${x}\"", "\"\""]);
     }
 

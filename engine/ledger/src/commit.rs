@@ -153,6 +153,12 @@ pub struct MappingCommit {
 }
 
 impl MappingCommit {
+    /// Nothing hangs on it: the mapping has ended, or nothing was ever delivered, nor is known to be pending.
+    pub fn is_blank(&self) -> bool {
+        let untouched = self.cursor.is_none() && self.pending.is_empty() && self.generation == 0;
+        self.ended.is_some() || untouched
+    }
+
     /// The state of a mapping before its first commit: number 0, nothing delivered, nothing pending.
     pub fn nothing(mapping: &str, model: &str, destination: &str, account: String, selection: Selection, id: Vec<String>) -> Self {
         Self {

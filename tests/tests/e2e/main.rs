@@ -7,6 +7,7 @@
     reason = "tests: time is real here, and what is missing is a failure"
 )]
 
+mod administration;
 mod changes;
 mod commands;
 mod crashes;

@@ -56,7 +56,8 @@ pub(crate) fn run(global: &Global, args: &CatalogArgs, console: &Console) -> Res
 }
 
 fn summary(descriptor: &Descriptor) -> Value {
-    let action = |action: &Action| json!({ "name": action.name, "title": action.title, "description": action.description, "ops": action.ops });
+    let action =
+        |action: &Action| json!({ "name": action.name, "title": action.title, "description": action.description, "ops": action.ops });
     json!({
         "name": descriptor.name,
         "title": descriptor.title,

@@ -56,8 +56,7 @@ fn say_kept(console: &Console, kept: &Preview, now: std::time::SystemTime) {
 
 fn document(preview: &Preview, is_kept: bool) -> Value {
     let names = || preview.columns.iter().map(|column| column.name.clone());
-    let records: Vec<Map<String, Value>> =
-        preview.records.iter().map(|record| names().zip(record.iter().cloned()).collect()).collect();
+    let records: Vec<Map<String, Value>> = preview.records.iter().map(|record| names().zip(record.iter().cloned()).collect()).collect();
     let columns: Vec<Value> = preview.columns.iter().map(|column| json!({ "name": column.name, "type": column.kind })).collect();
     json!({
         "model": preview.model,

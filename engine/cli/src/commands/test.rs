@@ -112,9 +112,13 @@ fn configured(project: &Project, config: &DestinationConfig) -> Result<Arc<dyn D
         if needed.is_empty() {
             return error;
         }
-        Error::invalid(format!("destination `{}` can be tested only with a mapping: it has to be known which {}", config.name, needed.join(", ")))
-            .remedy(format!("add a mapping to it; `outflow catalog {} {}` shows one", config.kind, action.name))
-            .caused_by(error)
+        Error::invalid(format!(
+            "destination `{}` can be tested only with a mapping: it has to be known which {}",
+            config.name,
+            needed.join(", ")
+        ))
+        .remedy(format!("add a mapping to it; `outflow catalog {} {}` shows one", config.kind, action.name))
+        .caused_by(error)
     })
 }
 
@@ -137,7 +141,9 @@ fn subject<'a>(project: &'a Project, name: &str) -> Result<Subject<'a>> {
     found.retain(|subject| only.is_none_or(|only| subject.what() == only));
     if found.len() > 1 {
         let names: Vec<String> = found.iter().map(|subject| format!("`{}:{bare}`", subject.what())).collect();
-        return Err(Error::invalid(format!("`{bare}` could be {}", names.join(" or "))).remedy(format!("give one of them: {}", names.join(", "))));
+        return Err(
+            Error::invalid(format!("`{bare}` could be {}", names.join(" or "))).remedy(format!("give one of them: {}", names.join(", ")))
+        );
     }
     found.pop().ok_or_else(|| unknown(project, only, bare))
 }

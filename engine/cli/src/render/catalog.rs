@@ -40,11 +40,8 @@ pub(crate) fn destination(console: &Console, descriptor: &Descriptor) {
         fields(console, &descriptor.settings);
     }
     title(console, "actions");
-    let rows: Vec<Vec<String>> = descriptor
-        .actions
-        .iter()
-        .map(|action| vec![action.name.clone(), takes(action), action.description.clone()])
-        .collect();
+    let rows: Vec<Vec<String>> =
+        descriptor.actions.iter().map(|action| vec![action.name.clone(), takes(action), action.description.clone()]).collect();
     columns(console, &["action", "takes", "description"], &rows);
     if descriptor.actions.len() > 1 {
         console.line("");

@@ -50,7 +50,11 @@ pub(super) fn write(settling: &Settling, key: Key, classes: &Classes) -> Result<
                     left.add(folded.op(), 1);
                 }
                 let mut builder = EntryBuilder::new();
-                builder.push(&folded.unwrap_or_else(|| acknowledged(&entry)), before_at);
+                match folded {
+                    Some(folded) => builder.push(&folded, before_at),
+                    // The place of the values before is not that of the state that the destination has now.
+                    None => builder.push(&acknowledged(&entry), None),
+                }
                 let values = complete(&values_of(&batch)?, &settling.schema)?.slice(i, 1);
                 pending.write(&assemble(builder.finish(), &values)?)?;
             }

@@ -35,9 +35,7 @@ impl Engine {
     pub async fn rename(&self, old: &str, new: &str, wait: bool) -> Result<Renamed> {
         let mapping = self.mapping(new)?;
         let head = self.state_to_leave(old).await?;
-        if let Some(state) = self.state_of(mapping).await?
-            && state.origin != head.origin
-        {
+        if self.state_of(mapping).await?.is_some_and(|state| !state.is_blank() && state.origin != head.origin) {
             return Err(Error::invalid(format!("mapping `{new}` has a state of its own already"))
                 .remedy(format!("keep it, and end the old one with `outflow rename {old} --forget`")));
         }
@@ -50,12 +48,14 @@ impl Engine {
             let store = store.as_ref();
             let head = read_head(store, &old)?;
             let chain = Chain::of_mapping(&new);
-            if chain.head(store)?.is_none() {
-                let epoch = runs::next_epoch(store, &old)?;
+            let there: Option<MappingCommit> = chain.head(store)?;
+            // Otherwise it was moved by a renaming that did not come to its end.
+            if there.as_ref().is_none_or(MappingCommit::is_blank) {
+                let epoch = runs::next_epoch(store, &old)?.max(runs::next_epoch(store, &new)?);
                 let pending = copy_pending(store, &head.pending, &new, epoch, nonces[0])?;
                 // Failures are for people: what is known of them stays with the old name.
                 let moved = MappingCommit {
-                    number: 1,
+                    number: there.map_or(0, |there| there.number) + 1,
                     at: at.clone(),
                     destination,
                     pending,

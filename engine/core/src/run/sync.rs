@@ -87,8 +87,8 @@ impl<'a> Sync<'a> {
         let account = account(engine, self.mapping)?;
         let state = engine.state_of(self.mapping).await?;
         match &state {
-            Some(state) => self.same_identity(state, &account)?,
-            None => self.no_new_name(&account)?,
+            Some(state) if !state.is_blank() => self.same_identity(state, &account)?,
+            _ => self.no_new_name(&account)?,
         }
         wait_for_travelling_requests(engine, self.mapping, state.as_ref()).await?;
 
