@@ -80,6 +80,7 @@ fn pattern(project: &Project, text: &str) -> Result<Pattern> {
         Some(name) if by == By::Mapping => format!("did you mean `{name}`?"),
         Some(name) => format!("did you mean `{word}:{name}`?"),
         None if known.is_empty() => format!("no mapping of the project has a {word}"),
+        None if by == By::Mapping => format!("the mappings are {}", list(known)),
         None => format!("{word}s of the mappings: {}", list(known)),
     };
     Err(Error::invalid(format!("the pattern `{text}` matches no mapping")).remedy(remedy))

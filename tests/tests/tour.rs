@@ -75,7 +75,8 @@ fn levelled(text: &str) -> String {
     for line in text.lines() {
         let words: Vec<&str> = line.split_whitespace().collect();
         let mut line: Vec<String> = Vec::new();
-        for (i, word) in words.iter().enumerate() {
+        // The bars of a timeline are as long as its times.
+        for (i, word) in words.iter().enumerate().filter(|(_, word)| !word.chars().all(|c| c == '━')) {
             let unit = |i: usize| words.get(i).map(|word| word.trim_end_matches([',', ';', '.', ')']));
             let measured = is_number(word.trim_start_matches('(')) && unit(i + 1).is_some_and(|unit| UNITS.contains(&unit));
             line.push(if measured { "<n>".to_owned() } else { kind_of(word) });
@@ -100,6 +101,10 @@ fn is_number(text: &str) -> bool {
 
 /// A word, or its kind where it is another in each run.
 fn kind_of(word: &str) -> String {
+    // The summary for programs ends with how long it took.
+    if let Some((counts, _)) = word.strip_prefix('{').and_then(|document| document.split_once("\"seconds\":")) {
+        return format!("{{{counts}<time>");
+    }
     let core = word.trim_matches(|c: char| ",;.()`\"".contains(c));
     let digits = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_digit());
     let ascii = core.is_ascii();

@@ -10,6 +10,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 use crate::args::{self, Cli, Command, Global, LogFormat};
 use crate::commands;
 use crate::exit::{Exit, Failure, exit_of};
+use crate::progress::AboveBars;
 use crate::render::Console;
 
 /// The stack of each thread; pages that are not used cost nothing.
@@ -25,9 +26,12 @@ pub(crate) fn main() -> ExitCode {
 }
 
 fn run() -> ExitCode {
-    let cli = Cli::from_arg_matches(&args::command().get_matches()).unwrap_or_else(|error| error.exit());
-    start_log(&cli.global);
+    let cli = match args::command().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches)) {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
     let console = Console::new(&cli.global);
+    start_log(&cli.global, console.paints_talk());
     let exit = match dispatch(&cli, &console) {
         Ok(exit) => exit,
         Err(Failure::Project(problems)) => {
@@ -75,19 +79,46 @@ fn on_runtime(command: impl Future<Output = Result<Exit, Failure>>) -> Result<Ex
     result
 }
 
-fn start_log(global: &Global) {
+/// Help goes to standard output; what is wrong with the command line to standard error, as a JSON line if it asks for such.
+fn usage(error: &clap::Error) -> ExitCode {
+    let wants_json = |pair: &[String]| pair[0] == "--log-format=json" || (pair[0] == "--log-format" && pair[1] == "json");
+    // A command line that cannot be parsed is searched for this one option. The empty text is for the last argument.
+    let args: Vec<String> = std::env::args_os().map(|arg| arg.to_string_lossy().into_owned()).chain([String::new()]).collect();
+    if error.use_stderr() && args.windows(2).any(wants_json) {
+        start_json_log(EnvFilter::new("error"));
+        let text = error.to_string();
+        let (message, help) = text.trim().split_once("\n\n").unwrap_or((text.trim(), ""));
+        let (kind, message, help) = ("usage", message.trim_start_matches("error: "), help.trim());
+        tracing::error!(kind, help, "{message}");
+    } else {
+        // A reader that has gone away is no error.
+        drop(error.print());
+    }
+    ExitCode::from(if error.use_stderr() { Exit::Invalid } else { Exit::Ok } as u8)
+}
+
+fn start_log(global: &Global, color: bool) {
+    let is_json = global.log_format == LogFormat::Json;
     let level = match (global.quiet, global.verbose) {
         (true, _) => "error",
+        // What progress shows to people is in the log of programs.
+        (false, 0) if is_json => "warn,outflow=info",
         (false, 0) => "warn",
         (false, 1) => "info,datafusion=warn",
-        (false, _) => "debug,datafusion=info,hyper=info,reqwest=info",
+        (false, _) => "debug,datafusion=info,hyper=info,hyper_util=info,reqwest=info,rustls=info,h2=info",
     };
     let filter = EnvFilter::try_from_env("OUTFLOW_LOG").unwrap_or_else(|_| EnvFilter::new(level));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
-    // A log that is already there stays.
-    let started = match global.log_format {
-        LogFormat::Text => log.with_ansi(false).finish().try_init(),
-        LogFormat::Json => log.json().finish().try_init(),
-    };
-    drop(started);
+    if is_json {
+        start_json_log(filter);
+    } else {
+        let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(|| AboveBars).with_target(false);
+        // A log that is already there stays.
+        drop(log.with_ansi(color).finish().try_init());
+    }
+}
+
+/// One flat object on each line: `timestamp`, `level`, `message`, and the facts.
+fn start_json_log(filter: EnvFilter) {
+    let log = tracing_subscriber::fmt().json().flatten_event(true).with_current_span(false).with_span_list(false);
+    drop(log.with_env_filter(filter).with_writer(|| AboveBars).with_target(false).finish().try_init());
 }

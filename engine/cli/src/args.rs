@@ -109,10 +109,12 @@ pub(crate) enum Command {
     )]
     Run(RunArgs),
     /// List past syncs, newest first.
-    #[command(after_help = "Example:\n  outflow history --mapping customers_to_crm --limit 5")]
+    #[command(
+        after_help = "Examples:\n  outflow history --mapping customers_to_crm --limit 5\n  outflow history --failed --since 2d\n  outflow history --select tag:hourly --status success,no_changes --until 2026-03-01"
+    )]
     History(HistoryArgs),
     /// Show one sync: counts, phases, failures with samples and what to do about them.
-    #[command(after_help = "Examples:\n  outflow show last\n  outflow show 20260301-123000-2509a2c")]
+    #[command(after_help = "Examples:\n  outflow show last\n  outflow show customers_to_crm\n  outflow show 20260301-123000-2509a2c")]
     Show(ShowArgs),
     /// Make the next sync of a mapping treat every record as added.
     #[command(after_help = "Example:\n  outflow reset customers_to_crm --yes")]
@@ -229,12 +231,35 @@ pub(crate) struct PlanArgs {
     pub(crate) detailed_exitcode: bool,
 }
 
+/// How a sync may have ended, as programs read it.
+const STATUSES: [&str; 8] = ["success", "partial_success", "failed", "no_changes", "skipped", "blocked", "paused", "cancelled"];
+
 /// `outflow history`
 #[derive(Debug, Args)]
 pub(crate) struct HistoryArgs {
-    /// Only syncs of this mapping.
-    #[arg(long, value_name = "NAME")]
-    pub(crate) mapping: Option<String>,
+    /// Only syncs of these mappings, of now or of earlier: names, with `*` and `?`.
+    #[arg(long, value_name = "NAME", num_args = 1..)]
+    pub(crate) mapping: Vec<String>,
+    /// Only syncs of these models.
+    #[arg(long, value_name = "NAME", num_args = 1..)]
+    pub(crate) model: Vec<String>,
+    /// Only syncs to these destinations.
+    #[arg(long, value_name = "NAME", num_args = 1..)]
+    pub(crate) destination: Vec<String>,
+    #[command(flatten)]
+    pub(crate) selecting: Selecting,
+    /// Only syncs that ended so; several with commas.
+    #[arg(long, value_name = "STATUS", value_delimiter = ',', value_parser = STATUSES)]
+    pub(crate) status: Vec<String>,
+    /// Only syncs that did not go well: failed, partial_success, blocked, paused, cancelled.
+    #[arg(long, conflicts_with = "status")]
+    pub(crate) failed: bool,
+    /// Only syncs that started then or later: a day or a moment (UTC), or how long ago, such as 2d or 6h.
+    #[arg(long, value_name = "WHEN")]
+    pub(crate) since: Option<String>,
+    /// Only syncs that started then or earlier.
+    #[arg(long, value_name = "WHEN")]
+    pub(crate) until: Option<String>,
     /// At the most so many.
     #[arg(long, default_value_t = 20, value_name = "NUMBER")]
     pub(crate) limit: usize,
@@ -243,7 +268,7 @@ pub(crate) struct HistoryArgs {
 /// `outflow show`
 #[derive(Debug, Args)]
 pub(crate) struct ShowArgs {
-    /// The sync's id, or the start of it, or `last`.
+    /// The sync's id or the start of it, or a mapping's name for its last sync, or `last`.
     #[arg(value_name = "SYNC")]
     pub(crate) sync: String,
 }

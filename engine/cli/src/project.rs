@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use outflow_connectors::{self as connectors, FilesOptions};
+use outflow_contract::clock::Clock;
 use outflow_contract::destination::{Descriptor, Destination};
 use outflow_contract::plan::{DestinationConfig, Project, Settings, SourceConfig};
 use outflow_contract::source::Source;
@@ -31,8 +32,9 @@ pub(crate) fn descriptors() -> Vec<Descriptor> {
     connectors::descriptors()
 }
 
+/// A variable of the environment.
 #[allow(clippy::disallowed_methods, reason = "the composition root is where the environment is read")]
-fn environment(name: &str) -> Option<String> {
+pub(crate) fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
@@ -43,6 +45,12 @@ fn absolute(path: &Path) -> std::path::PathBuf {
 /// Opens the state of a project; makes its folder if there is none.
 pub(crate) fn open_state(loaded: &Loaded) -> Result<Arc<LocalStore>> {
     LocalStore::open(&loaded.project.state).map(Arc::new)
+}
+
+/// A name for this run of the program, as its log and its results have it.
+pub(crate) fn run_id() -> String {
+    let clock = SystemClock::new();
+    outflow_engine::time::sync_id(clock.wall(), clock.random())
 }
 
 /// Opens everything that a run needs.

@@ -9,14 +9,16 @@ use outflow_contract::report::SyncReport;
 use outflow_contract::{Error, Result};
 use serde_json::{Value, json};
 
-/// The document of a run that started at `started`.
-pub(crate) fn document(project: &Project, reports: &[SyncReport], errors: &[Error], started: SystemTime, elapsed: Duration) -> Value {
+/// The document of a run: `times` are when it started, and how long it took.
+pub(crate) fn document(project: &Project, run_id: &str, reports: &[SyncReport], errors: &[Error], times: (SystemTime, Duration)) -> Value {
+    let (started, elapsed) = times;
     let started = Timestamp::try_from(started).unwrap_or(Timestamp::UNIX_EPOCH);
     let results: Vec<Value> = reports.iter().map(result).collect();
     json!({
         "metadata": {
             "generated_at": (started + elapsed).to_string(),
             "started_at": started.to_string(),
+            "invocation_id": run_id,
             "outflow_version": env!("CARGO_PKG_VERSION"),
             "project": project.name,
             "target": project.target,
@@ -51,8 +53,10 @@ fn result(report: &SyncReport) -> Value {
 
 /// The phases one after another, each with its moments and its length in seconds.
 fn timing(report: &SyncReport) -> Vec<Value> {
-    let mut at: Timestamp = report.started_at.parse().unwrap_or(Timestamp::UNIX_EPOCH);
     let timing = &report.timing;
+    // The extraction, which the mappings of a model share, is over when the sync of one of them starts.
+    let started: Timestamp = report.started_at.parse().unwrap_or(Timestamp::UNIX_EPOCH);
+    let mut at = started.checked_sub(Duration::from_secs_f64(timing.extract.max(0.0))).unwrap_or(started);
     let phases = [("extract", timing.extract), ("plan", timing.plan), ("deliver", timing.deliver), ("commit", timing.commit)];
     let mut list = Vec::with_capacity(phases.len());
     for (name, seconds) in phases {

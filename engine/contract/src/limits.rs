@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 pub const RESPONSE_BYTES_MAX: usize = 16 << 20;
 /// How much of an answer or a payload is kept as a sample.
 pub const SAMPLE_BYTES_MAX: usize = 2048;
+/// So many reasons of failed records are told apart in a sync; the codes of some destinations come out of data.
+pub const REASONS_MAX: usize = 50;
 /// How many samples of failed records a sync keeps for each reason.
 pub const SAMPLES_PER_REASON: usize = 5;
 /// How many examples of rejected records an extraction reports for each reason.

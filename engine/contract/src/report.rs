@@ -57,6 +57,37 @@ pub struct Tally {
     pub total: u64,
 }
 
+impl Tally {
+    /// `n` more of one operation.
+    pub fn add(&mut self, op: crate::Op, n: u64) {
+        match op {
+            crate::Op::Added => self.added += n,
+            crate::Op::Updated => self.updated += n,
+            crate::Op::Deleted => self.deleted += n,
+        }
+        self.total += n;
+    }
+
+    /// Both together.
+    #[must_use]
+    pub fn with(self, other: Self) -> Self {
+        Self {
+            added: self.added + other.added,
+            updated: self.updated + other.updated,
+            deleted: self.deleted + other.deleted,
+            total: self.total + other.total,
+        }
+    }
+
+    /// What is left without those of `other`; never less than nothing.
+    #[must_use]
+    pub fn without(self, other: Self) -> Self {
+        let [added, updated, deleted] = [(self.added, other.added), (self.updated, other.updated), (self.deleted, other.deleted)]
+            .map(|(all, some)| all.saturating_sub(some));
+        Self { added, updated, deleted, total: added + updated + deleted }
+    }
+}
+
 impl From<Counts> for Tally {
     fn from(c: Counts) -> Self {
         Self { added: c.added, updated: c.updated, deleted: c.deleted, total: c.total() }
@@ -84,6 +115,9 @@ pub struct SyncCounts {
     pub delivered: Tally,
     /// Refused, or of unknown fate, or not attempted: they wait for the next sync.
     pub failed: Tally,
+    /// What waits for the next sync; `None` where the sync ended before that was known.
+    #[serde(default)]
+    pub pending: Option<Tally>,
     /// Requests sent again.
     pub retried: u64,
     /// Changes that this mapping does not send: another operation, or columns that it does not use.
@@ -114,9 +148,12 @@ pub struct FailureGroup {
     pub message: String,
     /// How many.
     pub records: u64,
+    /// How many of each operation.
+    #[serde(default)]
+    pub operations: Tally,
     /// What to do about it.
     pub action: String,
-    /// Identifiers and payloads of a few of them, secrets removed.
+    /// A few of them, at most `limits::SAMPLES_PER_REASON`, secrets removed.
     pub samples: Vec<FailureSample>,
 }
 
@@ -127,8 +164,23 @@ pub struct FailureSample {
     pub id: String,
     /// The operation.
     pub op: crate::Op,
-    /// The payload, cut to `limits::SAMPLE_BYTES_MAX`.
+    /// Why it failed, in words.
+    #[serde(default)]
+    pub message: String,
+    /// The payload, cut to `limits::SAMPLE_BYTES_MAX`; empty if it never had one.
     pub payload: String,
+    /// What the destination answered: the status in one line, then the body, cut to `limits::SAMPLE_BYTES_MAX`.
+    #[serde(default)]
+    pub answer: Option<String>,
+    /// In how many syncs in a row it has failed, this one included.
+    #[serde(default)]
+    pub attempts: u32,
+    /// When it failed first, RFC 3339.
+    #[serde(default)]
+    pub first_seen: Option<String>,
+    /// When it failed last, RFC 3339.
+    #[serde(default)]
+    pub last_seen: Option<String>,
 }
 
 /// What one sync did.

@@ -14,7 +14,8 @@
 //! | [`object`] | small objects: version, nonce and checksum round a JSON body |
 //! | [`commit`], [`chain`] | what a model and a mapping commit say, and the gapless chain of them |
 //! | [`changes`] | change sets as Parquet files |
-//! | [`runs`] | the sealed plan, the report, the history |
+//! | [`runs`] | the sealed plan and the report of a run |
+//! | [`history`] | the reports of past syncs, newest first |
 //! | [`journal`] | intents and outcomes of a run, durable in groups |
 //! | [`compose`] | **pure**: what a mapping has to send |
 //! | [`requests`] | **pure**: which unanswered requests are built again under their first key |
@@ -31,6 +32,7 @@ pub mod compose;
 pub mod decide;
 pub mod failures;
 pub mod fold;
+pub mod history;
 pub mod journal;
 pub mod object;
 pub mod paths;

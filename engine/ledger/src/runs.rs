@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::chain::Chain;
+use crate::history::History;
 use crate::store::create_own;
 use crate::{object, paths};
 
@@ -137,29 +138,10 @@ pub struct PastSync {
     pub report: SyncReport,
 }
 
-/// The last `limit` syncs of a mapping, or of all mappings, newest first. A report that cannot be read is left out with a warning:
-/// nothing hangs on it.
+/// The last `limit` syncs of a mapping, or of all mappings, newest first: see [`History`].
 pub fn history(store: &dyn StateStore, mapping: Option<&str>, limit: usize) -> Result<Vec<PastSync>> {
-    let mappings = match mapping {
-        Some(mapping) => vec![mapping.to_owned()],
-        None => mappings(store)?,
-    };
-    let mut syncs = Vec::new();
-    for mapping in mappings {
-        let epochs = epochs_with(store, &mapping, paths::REPORT)?;
-        let readable = |&epoch: &u64| match read_report(store, &mapping, epoch) {
-            Ok(report) => report.map(|report| PastSync { epoch, report }),
-            Err(error) => {
-                tracing::warn!(mapping, epoch, %error, "a report is left out of the history");
-                None
-            }
-        };
-        syncs.extend(epochs.iter().rev().filter_map(readable).take(limit));
-    }
-    // Ids sort by time.
-    syncs.sort_by(|a, b| b.report.sync_id.cmp(&a.report.sync_id));
-    syncs.truncate(limit);
-    Ok(syncs)
+    let history = mapping.map_or_else(|| History::of_all(store), |mapping| History::of_mapping(store, mapping))?;
+    Ok(history.take(limit).collect())
 }
 
 /// The mappings that have any state, by name.

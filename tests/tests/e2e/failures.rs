@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use arrow::array::{Array, RecordBatch};
 use outflow_tests::{Act, Refusal, Server, ServerOptions};
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::json;
 
 use crate::{MIRROR, Shop, counts};
@@ -43,6 +45,41 @@ fn a_record_that_fails_is_pending_and_goes_out_with_its_newest_values() {
     assert_eq!(shop.server.take_requests()[0].payloads[0]["name"], "newest");
     shop.assert_mirrored();
     assert_eq!(shop.run(0)["status"], "no_changes");
+}
+
+#[test]
+fn a_few_failed_records_keep_what_was_sent_and_what_came_back() {
+    let shop = Shop::new(40);
+    let body = format!("{{\"why\": \"no such plan\", \"at\": \"\u{1b}[2J\"}}{}", "x".repeat(100_000));
+    shop.server.next(4, &Act::Answer(422, body.into()));
+    let result = shop.run(1);
+    let group = &result["failure_groups"][0];
+    assert_eq!((&group["records"], &group["operations"]["added"]), (&json!(40), &json!(40)), "{result}");
+    let samples = group["samples"].as_array().unwrap();
+    assert_eq!(samples.len(), 5);
+    let answer = samples[0]["answer"].as_str().unwrap();
+    assert!(answer.starts_with("HTTP 422 Unprocessable Entity\n{\"why\": \"no such plan\""), "{answer}");
+    assert!(answer.len() < 2200 && !answer.contains('\u{1b}'), "{answer}");
+    assert_eq!(result["counts"]["pending"], result["counts"]["failed"]);
+
+    shop.server.next(4, &Act::Answer(400, "still no".into()));
+    let result = shop.run(3);
+    let sample = &result["failure_groups"][0]["samples"][0];
+    assert_eq!((&sample["attempts"], &sample["answer"]), (&json!(2), &json!("HTTP 400 Bad Request\nstill no")), "{result}");
+    assert!(sample["first_seen"].as_str() < sample["last_seen"].as_str(), "{sample}");
+
+    let files = shop.project.files("state");
+    let kept: Vec<&String> = files.iter().filter(|file| file.contains("/failures-")).collect();
+    let filled = |file: &str, column: &str| -> (usize, usize) {
+        let reader = ParquetRecordBatchReaderBuilder::try_new(std::fs::File::open(shop.project.path(file)).unwrap()).unwrap();
+        let batches: Vec<RecordBatch> = reader.build().unwrap().map(Result::unwrap).collect();
+        let columns = || batches.iter().map(|batch| batch.column_by_name(column).unwrap());
+        (columns().map(|c| c.len() - c.null_count()).sum(), columns().map(|c| c.len()).sum())
+    };
+    assert_eq!(kept.len(), 2, "{files:?}");
+    for file in kept {
+        assert_eq!((filled(file, "payload"), filled(file, "answer"), filled(file, "id")), ((5, 40), (5, 40), (40, 40)));
+    }
 }
 
 #[test]

@@ -8,14 +8,15 @@ use outflow_engine::run::RunOutcome;
 use crate::args::{Global, RunArgs};
 use crate::exit::{Exit, Failure, exit_of};
 use crate::progress::Progress;
-use crate::render::{Console, sync};
+use crate::render::{self, Console};
 use crate::{project, results};
 
 pub(crate) async fn run(global: &Global, args: &RunArgs, console: &Console) -> Result<Exit, Failure> {
     let loaded = project::load(global)?;
     let mappings = project::select(&loaded, &args.selecting)?;
     console.warnings(&loaded.warnings);
-    let progress = Arc::new(Progress::new(console));
+    let run_id = project::run_id();
+    let progress = Arc::new(Progress::of_run(console, run_id.clone(), mappings.len()));
     let engine = project::open(&loaded, Arc::clone(&progress) as Arc<_>)?;
     let started = (engine.clock.wall(), engine.clock.monotonic());
     let enabled: Vec<String> = mappings.iter().filter(|name| project::is_enabled(&loaded, name)).cloned().collect();
@@ -26,20 +27,18 @@ pub(crate) async fn run(global: &Global, args: &RunArgs, console: &Console) -> R
     let RunOutcome { reports, errors } = engine.run(&project::run_options(mappings, args.allowing, args.wait)).await;
     progress.clear();
     let elapsed = engine.clock.monotonic().saturating_sub(started.1);
-    let document = results::document(&loaded.project, &reports, &errors, started.0, elapsed);
+    let document = results::document(&loaded.project, &run_id, &reports, &errors, (started.0, elapsed));
     if console.is_json() {
         console.json(&document);
     } else {
-        if !reports.is_empty() {
-            sync::table(console, &reports);
-        }
+        render::run::print(console, &reports, elapsed);
         if !console.stdout_is_terminal() {
             // For schedulers that read the last line.
             console.line(&results::summary(&reports, elapsed).to_string());
         }
-        for error in &errors {
-            console.error(error);
-        }
+    }
+    if !console.is_json() || console.logs_json() {
+        errors.iter().for_each(|error| console.tell(error));
     }
     results::write(&loaded.project, &document)?;
     Ok(errors.iter().map(exit_of).max_by_key(|exit| *exit as u8).unwrap_or_else(|| exit(&reports)))

@@ -1,38 +1,93 @@
 //! `outflow show`: one sync in full.
 
 use outflow_contract::report::SyncReport;
-use outflow_contract::{Error, Kind};
+use outflow_contract::state_store::StateStore;
+use outflow_contract::{Error, Kind, Result};
+use outflow_ledger::history::History;
+use outflow_planner::{Loaded, nearest};
 
 use crate::args::{Global, ShowArgs};
 use crate::exit::{Exit, Failure};
 use crate::project;
-use crate::render::{Console, sync};
+use crate::render::{Console, show};
 
 pub(crate) fn run(global: &Global, args: &ShowArgs, console: &Console) -> Result<Exit, Failure> {
     let loaded = project::load(global)?;
+    console.protect(&loaded.project.redactor);
     let store = project::open_state(&loaded)?;
-    let syncs = outflow_ledger::runs::history(store.as_ref(), None, usize::MAX)?;
-    let reports: Vec<SyncReport> = syncs.into_iter().map(|sync| sync.report).collect();
-    let report = find(&reports, &args.sync)?;
+    let report = find(&loaded, store.as_ref(), args.sync.trim())?;
     if console.is_json() {
-        console.json(report);
+        let document = show::document(&report).map_err(|error| Error::bug("a report is no JSON").caused_by(error))?;
+        console.json(&document);
     } else {
-        sync::show(console, report);
+        show::print(console, &report);
     }
     Ok(Exit::Ok)
 }
 
-fn find<'a>(reports: &'a [SyncReport], wanted: &str) -> Result<&'a SyncReport, Error> {
+/// The sync that `wanted` names: by its id or a start of it, by `last`, or by its mapping.
+fn find(loaded: &Loaded, store: &dyn StateStore, wanted: &str) -> Result<SyncReport> {
+    let mut history = History::of_all(store)?;
+    let had: Vec<String> = history.mappings().map(str::to_owned).collect();
     if wanted == "last" {
-        return reports.first().ok_or_else(|| Error::new(Kind::NotFound, "no sync has run yet").remedy("start one with `outflow run`"));
+        let last = history.next().map(|sync| sync.report);
+        return last.ok_or_else(|| Error::new(Kind::NotFound, "no sync has run yet").remedy("start one with `outflow run`"));
     }
-    let found: Vec<&SyncReport> = reports.iter().filter(|report| report.sync_id.starts_with(wanted)).collect();
-    match found.as_slice() {
-        [one] => Ok(one),
-        [] => Err(Error::new(Kind::NotFound, format!("there is no sync `{wanted}`"))
-            .remedy("`outflow history` lists them; `outflow show last` shows the newest")),
-        [first, second, ..] => {
-            Err(Error::invalid(format!("`{wanted}` could be {} or {}", first.sync_id, second.sync_id)).remedy("give more of the id"))
+    if had.iter().any(|mapping| mapping == wanted) {
+        history.retain(|mapping| mapping == wanted);
+        let last = history.next().map(|sync| sync.report);
+        return last.ok_or_else(|| Error::corrupt(format!("none of the reports of mapping `{wanted}` can be read")));
+    }
+    if loaded.project.mapping(wanted).is_some() {
+        let none = Error::new(Kind::NotFound, format!("mapping `{wanted}` has no sync yet"));
+        return Err(none.remedy(format!("start one with `outflow run --select {wanted}`")));
+    }
+    by_id(loaded, history, wanted, &had)
+}
+
+/// Ids sort by time, so that whatever begins with `wanted` stands together, and its neighbours are those nearest in time.
+fn by_id(loaded: &Loaded, history: History<'_>, wanted: &str, had: &[String]) -> Result<SyncReport> {
+    /// So many are named where several fit.
+    const NAMED: usize = 4;
+    let mut found: Vec<SyncReport> = Vec::new();
+    let (mut newer, mut older) = (None, None);
+    for report in history.map(|sync| sync.report) {
+        if report.sync_id == wanted {
+            return Ok(report);
+        }
+        if !wanted.is_empty() && report.sync_id.starts_with(wanted) {
+            found.push(report);
+        } else if report.sync_id.as_str() > wanted {
+            newer = Some(report);
+        } else {
+            older = Some(report);
+            break;
         }
     }
+    let named = |report: &SyncReport| format!("{} ({}, {})", report.sync_id, report.mapping, report.status.as_str());
+    match found.len() {
+        0 => {}
+        1 => return Ok(found.swap_remove(0)),
+        n => {
+            let mut names: Vec<String> = found.iter().take(NAMED).map(named).collect();
+            if n > NAMED {
+                names.push(format!("{} more", n - NAMED));
+            }
+            return Err(Error::invalid(format!("`{wanted}` is the start of {n} syncs"))
+                .remedy(format!("give more of the id: {}", names.join(", "))));
+        }
+    }
+    let mappings = loaded.project.mappings.iter().map(|mapping| mapping.name.as_str()).chain(had.iter().map(String::as_str));
+    let remedy = if let Some(mapping) = nearest(wanted, mappings) {
+        format!("did you mean the last sync of mapping `{mapping}`? `outflow history` lists all syncs")
+    } else if wanted.starts_with(|c: char| c.is_ascii_digit()) {
+        let near: Vec<String> = [older, newer].iter().flatten().map(named).collect();
+        match near.is_empty() {
+            true => "no sync has run yet: start one with `outflow run`".to_owned(),
+            false => format!("near it are {}; `outflow history` lists all", near.join(" and ")),
+        }
+    } else {
+        "give an id or the start of one, a mapping's name, or `last`; `outflow history` lists all syncs".to_owned()
+    };
+    Err(Error::new(Kind::NotFound, format!("there is no sync `{wanted}`")).remedy(remedy))
 }

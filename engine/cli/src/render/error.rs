@@ -1,11 +1,15 @@
-//! Errors and problems, on standard error.
+//! Errors and problems: on standard error for people, as one document on standard output under `--output json`, and as JSON lines
+//! on standard error under `--log-format json`.
 
 use miette::GraphicalTheme;
 use outflow_contract::Error;
-use outflow_planner::{Problem, Problems};
+use outflow_planner::{Problem, Problems, Severity};
 use serde_json::json;
 
-use super::{Console, Tone, counted, wrap};
+use super::{Console, Tone, counted, plain, wrap};
+
+/// Excerpts of files are not drawn wider than this.
+const PROBLEM_WIDTH_MAX: usize = 110;
 
 impl Console {
     /// Everything that is wrong with the project.
@@ -13,6 +17,11 @@ impl Console {
         if self.is_json() {
             let list: Vec<_> = problems.0.iter().map(problem_as_json).collect();
             self.json(&json!({ "error": { "kind": "project", "problems": list } }));
+        }
+        if self.logs_json() {
+            problems.0.iter().for_each(log_problem);
+        }
+        if self.is_json() || self.logs_json() {
             return;
         }
         self.draw(&problems.0);
@@ -22,38 +31,80 @@ impl Console {
 
     /// What deserves a look.
     pub(crate) fn warnings(&self, warnings: &[Problem]) {
-        if !warnings.is_empty() && self.tells_progress() && !self.is_json() {
+        if self.logs_json() {
+            warnings.iter().for_each(log_problem);
+        } else if !warnings.is_empty() && self.tells_progress() && !self.is_json() {
             self.draw(warnings);
         }
     }
 
     fn draw(&self, problems: &[Problem]) {
-        let theme = if self.color_talk { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
-        self.talk(&outflow_planner::render(problems, &theme, self.width().min(110)));
+        let theme = if self.paints_talk() { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
+        self.talk(&outflow_planner::render(problems, &theme, self.width_talk().min(PROBLEM_WIDTH_MAX)));
     }
 
     /// Why a command could not do its work.
     pub(crate) fn error(&self, error: &Error) {
         if self.is_json() {
-            let context: serde_json::Map<String, serde_json::Value> =
-                error.context().iter().map(|(name, value)| ((*name).to_owned(), self.clean(value).into())).collect();
-            let kind = format!("{:?}", error.kind()).to_lowercase();
-            self.json(&json!({ "error": { "kind": kind, "message": self.clean(&error.to_string()), "help": error.remedy_text().map(|help| self.clean(help)), "context": context } }));
-            return;
+            self.json(&json!({ "error": self.error_as_json(error) }));
         }
-        let message = self.clean(&error.to_string());
+        if !self.is_json() || self.logs_json() {
+            self.tell(error);
+        }
+    }
+
+    /// The same on standard error alone.
+    pub(crate) fn tell(&self, error: &Error) {
+        if self.logs_json() {
+            let (kind, message) = (kind(error), self.clean(&error.to_string()));
+            let help = error.remedy_text().map(|help| self.clean(help));
+            let fact = |name: &str| error.context().iter().find(|(known, _)| *known == name).map(|(_, value)| self.clean(value));
+            let (mapping, model) = (fact("mapping"), fact("model"));
+            let (source, destination) = (fact("source"), fact("destination"));
+            tracing::error!(kind, mapping, model, source, destination, help, "{message}");
+        } else {
+            self.tell_in_words(error);
+        }
+    }
+
+    /// An error as programs read it.
+    pub(crate) fn error_as_json(&self, error: &Error) -> serde_json::Value {
+        let context: serde_json::Map<String, serde_json::Value> =
+            error.context().iter().map(|(name, value)| ((*name).to_owned(), self.clean(value).into())).collect();
+        let help = error.remedy_text().map(|help| self.clean(help));
+        json!({ "kind": kind(error), "message": self.clean(&error.to_string()), "help": help, "context": context })
+    }
+
+    fn tell_in_words(&self, error: &Error) {
+        let message: Vec<String> = self.clean(&error.to_string()).lines().map(plain).collect();
+        let message = message.join("\n");
         let mut text = format!("{} {message}\n", self.paint_talk(Tone::Bad, "error:"));
         for (name, value) in error.context() {
-            text.push_str(&format!("  {} {}\n", self.paint_talk(Tone::Faint, &format!("{name}:")), self.clean(value)));
+            text.push_str(&format!("  {} {}\n", self.paint_talk(Tone::Faint, &format!("{name}:")), plain(&self.clean(value))));
         }
         if let Some(remedy) = error.remedy_text() {
-            let mut lines = wrap(&self.clean(remedy), self.width().saturating_sub(8)).into_iter();
+            let mut lines = wrap(&self.clean(remedy), self.width_talk().saturating_sub(8)).into_iter();
             text.push_str(&format!("  {} {}\n", self.paint_talk(Tone::Good, "help:"), lines.next().unwrap_or_default()));
             for line in lines {
                 text.push_str(&format!("        {line}\n"));
             }
         }
         self.talk(&text);
+    }
+}
+
+fn kind(error: &Error) -> String {
+    format!("{:?}", error.kind()).to_lowercase()
+}
+
+fn log_problem(problem: &Problem) {
+    let (line, column) = problem.position().unzip();
+    let (kind, file, help) = ("project", problem.file(), problem.help());
+    let message = problem.message();
+    if problem.severity() == Severity::Error {
+        tracing::error!(kind, file, line, column, help, "{message}");
+    } else {
+        tracing::warn!(kind, file, line, column, help, "{message}");
     }
 }
 

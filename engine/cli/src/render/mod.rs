@@ -3,10 +3,14 @@
 pub(crate) mod catalog;
 mod cells;
 mod error;
+pub(crate) mod history;
 pub(crate) mod plan;
 pub(crate) mod preview;
-pub(crate) mod sync;
+pub(crate) mod run;
+pub(crate) mod show;
+mod sync;
 mod table;
+pub(crate) mod text;
 pub(crate) mod trial;
 pub(crate) mod tried;
 
@@ -16,13 +20,17 @@ use anstyle::{AnsiColor, Style};
 use outflow_contract::secret::Redactor;
 use serde::Serialize;
 
-use crate::args::{Color, Global, Output};
+use crate::args::{Color, Global, LogFormat, Output};
+use crate::project::environment;
 
 pub(crate) use outflow_contract::report::{counted, records, thousands};
 pub(crate) use table::{Align, Table};
+pub(crate) use text::{cut, fold, plain, wrap};
 
-/// The width where there is no terminal to ask.
+/// The width where there is no terminal to ask, and no `COLUMNS`.
 const WIDTH: usize = 100;
+/// Narrower terminals are written to as if they had so many columns, wider ones as if they had no more.
+const WIDTHS: std::ops::RangeInclusive<usize> = 60..=200;
 
 /// Where output goes, and how it may look.
 pub(crate) struct Console {
@@ -33,6 +41,10 @@ pub(crate) struct Console {
     /// On standard error.
     color_talk: bool,
     width: usize,
+    /// The same of standard error.
+    width_talk: usize,
+    /// Standard error carries JSON lines, and nothing else.
+    logs_json: bool,
     /// Takes secrets out of errors, once there is a project.
     redactor: std::sync::OnceLock<Redactor>,
     /// There is an edge that a table must not run over.
@@ -64,23 +76,27 @@ impl Tone {
 #[allow(clippy::unused_self, reason = "what is printed goes through the console, whether it needs its state or not")]
 impl Console {
     pub(crate) fn new(global: &Global) -> Self {
-        let color = |choice: anstream::ColorChoice, terminal: bool| match global.color {
+        // `NO_COLOR`, `CLICOLOR`, `CLICOLOR_FORCE`, `TERM` and whether it is a terminal at all.
+        let color = |choice: anstream::ColorChoice| match global.color {
             Color::Always => true,
             Color::Never => false,
-            Color::Auto => terminal && choice != anstream::ColorChoice::Never,
+            Color::Auto => choice != anstream::ColorChoice::Never,
         };
-        let out = color(anstream::AutoStream::choice(&std::io::stdout()), std::io::stdout().is_terminal());
-        let err = color(anstream::AutoStream::choice(&std::io::stderr()), std::io::stderr().is_terminal());
-        let terminal = terminal_size::terminal_size_of(std::io::stdout());
-        let width = terminal.map_or(WIDTH, |(width, _)| usize::from(width.0)).clamp(60, 200);
+        let columns = environment("COLUMNS").and_then(|columns| columns.trim().parse::<usize>().ok()).filter(|&columns| columns > 0);
+        let known = |size: Option<(terminal_size::Width, terminal_size::Height)>| size.map(|(width, _)| width.0.into()).or(columns);
+        let within = |width: usize| width.clamp(*WIDTHS.start(), *WIDTHS.end());
+        let out = known(terminal_size::terminal_size_of(std::io::stdout()));
+        let err = known(terminal_size::terminal_size_of(std::io::stderr()));
         Self {
             redactor: std::sync::OnceLock::new(),
-            cuts: terminal.is_some(),
+            cuts: out.is_some(),
             output: global.output,
             quiet: global.quiet,
-            color: out,
-            color_talk: err,
-            width,
+            logs_json: global.log_format == LogFormat::Json,
+            color: color(anstream::AutoStream::choice(&std::io::stdout())),
+            color_talk: color(anstream::AutoStream::choice(&std::io::stderr())),
+            width: within(out.unwrap_or(WIDTH)),
+            width_talk: within(err.unwrap_or(WIDTH)),
         }
     }
 
@@ -105,16 +121,32 @@ impl Console {
 
     /// May bars be drawn on standard error?
     pub(crate) fn draws_progress(&self) -> bool {
-        std::io::stderr().is_terminal() && !self.quiet
+        let dumb = environment("TERM").is_some_and(|term| term == "dumb");
+        std::io::stderr().is_terminal() && !dumb && self.tells_progress()
     }
 
     /// May plain lines of progress be written there?
     pub(crate) fn tells_progress(&self) -> bool {
-        !self.quiet
+        !self.quiet && !self.logs_json
+    }
+
+    /// Does standard error carry JSON lines, and nothing else?
+    pub(crate) fn logs_json(&self) -> bool {
+        self.logs_json
     }
 
     pub(crate) fn width(&self) -> usize {
         self.width
+    }
+
+    /// The width of standard error.
+    pub(crate) fn width_talk(&self) -> usize {
+        self.width_talk
+    }
+
+    /// Are there colours on standard error?
+    pub(crate) fn paints_talk(&self) -> bool {
+        self.color_talk
     }
 
     /// How wide a table may be.
@@ -150,7 +182,8 @@ impl Console {
     }
 }
 
-fn paint(color: bool, tone: Tone, text: &str) -> String {
+/// `text` in a tone, if there are colours.
+pub(crate) fn paint(color: bool, tone: Tone, text: &str) -> String {
     if !color || text.is_empty() {
         return text.to_owned();
     }
@@ -168,6 +201,11 @@ pub(crate) fn seconds(seconds: f64) -> String {
     }
 }
 
+/// How long something will take, `5 s`, `1 min 05 s`: nobody knows that to the tenth.
+pub(crate) fn seconds_left(seconds: f64) -> String {
+    if seconds < 60.0 { format!("{:.0} s", seconds.ceil()) } else { self::seconds(seconds.ceil()) }
+}
+
 /// `512 B`, `3.4 kB`, `12 MB`
 pub(crate) fn bytes(n: u64) -> String {
     const UNITS: [&str; 4] = ["kB", "MB", "GB", "TB"];
@@ -183,33 +221,6 @@ pub(crate) fn bytes(n: u64) -> String {
     if size < 10.0 { format!("{size:.1} {}", UNITS[unit]) } else { format!("{size:.0} {}", UNITS[unit]) }
 }
 
-/// `text` without control characters, so that data cannot drive a terminal.
-pub(crate) fn plain(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
-}
-
-/// At most `width` characters of `text`.
-pub(crate) fn cut(text: &str, width: usize) -> String {
-    if text.chars().count() <= width { text.to_owned() } else { text.chars().take(width.saturating_sub(1)).chain(['…']).collect() }
-}
-
-/// `text` broken into lines of at most `width` characters, at spaces.
-pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
-    let mut lines = vec![String::new()];
-    for word in text.split_whitespace() {
-        let last = lines.last_mut().map(|line| line.chars().count()).unwrap_or_default();
-        if last > 0 && last + 1 + word.chars().count() > width {
-            lines.push(word.to_owned());
-        } else if let Some(line) = lines.last_mut() {
-            if last > 0 {
-                line.push(' ');
-            }
-            line.push_str(word);
-        }
-    }
-    lines
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -217,13 +228,7 @@ mod tests {
     #[test]
     fn figures_read_well_at_every_size() {
         assert_eq!([0.85, 3.21, 245.0, 3725.0].map(seconds), ["850 ms", "3.2 s", "4 min 05 s", "1 h 02 min"]);
+        assert_eq!([0.2, 4.0, 59.5, 64.2].map(seconds_left), ["1 s", "4 s", "60 s", "1 min 05 s"]);
         assert_eq!([12, 3400, 12_400_000, 999_999].map(bytes), ["12 B", "3.4 kB", "12 MB", "1.0 MB"]);
-    }
-
-    #[test]
-    fn long_text_wraps_at_words_and_controls_do_not_reach_the_terminal() {
-        assert_eq!(wrap("one two three four", 9), ["one two", "three", "four"]);
-        assert_eq!(plain("a\u{1b}[31mb\n"), "a\u{fffd}[31mb\u{fffd}");
-        assert_eq!(cut("abcdef", 4), "abc…");
     }
 }

@@ -3,32 +3,30 @@
 use outflow_contract::Op;
 use outflow_engine::plan::{MappingPlan, Sample};
 
+use super::text::width;
 use super::{Align, Console, Table, Tone, bytes, counted, cut, plain, records, seconds, thousands, wrap};
 
 /// A line for each mapping, then samples.
 pub(crate) fn print(console: &Console, plans: &[MappingPlan]) {
     let right = Align::Right;
-    let mut table = Table::new(&[
-        ("mapping", Align::Give),
-        ("added", right),
-        ("updated", right),
-        ("deleted", right),
-        ("requests", right),
-        ("bytes", right),
-        ("at the rate limit", right),
-    ]);
+    let mut columns = vec![("mapping", Align::Give), ("added", right), ("updated", right), ("deleted", right)];
+    columns.extend([("requests", right), ("bytes", right)]);
+    let limited = plans.iter().any(|plan| plan.seconds_at_rate_limit.is_some());
+    columns.extend(limited.then_some(("at the rate limit", right)));
+    let mut table = Table::new(&columns).drops(&["bytes", "at the rate limit", "requests"]);
     for plan in plans {
         let number = |n: u64| (thousands(n), (n == 0).then_some(Tone::Faint));
         let at_rate = plan.seconds_at_rate_limit.map_or_else(|| ("-".to_owned(), Some(Tone::Faint)), |s| (seconds(s), None));
-        table.row(vec![
+        let mut cells = vec![
             (plan.mapping.clone(), Some(Tone::Strong)),
             number(plan.selected.added),
             number(plan.selected.updated),
             number(plan.selected.deleted),
             number(plan.requests),
             (bytes(plan.bytes), (plan.bytes == 0).then_some(Tone::Faint)),
-            at_rate,
-        ]);
+        ];
+        cells.extend(limited.then_some(at_rate));
+        table.row(cells);
     }
     table.print(console);
     for plan in plans {
@@ -74,8 +72,8 @@ fn show(console: &Console, sample: &Sample) {
         Op::Updated => ("~", Tone::Warn),
         Op::Deleted => ("-", Tone::Bad),
     };
-    let id = plain(&sample.id);
-    let room = console.width().saturating_sub(6 + id.chars().count());
+    let id = cut(&plain(&sample.id), console.width() / 2);
+    let room = console.width().saturating_sub(6 + width(&id));
     console.line(&format!(
         "  {} {id}  {}",
         console.paint(tone, sign),
@@ -83,6 +81,12 @@ fn show(console: &Console, sample: &Sample) {
     ));
     for change in &sample.changes {
         let unused = if change.mapped { "" } else { "  (not mapped)" };
-        console.line(&format!("      {}: {} → {}{unused}", change.column, plain(&change.before), plain(&change.after)));
+        let column = cut(&plain(&change.column), console.width() / 2);
+        // What is before and what is after share the rest of the line: half of it each, or what the other leaves.
+        let room = console.width().saturating_sub(11 + width(&column) + width(unused)).max(24);
+        let [before, after] = [&change.before, &change.after].map(|value| plain(value));
+        let left = width(&before).min((room / 2).max(room.saturating_sub(width(&after))));
+        let (before, after) = (cut(&before, left), cut(&after, room - left));
+        console.line(&format!("      {column}: {before} → {after}{unused}"));
     }
 }

@@ -1,13 +1,13 @@
-//! Syncs: the table after a run, the history, one sync in full.
+//! What all pictures of syncs have in common: their colours, figures and moments, and what to do next.
 
-use outflow_contract::report::{FailureGroup, Status, SyncReport, Tally};
+use outflow_contract::Op;
+use outflow_contract::report::{Status, SyncReport, Tally};
+use serde::Serialize;
 
-use super::{Align, Console, Table, Tone, bytes, counted, cut, plain, records, seconds, thousands, wrap};
+use super::{Console, Tone, cut, records, text::width, thousands};
 
-/// Samples of failed records that are shown.
-const SAMPLES: usize = 3;
-
-fn tone(status: Status) -> Tone {
+/// The colour of a status: green delivered, yellow in part, red failed.
+pub(crate) fn tone(status: Status) -> Tone {
     match status {
         Status::Success => Tone::Good,
         Status::NoChanges | Status::Skipped => Tone::Faint,
@@ -16,68 +16,25 @@ fn tone(status: Status) -> Tone {
     }
 }
 
-fn number(n: u64, tone: Option<Tone>) -> (String, Option<Tone>) {
+/// A count as a cell; zero is faint.
+pub(crate) fn number(n: u64, tone: Option<Tone>) -> (String, Option<Tone>) {
     if n == 0 { ("0".to_owned(), Some(Tone::Faint)) } else { (thousands(n), tone) }
 }
 
-/// What a run did, a line for each mapping, and then what it is worth saying about them.
-pub(crate) fn table(console: &Console, reports: &[SyncReport]) {
-    let right = Align::Right;
-    let mut table = Table::new(&[
-        ("mapping", Align::Give),
-        ("status", Align::Left),
-        ("added", right),
-        ("updated", right),
-        ("deleted", right),
-        ("failed", right),
-        ("requests", right),
-        ("time", right),
-    ]);
-    for report in reports {
-        let delivered = report.counts.delivered;
-        table.row(vec![
-            (report.mapping.clone(), Some(Tone::Strong)),
-            (report.status.as_str().to_owned(), Some(tone(report.status))),
-            number(delivered.added, None),
-            number(delivered.updated, None),
-            number(delivered.deleted, None),
-            number(report.counts.failed.total, Some(Tone::Bad)),
-            number(report.requests, None),
-            (seconds(report.timing.total), None),
-        ]);
-    }
-    table.print(console);
-    for report in reports {
-        remarks(console, report);
-    }
-    if reports.iter().any(|report| !report.failures.is_empty()) {
-        console.line("");
-        console.line("`outflow show SYNC` shows the failed records and what to do about them.");
-    }
+/// `2026-03-01 12:30:00Z` of an RFC 3339 text in UTC.
+pub(crate) fn moment(text: &str) -> String {
+    text.get(..19).map_or_else(|| text.to_owned(), |head| format!("{}Z", head.replace('T', " ")))
 }
 
-fn remarks(console: &Console, report: &SyncReport) {
-    let mut lines: Vec<String> = report.message.iter().cloned().collect();
-    for (reason, rejected) in &report.rejected {
-        let example = rejected.examples.first().map(|example| format!(", for example {}", cut(&plain(example), 90))).unwrap_or_default();
-        lines.push(format!("{} not accepted: {}{example}", records(rejected.records), reason_in_words(reason)));
-    }
-    lines.extend(report.notices.iter().cloned());
-    if lines.is_empty() {
-        return;
-    }
-    console.line("");
-    let name = console.paint(Tone::Strong, &report.mapping);
-    let sync = if report.failures.is_empty() { String::new() } else { console.paint(Tone::Faint, &format!("  sync {}", report.sync_id)) };
-    console.line(&format!("{name}{sync}"));
-    for line in lines {
-        for part in wrap(&plain(&line), console.width() - 2) {
-            console.line(&format!("  {part}"));
-        }
-    }
+/// `2 added, 1 deleted`
+pub(crate) fn operations(tally: Tally) -> String {
+    let each = [(tally.added, Op::Added), (tally.updated, Op::Updated), (tally.deleted, Op::Deleted)];
+    let told: Vec<String> = each.iter().filter(|(n, _)| *n > 0).map(|(n, op)| format!("{} {}", thousands(*n), op.as_str())).collect();
+    if told.is_empty() { "none".to_owned() } else { told.join(", ") }
 }
 
-fn reason_in_words(reason: &str) -> &str {
+/// Why records were rejected at extraction.
+pub(crate) fn reason_in_words(reason: &str) -> &str {
     match reason {
         "null_id" => "the identifier is null",
         "duplicate_id" => "the identifier is shared",
@@ -86,142 +43,59 @@ fn reason_in_words(reason: &str) -> &str {
     }
 }
 
-/// A terminal narrower than this shows no column for the moment: a sync's id begins with it.
-const MOMENT_WIDTH_MIN: usize = 106;
+/// A command to copy, and what it is for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Hint {
+    pub(crate) command: String,
+    pub(crate) why: String,
+}
 
-/// Past syncs, a line each.
-pub(crate) fn history(console: &Console, reports: &[SyncReport]) {
-    let right = Align::Right;
-    let moments = console.table_width() >= MOMENT_WIDTH_MIN;
-    let columns = [
-        ("started", Align::Left),
-        ("sync", Align::Left),
-        ("mapping", Align::Give),
-        ("status", Align::Left),
-        ("delivered", right),
-        ("failed", right),
-        ("time", right),
-    ];
-    let mut table = Table::new(&columns[usize::from(!moments)..]);
-    for report in reports {
-        let mut cells = vec![
-            (moment(&report.started_at), None),
-            (report.sync_id.clone(), None),
-            (report.mapping.clone(), Some(Tone::Strong)),
-            (report.status.as_str().to_owned(), Some(tone(report.status))),
-            number(report.counts.delivered.total, None),
-            number(report.counts.failed.total, Some(Tone::Bad)),
-            (seconds(report.timing.total), None),
-        ];
-        table.row(cells.split_off(usize::from(!moments)));
+impl Hint {
+    pub(crate) fn new(command: impl Into<String>, why: impl Into<String>) -> Self {
+        Self { command: command.into(), why: why.into() }
     }
-    table.print(console);
 }
 
-/// `2026-03-01 12:30:00Z` of an RFC 3339 text.
-fn moment(text: &str) -> String {
-    text.get(..19).map_or_else(|| text.to_owned(), |head| format!("{}Z", head.replace('T', " ")))
-}
-
-/// One sync in full.
-pub(crate) fn show(console: &Console, report: &SyncReport) {
-    let strong = |text: &str| console.paint(Tone::Strong, text);
-    console.line(&format!("{}  {}", strong(&report.mapping), console.paint(tone(report.status), report.status.as_str())));
-    if let Some(message) = &report.message {
-        for line in wrap(&plain(message), console.width() - 2) {
-            console.line(&format!("  {line}"));
+/// What to do after a sync that did not go well; nothing if it did.
+pub(crate) fn mending(report: &SyncReport) -> Vec<Hint> {
+    let mapping = &report.mapping;
+    let run = format!("outflow run --select {mapping}");
+    let failed = report.counts.failed.total;
+    match report.status {
+        Status::Blocked => vec![Hint::new(format!("outflow plan --select {mapping}"), "what would be sent")],
+        Status::Paused => vec![Hint::new(run, "goes on, once the limit allows it")],
+        Status::Failed | Status::PartialSuccess | Status::Cancelled if failed > 0 => {
+            let what = if failed == 1 { "record".to_owned() } else { records(failed) };
+            vec![Hint::new(run, format!("tries the {what} again"))]
         }
-    }
-    let facts = [
-        ("sync", report.sync_id.clone()),
-        ("started", moment(&report.started_at)),
-        ("model", format!("{}{}", report.model, report.version.map(|v| format!(", version {v}")).unwrap_or_default())),
-        ("destination", report.destination.clone()),
-        ("requests", format!("{}, {} sent again, {}", thousands(report.requests), thousands(report.counts.retried), bytes(report.bytes))),
-    ];
-    console.line("");
-    for (name, value) in facts {
-        console.line(&format!("  {}  {value}", console.paint(Tone::Faint, &format!("{name:<12}"))));
-    }
-    console.line("");
-    counts(console, report);
-    console.line("");
-    phases(console, report);
-    rejected(console, report);
-    for group in &report.failures {
-        failure(console, group);
-    }
-}
-
-fn counts(console: &Console, report: &SyncReport) {
-    let right = Align::Right;
-    let mut table = Table::new(&[("records", Align::Left), ("added", right), ("updated", right), ("deleted", right), ("total", right)]);
-    let counts = &report.counts;
-    let changed = Tally {
-        added: counts.added,
-        updated: counts.updated,
-        deleted: counts.deleted,
-        total: counts.added + counts.updated + counts.deleted,
-    };
-    for (name, tally, tone) in [
-        ("changed", changed, None),
-        ("selected", counts.selected, None),
-        ("delivered", counts.delivered, Some(Tone::Good)),
-        ("failed", counts.failed, Some(Tone::Bad)),
-    ] {
-        let cells = [tally.added, tally.updated, tally.deleted, tally.total].map(|n| number(n, tone));
-        table.row(std::iter::once((name.to_owned(), None)).chain(cells).collect());
-    }
-    table.print(console);
-    let extracted = format!(
-        "{} extracted, {} unchanged, {} rejected, {} not for this mapping",
-        thousands(counts.extracted),
-        thousands(counts.unchanged),
-        thousands(counts.rejected),
-        counted(counts.skipped, "change")
-    );
-    console.line(&console.paint(Tone::Faint, &extracted));
-}
-
-fn phases(console: &Console, report: &SyncReport) {
-    let timing = &report.timing;
-    let phases = [
-        ("extract", timing.extract),
-        ("plan", timing.plan),
-        ("deliver", timing.deliver),
-        ("commit", timing.commit),
-        ("total", timing.total),
-    ];
-    let text: Vec<String> = phases.iter().map(|(name, s)| format!("{name} {}", seconds(*s))).collect();
-    console.line(&text.join(" · "));
-}
-
-fn rejected(console: &Console, report: &SyncReport) {
-    for (reason, rejected) in &report.rejected {
-        console.line("");
-        let title = format!("{} not accepted: {}", records(rejected.records), reason_in_words(reason));
-        console.line(&console.paint(Tone::Warn, &title));
-        for example in rejected.examples.iter().take(SAMPLES) {
-            console.line(&format!("  {}", cut(&plain(example), console.width() - 2)));
+        Status::Failed | Status::PartialSuccess | Status::Cancelled => {
+            vec![Hint::new("outflow check", "is it something in the project?"), Hint::new(run, "once it is mended")]
         }
+        Status::Success | Status::NoChanges | Status::Skipped => Vec::new(),
     }
 }
 
-fn failure(console: &Console, group: &FailureGroup) {
+/// Prints commands to copy, one below the other, each with a remark that a shell ignores.
+pub(crate) fn print_hints(console: &Console, hints: &[Hint]) {
+    let Some(widest) = hints.iter().map(|hint| width(&hint.command)).max() else { return };
     console.line("");
-    let title = format!("{} failed: {}", records(group.records), plain(&group.message));
-    for line in wrap(&title, console.width()) {
-        console.line(&console.paint(Tone::Bad, &line));
+    for Hint { command, why } in hints {
+        let padding = " ".repeat(widest.saturating_sub(width(command)));
+        let room = console.table_width().saturating_sub(widest + 4);
+        let remark = if room < 12 { String::new() } else { console.paint(Tone::Faint, &cut(&format!("# {why}"), room)) };
+        console.line(format!("  {command}{padding}  {remark}").trim_end());
     }
-    console.line(&format!("  {}  {}", console.paint(Tone::Faint, "code"), group.code));
-    for (i, line) in wrap(&group.action, console.width() - 8).iter().enumerate() {
-        let label = if i == 0 { console.paint(Tone::Good, "do") } else { "  ".to_owned() };
-        console.line(&format!("  {label}    {line}"));
-    }
-    for sample in group.samples.iter().take(SAMPLES) {
-        console.line(&format!("  {}  {} {}", console.paint(Tone::Faint, "for"), plain(&sample.id), sample.op.as_str()));
-        if !sample.payload.is_empty() {
-            console.line(&format!("       {}", cut(&plain(&sample.payload), console.width() - 7)));
-        }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn operations_are_told_as_far_as_there_are_any() {
+        assert_eq!(operations(Tally { added: 2000, updated: 0, deleted: 1, total: 2001 }), "2,000 added, 1 deleted");
+        assert_eq!(operations(Tally::default()), "none");
+        assert_eq!(moment("2026-03-01T12:30:00.250Z"), "2026-03-01 12:30:00Z");
+        assert_eq!(moment("soon"), "soon");
     }
 }

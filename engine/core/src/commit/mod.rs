@@ -10,6 +10,7 @@
 mod one;
 mod pending;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
@@ -17,6 +18,7 @@ use outflow_contract::state_store::StateStore;
 use outflow_contract::{Counts, Key, Result, Selection};
 use outflow_ledger::chain::Chain;
 use outflow_ledger::commit::MappingCommit;
+use outflow_ledger::failures::FailedRecord;
 use outflow_ledger::fold::{Classes, classify};
 use outflow_ledger::journal::Frames;
 use outflow_ledger::paths;
@@ -51,10 +53,24 @@ pub struct Settling {
 }
 
 /// What a sync was settled as.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Settled {
     /// Records that wait for the next sync.
     pub pending: Counts,
+    /// What is written down about the records that samples were given for, by their positions.
+    pub sampled: HashMap<u32, FailedRecord>,
+}
+
+/// Payload and answer of a few failed records, by their positions in the sealed change set.
+pub type Samples = HashMap<u32, Sample>;
+
+/// Payload and answer of one failed record, for people: without secrets, and cut to size.
+#[derive(Clone, Debug, Default)]
+pub struct Sample {
+    /// What was sent of it, if it came so far.
+    pub payload: Option<String>,
+    /// What the destination said, if it did.
+    pub answer: Option<String>,
 }
 
 impl Settling {
@@ -67,25 +83,26 @@ impl Settling {
         runs::seal(store, &self.plan, self.nonce)
     }
 
-    /// Settles a run whose journal is closed. `deadline_ms`: until when one of its requests may still take effect.
-    pub fn settle_run(&self, deadline_ms: Option<u64>) -> Result<Settled> {
+    /// Settles a run whose journal is closed. `deadline_ms`: until when one of its requests may still take effect; `samples` are
+    /// kept for people, and decide nothing.
+    pub fn settle_run(&self, deadline_ms: Option<u64>, samples: &Samples) -> Result<Settled> {
         let journal = self.store.read(&paths::run_file(&self.mapping, self.plan.epoch, paths::JOURNAL))?.unwrap_or_default();
         let classes = classify(Frames::new(&journal), self.sealed.entries as usize);
-        self.commit(&classes, deadline_ms)
+        self.commit(&classes, deadline_ms, samples)
     }
 
     /// Settles changes of which none is to be sent: no plan, no journal.
-    pub fn settle_as_seen(&self) -> Result<()> {
+    pub fn settle_as_seen(&self) -> Result<Settled> {
         let deadline = self.base.as_ref().and_then(|base| base.deadline_ms);
         let classes = classify([], self.sealed.entries as usize);
-        self.commit(&classes, deadline).map(|_| ())
+        self.commit(&classes, deadline, &Samples::new())
     }
 
-    fn commit(&self, classes: &Classes, deadline_ms: Option<u64>) -> Result<Settled> {
+    fn commit(&self, classes: &Classes, deadline_ms: Option<u64>, samples: &Samples) -> Result<Settled> {
         if let Some(key) = self.plan.only {
             return self.commit_one(key, classes, deadline_ms);
         }
-        let pending::Written { files, pending, failures } = pending::write(self, classes)?;
+        let pending::Written { files, pending, failures, sampled } = pending::write(self, classes, samples)?;
         let base = self.base.as_ref();
         let next = MappingCommit {
             number: base.map_or(0, |base| base.number) + 1,
@@ -110,7 +127,7 @@ impl Settling {
             next_file: base.map_or(0, |base| base.next_file),
         };
         self.append(&next)?;
-        Ok(Settled { pending })
+        Ok(Settled { pending, sampled })
     }
 
     /// The record that was sent ahead joins what is pending, and the cursor stays: the sync that follows composes it with the rest.
@@ -131,7 +148,7 @@ impl Settling {
             ..base
         };
         self.append(&next)?;
-        Ok(Settled { pending: written.left })
+        Ok(Settled { pending: written.left, sampled: HashMap::new() })
     }
 
     fn append(&self, next: &MappingCommit) -> Result<()> {

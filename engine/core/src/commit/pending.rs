@@ -14,7 +14,7 @@ use outflow_ledger::failures::{FailedRecord, FailureWriter, read_failures};
 use outflow_ledger::fold::{Class, Classes, fold_entry};
 use outflow_ledger::paths;
 
-use super::Settling;
+use super::{Samples, Settling};
 use crate::map::Mapper;
 use crate::snapshot::PartsWriter;
 use crate::snapshot::values::complete;
@@ -31,15 +31,25 @@ pub(super) struct Written {
     pub(super) pending: Counts,
     /// Where the failures are.
     pub(super) failures: Option<String>,
+    /// What they say about the records that samples were given for, by position.
+    pub(super) sampled: HashMap<u32, FailedRecord>,
+}
+
+/// One that remains, and why.
+struct Remaining<'a> {
+    key: Key,
+    op: Op,
+    class: Class<'a>,
+    position: u32,
 }
 
 /// Folds every sealed entry; writes those that remain, and why, into the run's folder.
-pub(super) fn write(settling: &Settling, classes: &Classes) -> Result<Written> {
+pub(super) fn write(settling: &Settling, classes: &Classes, samples: &Samples) -> Result<Written> {
     let mut pending = Counts::default();
     if classes.tally().acked == classes.len() as u64 && settling.sealed.selected.total() == u64::from(settling.sealed.entries) {
         return Ok(Written::default());
     }
-    let mut folding = Folding { settling, classes, failures: None, kept: 0, earlier: None };
+    let mut folding = Folding { settling, classes, samples, failures: None, kept: 0, earlier: None, sampled: HashMap::new() };
     let path = |i: usize| paths::run_file(&settling.mapping, settling.plan.epoch, &paths::part("pending", settling.nonce, i as u32));
     let mut writer = PartsWriter::new(settling.store.as_ref(), path);
     let mut by_part: Vec<Counts> = Vec::new();
@@ -68,16 +78,18 @@ pub(super) fn write(settling: &Settling, classes: &Classes) -> Result<Written> {
         counts,
     };
     let files = writer.finish()?.into_iter().zip(by_part).map(file).collect();
-    Ok(Written { files, pending, failures })
+    Ok(Written { files, pending, failures, sampled: folding.sampled })
 }
 
 struct Folding<'a> {
     settling: &'a Settling,
     classes: &'a Classes,
+    samples: &'a Samples,
     failures: Option<FailureWriter>,
     /// How many were written down.
     kept: usize,
     earlier: Option<HashMap<Key, FailedRecord>>,
+    sampled: HashMap<u32, FailedRecord>,
 }
 
 impl Folding<'_> {
@@ -86,7 +98,7 @@ impl Folding<'_> {
         let entries = EntryReader::new(batch)?;
         let mut builder = EntryBuilder::new();
         let mut rows: Vec<u32> = Vec::new();
-        let mut why: Vec<(Key, Op, Class<'_>)> = Vec::new();
+        let mut why: Vec<Remaining<'_>> = Vec::new();
         for i in 0..entries.len() {
             let (entry, before_at) = entries.get(i);
             let at = position + i as u32;
@@ -97,7 +109,7 @@ impl Folding<'_> {
             builder.push(&folded, before_at);
             counts.add(op, 1);
             rows.push(i as u32);
-            why.push((entry.key, op, class));
+            why.push(Remaining { key: entry.key, op, class, position: at });
         }
         if rows.is_empty() {
             return Ok(None);
@@ -111,12 +123,13 @@ impl Folding<'_> {
     }
 
     /// Why each of these records remains; the count of attempts goes on from the sync before.
-    fn note(&mut self, values: &RecordBatch, why: Vec<(Key, Op, Class<'_>)>) -> Result<()> {
+    fn note(&mut self, values: &RecordBatch, why: Vec<Remaining<'_>>) -> Result<()> {
         let ids = identifiers(values, &self.settling.id)?;
         let at = self.settling.at.clone();
-        for ((key, op, class), id) in why.into_iter().zip(ids) {
-            if self.kept == FAILURES_MAX {
-                break;
+        for (Remaining { key, op, class, position }, id) in why.into_iter().zip(ids) {
+            let sample = self.samples.get(&position);
+            if self.kept >= FAILURES_MAX && sample.is_none() {
+                continue;
             }
             self.kept += 1;
             let (code, message) = match class {
@@ -135,9 +148,12 @@ impl Folding<'_> {
                 attempts: attempts + 1,
                 first_seen,
                 last_seen: at.clone(),
-                payload: None,
-                answer: None,
+                payload: sample.and_then(|sample| sample.payload.clone()),
+                answer: sample.and_then(|sample| sample.answer.clone()),
             };
+            if sample.is_some() {
+                self.sampled.insert(position, failure.clone());
+            }
             let failures = match &mut self.failures {
                 Some(failures) => failures,
                 none => {

@@ -36,7 +36,20 @@ pub struct Batcher {
     pieces: Vec<Bytes>,
     /// Size of its body so far.
     body_bytes: usize,
-    rejected: Vec<(u32, Rejection)>,
+    rejected: Vec<TooLarge>,
+}
+
+/// A record that no request can hold.
+#[derive(Clone, Debug)]
+pub struct TooLarge {
+    /// Where it is in the change set.
+    pub position: u32,
+    /// What was to be done with it.
+    pub op: Op,
+    /// Its identifier as JSON text.
+    pub id: String,
+    /// Its size, in words.
+    pub why: Rejection,
 }
 
 impl Batcher {
@@ -57,8 +70,10 @@ impl Batcher {
         for (i, (&end, &position)) in ends.iter().zip(&chunk.positions).enumerate() {
             let size = (end - start).saturating_add(self.limits.record_overhead);
             let id = ids.next().unwrap_or_default();
+            let op = ops.get(i).copied().unwrap_or(Op::Added);
             if size.saturating_add(self.limits.body_overhead) > self.limits.bytes_max {
-                self.reject(position, end - start);
+                let why = self.too_large(end - start);
+                self.rejected.push(TooLarge { position, op, id, why });
             } else {
                 if self.is_full_for(size) {
                     self.add_piece(&bytes, &mut run);
@@ -71,7 +86,7 @@ impl Batcher {
                     run.start = start;
                 }
                 run.end = end;
-                self.add_record(position, end - start, size, ops.get(i).copied().unwrap_or(Op::Added), id);
+                self.add_record(position, end - start, size, op, id);
             }
             start = end;
         }
@@ -95,8 +110,8 @@ impl Batcher {
         Some(draft)
     }
 
-    /// The records that no request can hold, with their positions, since this was last called.
-    pub fn take_rejected(&mut self) -> Vec<(u32, Rejection)> {
+    /// The records that no request can hold, since this was last called.
+    pub fn take_rejected(&mut self) -> Vec<TooLarge> {
         std::mem::take(&mut self.rejected)
     }
 
@@ -121,10 +136,10 @@ impl Batcher {
         *run = 0..0;
     }
 
-    fn reject(&mut self, position: u32, payload: usize) {
+    fn too_large(&self, payload: usize) -> Rejection {
         let room = self.limits.bytes_max.saturating_sub(self.limits.body_overhead).saturating_sub(self.limits.record_overhead);
         let message = format!("the record is {payload} bytes as JSON; one request takes {room} at the most");
-        self.rejected.push((position, Rejection { code: RECORD_TOO_LARGE.to_owned(), message }));
+        Rejection { code: RECORD_TOO_LARGE.to_owned(), message }
     }
 }
 
@@ -201,9 +216,10 @@ mod tests {
         drafts.extend(batcher.finish());
         assert_eq!(drafts.iter().map(payloads).collect::<Vec<_>>(), [vec!["a", "b"], vec!["1234567"], vec!["c"]]);
         let rejected = batcher.take_rejected();
-        assert_eq!(rejected.iter().map(|(position, _)| *position).collect::<Vec<_>>(), [1, 3]);
-        assert_eq!(rejected[1].1.code, "record_too_large");
-        assert_eq!(rejected[1].1.message, "the record is 8 bytes as JSON; one request takes 7 at the most");
+        assert_eq!(rejected.iter().map(|record| (record.position, record.op)).collect::<Vec<_>>(), [(1, Op::ALL[1]), (3, Op::ALL[0])]);
+        assert_eq!(rejected[1].id, "3");
+        assert_eq!(rejected[1].why.code, "record_too_large");
+        assert_eq!(rejected[1].why.message, "the record is 8 bytes as JSON; one request takes 7 at the most");
         assert!(batcher.take_rejected().is_empty());
     }
 
@@ -249,7 +265,7 @@ mod tests {
             let kept: Vec<u32> = drafts.iter().flat_map(|draft| draft.positions.clone()).collect();
             let fits = |&position: &u32| all[position as usize] + 3 <= bytes_max;
             prop_assert_eq!(kept, (0..all.len() as u32).filter(fits).collect::<Vec<_>>());
-            let rejected: Vec<u32> = batcher.take_rejected().into_iter().map(|(position, _)| position).collect();
+            let rejected: Vec<u32> = batcher.take_rejected().into_iter().map(|record| record.position).collect();
             prop_assert_eq!(rejected, (0..all.len() as u32).filter(|p| !fits(p)).collect::<Vec<_>>());
         }
     }

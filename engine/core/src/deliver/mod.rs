@@ -10,8 +10,10 @@
 //! Memory: a few batches and the requests under way. Order: each record is in one request of a sync, so none overtakes itself.
 
 pub mod batch;
+mod excerpt;
 pub mod pace;
 pub(crate) mod payloads;
+mod reasons;
 mod request;
 mod results;
 pub mod retry;
@@ -32,6 +34,7 @@ use batch::{Batcher, Draft};
 use pace::Pace;
 use transport::Transport;
 
+pub(crate) use reasons::not_sent;
 pub(crate) use request::with_key;
 pub use results::Results;
 

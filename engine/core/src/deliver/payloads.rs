@@ -17,7 +17,7 @@ use outflow_ledger::changes::{EntryReader, values_of};
 use outflow_ledger::requests::{Identity, Rebuild, regroup};
 use tokio::sync::mpsc;
 
-use super::batch::Draft;
+use super::batch::{Draft, TooLarge};
 use crate::blocking;
 use crate::map::{Mapped, Mapper, Unmapped};
 use crate::seal::Sealed;
@@ -78,16 +78,16 @@ pub(crate) struct Chunk {
 /// A record that is refused before any request.
 pub(crate) struct Failed {
     pub(crate) position: u32,
-    pub(crate) op: Option<Op>,
-    /// Its identifier as JSON text, if it is known.
+    pub(crate) op: Op,
+    /// Its identifier as JSON text.
     pub(crate) id: String,
     pub(crate) why: Rejection,
 }
 
 impl Failed {
     /// One that no request has room for.
-    pub(crate) fn too_large((position, why): (u32, Rejection)) -> Self {
-        Self { position, op: None, id: String::new(), why }
+    pub(crate) fn too_large(TooLarge { position, op, id, why }: TooLarge) -> Self {
+        Self { position, op, id, why }
     }
 }
 
@@ -202,7 +202,7 @@ fn map(reading: &Reading, selected: &Selected) -> Result<Chunk> {
     let place = |row: u32| selected.rows.binary_search(&row).map_or(0, |i| i);
     let failed = mapped.failed.into_iter().map(|unmapped| {
         let i = place(unmapped.row);
-        Failed { position: selected.positions[i], op: Some(selected.ops[i]), id: unmapped.id, why: unmapped.rejection }
+        Failed { position: selected.positions[i], op: selected.ops[i], id: unmapped.id, why: unmapped.rejection }
     });
     let failed: Vec<Failed> = failed.collect();
     let (positions, ops) = if failed.is_empty() {

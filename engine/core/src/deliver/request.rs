@@ -13,11 +13,18 @@ use outflow_ledger::requests::{Rebuild, request_key};
 
 use super::batch::Draft;
 use super::pace::Feedback;
+use super::results::Read;
 use super::retry::{Attempt, Decision, decide, in_doubt, retry_after};
 use super::transport::Sent;
 use super::{Delivery, Results};
 
-/// What became of a request in the end.
+/// What became of a request in the end, and the last answer to it.
+struct Ended {
+    end: End,
+    answer: Option<Answer>,
+}
+
+/// What the attempts of a request add up to.
 enum End {
     /// One outcome for each record, and which of them go out once more in a new request, when.
     Answered(Vec<Outcome>, Vec<usize>, Duration),
@@ -37,7 +44,7 @@ pub(super) async fn send(delivery: &Arc<Delivery>, draft: Draft, results: &Resul
             delivery.clock.sleep(after).await;
         }
         if delivery.is_stopped() {
-            results.not_processed(&draft, &stopped());
+            results.not_processed(&draft, &stopped(), None);
             return Ok(());
         }
         let sequence = delivery.next_sequence()?;
@@ -55,7 +62,7 @@ pub(super) async fn send(delivery: &Arc<Delivery>, draft: Draft, results: &Resul
     }
     if let Some((draft, _)) = waiting {
         let why = Rejection { code: "throttled".to_owned(), message: "the destination asked to try later, again and again".to_owned() };
-        results.not_processed(&draft, &why);
+        results.not_processed(&draft, &why, None);
     }
     Ok(())
 }
@@ -95,17 +102,19 @@ async fn carry_out(
         positions: draft.positions.iter().copied().collect(),
     };
     let permit = delivery.journal.intent(intent).await?;
-    match attempts(delivery, &permit, &request, &draft.records, results).await {
+    let Ended { end, answer } = attempts(delivery, &permit, &request, &draft.records, results).await;
+    let answer = answer.as_ref();
+    match end {
         End::Answered(outcomes, again, after) => {
-            let rest = settle(delivery, sequence, &draft, &outcomes, &again, results)?;
+            let rest = settle(delivery, sequence, &draft, &Read { outcomes: &outcomes, again: &again, answer }, results)?;
             Ok(rest.map(|rest| (rest, after)))
         }
         End::NotProcessed(why) => {
-            results.all_not_processed(sequence, &draft, &why)?;
+            results.all_not_processed(sequence, &draft, &why, answer)?;
             Ok(None)
         }
         End::Unread(why) => {
-            results.unread(&draft, &why);
+            results.unread(&draft, &why, answer);
             Ok(None)
         }
     }
@@ -119,13 +128,15 @@ pub(crate) fn with_key(mut request: Request, header: Option<&str>, key: RequestK
 }
 
 /// Sends until there is an answer that settles it, or too many attempts were made.
-async fn attempts(delivery: &Delivery, permit: &SendPermit, request: &Request, records: &Records, results: &Results) -> End {
+async fn attempts(delivery: &Delivery, permit: &SendPermit, request: &Request, records: &Records, results: &Results) -> Ended {
     // An attempt before the last one may have taken effect without an answer that says so.
     let mut doubt: Option<Rejection> = None;
+    let mut answer = None;
     let mut attempt = 0;
     loop {
         attempt += 1;
-        let last = one_attempt(delivery, permit, request, records, results, attempt).await;
+        let mut last = one_attempt(delivery, permit, request, records, results, attempt).await;
+        answer = last.answer.take().or(answer);
         let seen = match &last.outcomes {
             Some(outcomes) => Attempt::Answered(outcomes),
             None if last.doubt => Attempt::NoAnswer,
@@ -135,13 +146,13 @@ async fn attempts(delivery: &Delivery, permit: &SendPermit, request: &Request, r
             Decision::RetryAll { after } if !delivery.is_stopped() => {
                 wait(delivery, after, &last).await;
                 if delivery.is_stopped() {
-                    return end(last, doubt, Decision::GiveUp);
+                    return Ended { end: end(last, doubt, Decision::GiveUp), answer };
                 }
                 doubt = if last.doubt { Some(last.why) } else { doubt };
             }
             decision => {
                 results.ended(matches!(decision, Decision::GiveUp), &last.why);
-                return end(last, doubt, decision);
+                return Ended { end: end(last, doubt, decision), answer };
             }
         }
     }
@@ -150,6 +161,7 @@ async fn attempts(delivery: &Delivery, permit: &SendPermit, request: &Request, r
 /// How one attempt went.
 struct Tried {
     outcomes: Option<Vec<Outcome>>,
+    answer: Option<Answer>,
     /// How long the answer asks to wait, whatever it says of the records.
     asked: Option<Duration>,
     doubt: bool,
@@ -170,7 +182,10 @@ async fn one_attempt(
         code: code.to_owned(),
         message: delivery.redactor.clean(&error.to_string()),
     };
-    match delivery.transport.send(permit, request).await {
+    let began = delivery.clock.monotonic();
+    let sent = delivery.transport.send(permit, request).await;
+    log_attempt(delivery, records.len(), request, attempt, &sent, began);
+    match sent {
         Sent::Answer(answer) => {
             let outcomes = judge(delivery, records, &answer);
             admission.finish(if outcomes.iter().any(is_throttled) { Feedback::Congested } else { Feedback::Good });
@@ -178,18 +193,32 @@ async fn one_attempt(
                 results.note_unread();
             }
             let doubt = outcomes.iter().any(|outcome| matches!(outcome, Outcome::Retry(_) | Outcome::Unknown { .. }));
-            Tried { doubt, why: first_reason(&outcomes), asked: asked_for(delivery, &answer), outcomes: Some(outcomes) }
+            let (why, asked) = (first_reason(&outcomes), asked_for(delivery, &answer));
+            Tried { doubt, why, asked, outcomes: Some(outcomes), answer: Some(answer) }
         }
         Sent::NotSent(error) => {
             admission.finish(Feedback::Neutral);
-            Tried { outcomes: None, asked: None, doubt: false, why: failed("unreachable", &error) }
+            Tried { outcomes: None, answer: None, asked: None, doubt: false, why: failed("unreachable", &error) }
         }
         Sent::Unknown(error) => {
             admission.finish(Feedback::Congested);
             results.note_unread();
-            Tried { outcomes: None, asked: None, doubt: true, why: failed("no_answer", &error) }
+            Tried { outcomes: None, answer: None, asked: None, doubt: true, why: failed("no_answer", &error) }
         }
     }
+}
+
+/// For `-vv`: one line for each time that a request left.
+fn log_attempt(delivery: &Delivery, records: usize, request: &Request, attempt: u32, sent: &Sent, began: Duration) {
+    let (status, error) = match sent {
+        Sent::Answer(Answer::Http(response)) => (Some(response.status), None),
+        Sent::Answer(Answer::Written) => (None, None),
+        Sent::NotSent(error) | Sent::Unknown(error) => (None, Some(delivery.redactor.clean(&error.to_string()))),
+    };
+    let seconds = delivery.clock.monotonic().saturating_sub(began).as_secs_f64();
+    let (mapping, sync_id) = (&delivery.reading.mapping.name, &delivery.reading.sync_id);
+    let (bytes, phase) = (request.body().len(), "deliver");
+    tracing::debug!(sync_id, mapping, phase, records, bytes, attempt, status, error, seconds, "request");
 }
 
 /// Answers of something in between: the request behind it may still be travelling.
@@ -260,15 +289,9 @@ fn first_reason(outcomes: &[Outcome]) -> Rejection {
 }
 
 /// Writes the outcomes of an answered request into the journal, and splits off what may go again.
-fn settle(
-    delivery: &Delivery,
-    sequence: u32,
-    draft: &Draft,
-    outcomes: &[Outcome],
-    again: &[usize],
-    results: &Results,
-) -> Result<Option<Draft>> {
-    results.answered_with(sequence, draft, outcomes, again)?;
+fn settle(delivery: &Delivery, sequence: u32, draft: &Draft, read: &Read<'_>, results: &Results) -> Result<Option<Draft>> {
+    let Read { outcomes, again, .. } = *read;
+    results.answered_with(sequence, draft, read)?;
     if outcomes.iter().all(|outcome| matches!(outcome, Outcome::Rejected(why) if why.code == "unauthorized")) {
         // Every further request would be refused alike.
         delivery.stop();

@@ -1,23 +1,23 @@
 //! What became of the records of a sync: counted for the report, written into the journal for the state.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use outflow_contract::limits::{SAMPLE_BYTES_MAX, SAMPLES_PER_REASON};
-use outflow_contract::outcome::{Outcome, Rejection, Request};
+use outflow_contract::outcome::{Answer, Outcome, Rejection, Request};
 use outflow_contract::report::{FailureGroup, FailureSample};
 use outflow_contract::{Counts, Op, Result};
 use outflow_ledger::decide::conclude;
 use outflow_ledger::journal::{Answered, Answers, Outcome as JournalOutcome, Refused};
 
-use super::Delivery;
 use super::batch::Draft;
 use super::payloads::Failed;
+use super::reasons::Reasons;
+use super::{Delivery, excerpt};
+use crate::commit::{Samples, Settled};
 
 /// After so many requests in a row that were given up, the destination counts as out of order, and the rest waits.
 const GIVEN_UP_MAX: u32 = 3;
-
 /// The results so far. Shared by all requests of a sync.
 pub struct Results {
     delivery: Arc<Delivery>,
@@ -30,7 +30,7 @@ struct Inner {
     requests: u64,
     retried: u64,
     bytes: u64,
-    failures: BTreeMap<String, FailureGroup>,
+    failures: Reasons,
     /// Some attempt was not answered, or by a gateway only: it may still take effect.
     unread: bool,
     given_up: u32,
@@ -38,6 +38,23 @@ struct Inner {
     /// Positions that requests of an earlier run carried again.
     again: HashSet<u32>,
     journal_error: Option<outflow_contract::Error>,
+}
+
+/// What was read from an answer.
+pub(super) struct Read<'a> {
+    /// One for each record.
+    pub(super) outcomes: &'a [Outcome],
+    /// Records that go out once more, in a new request.
+    pub(super) again: &'a [usize],
+    /// The answer, for people.
+    pub(super) answer: Option<&'a Answer>,
+}
+
+/// Why a record failed, and the answer that says so.
+#[derive(Clone, Copy)]
+struct Reason<'a> {
+    why: &'a Rejection,
+    answer: Option<&'a Answer>,
 }
 
 impl Results {
@@ -65,17 +82,14 @@ impl Results {
         self.inner().unread
     }
 
-    /// Failed records by reason, most first.
-    pub fn failures(&self) -> Vec<FailureGroup> {
-        let mut groups: Vec<FailureGroup> = self.inner().failures.values().cloned().collect();
-        groups.sort_by(|a, b| b.records.cmp(&a.records).then_with(|| a.code.cmp(&b.code)));
-        groups
+    /// The samples of failed records, for the file of failures.
+    pub fn samples(&self) -> Samples {
+        self.inner().failures.samples()
     }
 
-    /// The group of records that were left when the sync stopped.
-    pub fn not_sent(&self, records: u64) -> FailureGroup {
-        let message = "not sent, because the sync had stopped".to_owned();
-        FailureGroup { code: "not_attempted".to_owned(), message, records, action: advice("not_attempted").to_owned(), samples: Vec::new() }
+    /// Failed records by reason, most first; with what `settled` knows of them.
+    pub fn failures(&self, settled: &Settled) -> Vec<FailureGroup> {
+        self.inner().failures.groups(settled)
     }
 
     /// Why nothing more was sent, if that is so.
@@ -126,9 +140,8 @@ impl Results {
     pub(super) fn refuse_locally(&self, failed: Vec<Failed>) {
         let done = failed.len() as u64;
         for Failed { position, op, id, why } in failed {
-            let sample = FailureSample { id, op: op.unwrap_or(Op::Added), payload: String::new() };
             self.refuse(&[position], &why);
-            self.group(&why, sample);
+            self.group(Reason { why: &why, answer: None }, op, position, |message| sample(id, op, message));
         }
         self.delivery.progress.fetch_add(done, Ordering::Relaxed);
     }
@@ -136,7 +149,7 @@ impl Results {
     /// Records of a request that could not be built.
     pub(super) fn refuse_all(&self, draft: &Draft, why: &Rejection) {
         self.refuse(&draft.positions, why);
-        self.group_all(draft, why);
+        self.group_all(draft, Reason { why, answer: None });
     }
 
     fn refuse(&self, positions: &[u32], why: &Rejection) {
@@ -148,24 +161,25 @@ impl Results {
     }
 
     /// No attempt was processed: it is proven.
-    pub(super) fn all_not_processed(&self, sequence: u32, draft: &Draft, why: &Rejection) -> Result<()> {
+    pub(super) fn all_not_processed(&self, sequence: u32, draft: &Draft, why: &Rejection, answer: Option<&Answer>) -> Result<()> {
         self.delivery.journal.outcome(JournalOutcome { sequence, result: Answers::All(Answered::NotProcessed) })?;
-        self.not_processed(draft, why);
+        self.not_processed(draft, why, answer);
         Ok(())
     }
 
     /// The same, where the outcome is in the journal already.
-    pub(super) fn not_processed(&self, draft: &Draft, why: &Rejection) {
-        self.group_all(draft, why);
+    pub(super) fn not_processed(&self, draft: &Draft, why: &Rejection, answer: Option<&Answer>) {
+        self.group_all(draft, Reason { why, answer });
     }
 
     /// It is not known what became of them: there is no outcome to write.
-    pub(super) fn unread(&self, draft: &Draft, why: &Rejection) {
-        self.group_all(draft, why);
+    pub(super) fn unread(&self, draft: &Draft, why: &Rejection, answer: Option<&Answer>) {
+        self.group_all(draft, Reason { why, answer });
     }
 
-    /// An answer was read. `again`: records that go out once more, in a new request.
-    pub(super) fn answered_with(&self, sequence: u32, draft: &Draft, outcomes: &[Outcome], again: &[usize]) -> Result<()> {
+    /// An answer was read.
+    pub(super) fn answered_with(&self, sequence: u32, draft: &Draft, read: &Read<'_>) -> Result<()> {
+        let &Read { outcomes, again, answer } = read;
         let redactor = &self.delivery.redactor;
         let answered = outcomes.iter().map(|outcome| match outcome {
             Outcome::Acked => Answered::Acked,
@@ -190,59 +204,37 @@ impl Results {
                 Outcome::Throttled { .. } => rejection("throttled", "the destination asked to try later, again and again"),
                 Outcome::Unknown { reason } => rejection("unclear_answer", reason),
             };
-            self.group(&why, self.sample(draft, i));
+            self.group_one(Reason { why: &why, answer }, draft, i);
         }
         Ok(())
     }
 
-    fn group_all(&self, draft: &Draft, why: &Rejection) {
+    fn group_all(&self, draft: &Draft, reason: Reason<'_>) {
         for i in 0..draft.positions.len() {
-            self.group(why, self.sample(draft, i));
+            self.group_one(reason, draft, i);
         }
         self.delivery.progress.fetch_add(draft.positions.len() as u64, Ordering::Relaxed);
     }
 
-    fn sample(&self, draft: &Draft, i: usize) -> FailureSample {
-        let payload = draft.records.payload(i);
-        let cut = payload.len().min(SAMPLE_BYTES_MAX);
-        let payload = self.delivery.redactor.clean(&String::from_utf8_lossy(&payload[..cut]));
-        FailureSample { id: draft.records.ids[i].clone(), op: draft.records.ops[i], payload }
+    fn group_one(&self, reason: Reason<'_>, draft: &Draft, i: usize) {
+        let (op, redactor) = (draft.records.ops[i], &self.delivery.redactor);
+        self.group(reason, op, draft.positions[i], |message| FailureSample {
+            payload: excerpt::text(draft.records.payload(i), redactor),
+            answer: reason.answer.and_then(|answer| excerpt::answer(answer, redactor)),
+            ..sample(draft.records.ids[i].clone(), op, message)
+        });
     }
 
-    fn group(&self, why: &Rejection, sample: FailureSample) {
-        let message = self.delivery.redactor.clean(&why.message);
-        let mut inner = self.inner();
-        let group = inner.failures.entry(why.code.clone()).or_insert_with(|| FailureGroup {
-            code: why.code.clone(),
-            message,
-            records: 0,
-            action: advice(&why.code).to_owned(),
-            samples: Vec::new(),
-        });
-        group.records += 1;
-        if group.samples.len() < SAMPLES_PER_REASON {
-            group.samples.push(sample);
-        }
+    fn group(&self, reason: Reason<'_>, op: Op, position: u32, sample: impl FnOnce(String) -> FailureSample) {
+        self.inner().failures.add(reason.why, (op, position), &self.delivery.redactor, sample);
     }
+}
+
+/// A sample of a record that no request carried.
+fn sample(id: String, op: Op, message: String) -> FailureSample {
+    FailureSample { id, op, message, payload: String::new(), answer: None, attempts: 1, first_seen: None, last_seen: None }
 }
 
 fn rejection(code: &str, message: &str) -> Rejection {
     Rejection { code: code.to_owned(), message: message.to_owned() }
-}
-
-/// What a person can do about failures with this code.
-fn advice(code: &str) -> &'static str {
-    match code {
-        "unauthorized" => "check the credentials in the destination's settings, then run again",
-        "not_attempted" => "mend what stopped the sync, then run again",
-        "unreachable" => "check the destination's address and the network, then run again",
-        "no_answer" | "unclear_answer" => "run again: these records are sent once more, under the same idempotency key where possible",
-        "throttled" => "set a lower `rate_limit` or `concurrency` on the destination, or run again later",
-        "redirect" => "put the final address into the destination's settings",
-        "record_too_large" | "value_too_large" => "map fewer or shorter values for these records",
-        "http_404" | "http_405" => "check the destination's URL and method",
-        "http_413" => "set a smaller `batch` on the destination",
-        code if code.starts_with("http_5") => "the destination failed: run again later; its owner may know more",
-        _ => "compare the sample's payload with what the destination expects, and mend the mapping or the model",
-    }
 }

@@ -66,8 +66,8 @@ pub trait Observer: Send + Sync {
     fn extracted(&self, _model: &str, _extracted: &Extracted) {}
     /// A mapping waits: for a lock, or for a request of an earlier run that may still take effect.
     fn waiting(&self, _mapping: &str, _why: &str) {}
-    /// A mapping delivers; the counter counts its records up to `total`.
-    fn delivering(&self, _mapping: &str, _total: u64, _records: Arc<AtomicU64>) {}
+    /// A sync delivers; the counter counts its records up to `total`.
+    fn delivering(&self, _sync: &SyncReport, _total: u64, _records: Arc<AtomicU64>) {}
     /// A sync has ended.
     fn finished(&self, _report: &SyncReport) {}
 }

@@ -13,7 +13,7 @@ use outflow_ledger::{decide, paths};
 
 use super::{Engine, siblings};
 use crate::blocking;
-use crate::commit::Settling;
+use crate::commit::{Samples, Settling};
 use crate::seal::Sealed;
 use crate::snapshot::schema_of;
 use crate::time::{rfc3339, unix_ms};
@@ -88,7 +88,7 @@ async fn runs_of(engine: &Engine, name: &str, destination: &str, id: &[String]) 
                 nonce,
                 at: at.clone(),
             };
-            let settled = settling.settle_run(deadline)?;
+            let settled = settling.settle_run(deadline, &Samples::new())?;
             tracing::info!(mapping = name, epoch, pending = settled.pending.total(), "recovered an interrupted sync");
         }
     })

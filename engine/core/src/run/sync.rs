@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
 use std::time::Duration;
 
 use outflow_contract::plan::{Mapping, Tolerance};
-use outflow_contract::report::{Status, SyncCounts, SyncReport, Timing, records};
+use outflow_contract::report::{Status, SyncCounts, SyncReport, Tally, Timing, records};
 use outflow_contract::{Counts, Error, Key, Kind, Op, Result};
 use outflow_ledger::commit::{MappingCommit, ModelCommit};
 use outflow_ledger::journal::Journal;
@@ -18,7 +18,7 @@ use crate::blocking;
 use crate::commit::{Settled, Settling};
 use crate::deliver::pace::Pace;
 use crate::deliver::payloads::Reading;
-use crate::deliver::{Delivery, Heard, Results};
+use crate::deliver::{Delivery, Heard, Results, not_sent};
 use crate::extract::Extracted;
 use crate::map::Mapper;
 use crate::seal::{Sealed, Sealing, check_guards};
@@ -113,6 +113,9 @@ impl<'a> Sync<'a> {
         self.report.timing.plan = self.since(began);
         self.report.counts.selected = sealed.selected.into();
         self.report.counts.skipped = sealed.net.total() - sealed.selected.total();
+        let (records, phase) = (sealed.selected.total(), "plan");
+        let (sync_id, mapping, model) = (&self.report.sync_id, &self.report.mapping, &self.report.model);
+        tracing::info!(sync_id, mapping, model, phase, records, epoch, "sealed");
 
         if self.only.is_some() {
             self.sends_the_one(&sealed)?;
@@ -136,7 +139,8 @@ impl<'a> Sync<'a> {
             now_ms: unix_ms(engine.clock.wall()),
         };
         let deadline = decide::deadline_after(&ended, state.as_ref().and_then(|state| state.deadline_ms));
-        let settled = blocking(move || settling.settle_run(deadline)).await?;
+        let samples = results.as_ref().map(Results::samples).unwrap_or_default();
+        let settled = blocking(move || settling.settle_run(deadline, &samples)).await?;
         self.report.timing.commit = self.since(began);
         closed?;
         let pending = state.iter().filter(|_| self.only.is_none()).flat_map(|state| &state.pending);
@@ -231,6 +235,7 @@ impl<'a> Sync<'a> {
         self.report.status = Status::Blocked;
         self.report.message = Some(format!("{}; nothing was sent. If it is right, run once with {}", stopped.message, stopped.flag));
         self.report.counts.failed = Counts::default().into();
+        self.report.counts.pending = Some(sealed.selected.into());
         true
     }
 
@@ -248,9 +253,13 @@ impl<'a> Sync<'a> {
             (_, 0) => None,
         };
         if skipped == 0 && !first {
+            let waiting = state.iter().flat_map(|state| &state.pending).map(|file| Tally::from(file.counts));
+            self.report.counts.pending = Some(waiting.fold(Tally::default(), Tally::with));
             return Ok(());
         }
-        blocking(move || settling.settle_as_seen()).await
+        let settled = blocking(move || settling.settle_as_seen()).await?;
+        self.report.counts.pending = Some(settled.pending.into());
+        Ok(())
     }
 
     fn delivery(&self, settling: &Settling, epoch: u64) -> Result<Arc<Delivery>> {
@@ -268,7 +277,7 @@ impl<'a> Sync<'a> {
         settling.seal_plan()?;
         let log = engine.store.append(&paths::run_file(&self.mapping.name, epoch, paths::JOURNAL))?;
         let progress = Arc::new(AtomicU64::new(0));
-        engine.observer.delivering(&self.mapping.name, settling.sealed.selected.total(), Arc::clone(&progress));
+        engine.observer.delivering(&self.report, settling.sealed.selected.total(), Arc::clone(&progress));
         Ok(Arc::new(Delivery {
             reading: Arc::new(Reading {
                 store: Arc::clone(&engine.store),
@@ -307,11 +316,13 @@ impl<'a> Sync<'a> {
         (report.requests, report.bytes, report.counts.retried) = (requests, bytes, retried);
         report.counts.delivered = delivered.into();
         report.counts.failed = settled.pending.into();
-        report.failures = results.failures();
+        report.counts.pending = Some(report.counts.failed);
+        report.failures = results.failures(settled);
         let failed = settled.pending.total();
-        let told: u64 = report.failures.iter().map(|group| group.records).sum();
-        if let Some(rest) = failed.checked_sub(told).filter(|&rest| rest > 0) {
-            report.failures.push(results.not_sent(rest));
+        let told = report.failures.iter().fold(Tally::default(), |told, group| told.with(group.operations));
+        let rest = report.counts.failed.without(told);
+        if rest.total > 0 {
+            report.failures.push(not_sent(rest));
         }
         let tolerated = match self.mapping.tolerate_failed {
             Tolerance::Count(count) => failed <= count,

@@ -1,0 +1,162 @@
+//! Failed records by reason: counted in full, and a few of them kept as samples. Memory: bounded, however many fail and for however
+//! many reasons.
+
+use std::collections::BTreeMap;
+
+use outflow_contract::Op;
+use outflow_contract::limits::{REASONS_MAX, SAMPLES_PER_REASON};
+use outflow_contract::outcome::Rejection;
+use outflow_contract::report::{FailureGroup, FailureSample, Tally};
+use outflow_contract::secret::Redactor;
+
+use crate::commit::{Sample, Samples, Settled};
+
+/// The code of failures for which there was no group left.
+const OTHER: &str = "other";
+
+/// The groups so far, by code.
+#[derive(Default)]
+pub(super) struct Reasons(BTreeMap<String, Group>);
+
+/// Failed records with one code.
+struct Group {
+    report: FailureGroup,
+    /// Of the samples, in their order.
+    positions: Vec<u32>,
+}
+
+impl Reasons {
+    /// Counts a failed record. `sample` is only asked for the first ones of a reason, with the message: millions may fail.
+    pub(super) fn add(
+        &mut self,
+        why: &Rejection,
+        (op, position): (Op, u32),
+        redactor: &Redactor,
+        sample: impl FnOnce(String) -> FailureSample,
+    ) {
+        let code = if self.0.len() < REASONS_MAX || self.0.contains_key(&why.code) { why.code.as_str() } else { OTHER };
+        if !self.0.contains_key(code) {
+            let message = if code == OTHER { "failed for still other reasons".to_owned() } else { redactor.clean(&why.message) };
+            let report = FailureGroup {
+                code: code.to_owned(),
+                message,
+                records: 0,
+                operations: Tally::default(),
+                action: advice(code).to_owned(),
+                samples: Vec::new(),
+            };
+            self.0.insert(code.to_owned(), Group { report, positions: Vec::new() });
+        }
+        let Some(group) = self.0.get_mut(code) else { return };
+        group.report.records += 1;
+        group.report.operations.add(op, 1);
+        if group.positions.len() < SAMPLES_PER_REASON {
+            group.positions.push(position);
+            group.report.samples.push(sample(redactor.clean(&why.message)));
+        }
+    }
+
+    /// Payloads and answers of the samples, for the file of failures.
+    pub(super) fn samples(&self) -> Samples {
+        let each = self.0.values().flat_map(|group| group.positions.iter().zip(&group.report.samples));
+        let kept = |sample: &FailureSample| Sample {
+            payload: (!sample.payload.is_empty()).then(|| sample.payload.clone()),
+            answer: sample.answer.clone(),
+        };
+        each.map(|(&position, sample)| (position, kept(sample))).collect()
+    }
+
+    /// The groups, most records first; with what `settled` knows of the samples.
+    pub(super) fn groups(&self, settled: &Settled) -> Vec<FailureGroup> {
+        let complete = |group: &Group| {
+            let mut report = group.report.clone();
+            for (position, sample) in group.positions.iter().zip(&mut report.samples) {
+                if let Some(known) = settled.sampled.get(position) {
+                    sample.attempts = known.attempts;
+                    sample.first_seen = Some(known.first_seen.clone());
+                    sample.last_seen = Some(known.last_seen.clone());
+                }
+            }
+            report
+        };
+        let mut groups: Vec<FailureGroup> = self.0.values().map(complete).collect();
+        groups.sort_by(|a, b| b.records.cmp(&a.records).then_with(|| a.code.cmp(&b.code)));
+        groups
+    }
+}
+
+/// The group of records that were left when the sync stopped.
+pub(crate) fn not_sent(operations: Tally) -> FailureGroup {
+    FailureGroup {
+        code: "not_attempted".to_owned(),
+        message: "not sent, because the sync had stopped".to_owned(),
+        records: operations.total,
+        operations,
+        action: advice("not_attempted").to_owned(),
+        samples: Vec::new(),
+    }
+}
+
+/// What a person can do about failures with this code.
+fn advice(code: &str) -> &'static str {
+    match code {
+        "unauthorized" => "check the credentials in the destination's settings, then run again",
+        "not_attempted" => "mend what stopped the sync, then run again",
+        "unreachable" => "check the destination's address and the network, then run again",
+        "no_answer" | "unclear_answer" => "run again: these records are sent once more, under the same idempotency key where possible",
+        "throttled" => "set a lower `rate_limit` or `concurrency` on the destination, or run again later",
+        "redirect" => "put the final address into the destination's settings",
+        "record_too_large" | "value_too_large" => "map fewer or shorter values for these records",
+        "http_404" | "http_405" => "check the destination's URL and method",
+        "http_413" => "set a smaller `batch` on the destination",
+        code if code.starts_with("http_5") => "the destination failed: run again later; its owner may know more",
+        _ => "compare the sample's payload with what the destination expects, and mend the mapping or the model",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample(message: String) -> FailureSample {
+        let (id, payload) = ("1".to_owned(), "{}".to_owned());
+        FailureSample { id, op: Op::Added, message, payload, answer: None, attempts: 1, first_seen: None, last_seen: None }
+    }
+
+    fn why(code: impl ToString) -> Rejection {
+        Rejection { code: code.to_string(), message: "no s3cr3t".to_owned() }
+    }
+
+    #[test]
+    fn all_are_counted_and_a_few_are_kept() {
+        let redactor = Redactor::default();
+        redactor.add("s3cr3t");
+        let mut reasons = Reasons::default();
+        let mut asked = 0;
+        for position in 0..1000 {
+            let op = if position < 10 { Op::Deleted } else { Op::Added };
+            reasons.add(&why("http_422"), (op, position), &redactor, |message| {
+                asked += 1;
+                sample(message)
+            });
+        }
+        assert_eq!(asked, SAMPLES_PER_REASON);
+        let groups = reasons.groups(&Settled::default());
+        assert_eq!((groups.len(), groups[0].records, groups[0].samples.len()), (1, 1000, SAMPLES_PER_REASON));
+        assert_eq!(groups[0].operations, Tally { added: 990, updated: 0, deleted: 10, total: 1000 });
+        assert_eq!((groups[0].message.as_str(), groups[0].samples[0].message.as_str()), ("no ***", "no ***"));
+        assert_eq!(reasons.samples().len(), SAMPLES_PER_REASON);
+    }
+
+    #[test]
+    fn codes_out_of_data_do_not_fill_the_memory() {
+        let mut reasons = Reasons::default();
+        for code in 0..REASONS_MAX as u32 * 10 {
+            reasons.add(&why(code), (Op::Added, code), &Redactor::default(), sample);
+        }
+        let groups = reasons.groups(&Settled::default());
+        assert_eq!(groups.len(), REASONS_MAX + 1);
+        assert_eq!(groups.iter().map(|group| group.records).sum::<u64>(), REASONS_MAX as u64 * 10, "none is lost from the count");
+        assert_eq!(groups[0].code, OTHER);
+    }
+}
