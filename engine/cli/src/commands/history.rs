@@ -63,6 +63,9 @@ struct Filters {
     oldest: Option<Timestamp>,
 }
 
+/// An option that takes names: what was written, what it could mean, and what it is compared with.
+type Named<'a> = (&'static str, &'a [String], Vec<String>, fn(&SyncReport) -> &str);
+
 /// One option of the command line.
 struct Filter {
     /// As it was written.
@@ -88,7 +91,7 @@ fn filters(loaded: &Loaded, args: &HistoryArgs, now: Timestamp) -> Result<Filter
     let project = &loaded.project;
     let mut list = Vec::new();
     let known = |names: &mut dyn Iterator<Item = &String>| names.cloned().collect::<Vec<_>>();
-    let of: [(&str, &[String], Vec<String>, fn(&SyncReport) -> &str); 3] = [
+    let of: [Named<'_>; 3] = [
         ("--mapping", &args.mapping, known(&mut project.mappings.iter().map(|mapping| &mapping.name)), |report| &report.mapping),
         ("--model", &args.model, known(&mut project.models.iter().map(|model| &model.name)), |report| &report.model),
         ("--destination", &args.destination, known(&mut project.destinations.iter().map(|d| &d.name)), |report| &report.destination),

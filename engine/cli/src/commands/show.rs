@@ -82,9 +82,10 @@ fn by_id(loaded: &Loaded, history: History<'_>, wanted: &str, had: &[String]) ->
         format!("did you mean the last sync of mapping `{mapping}`? `outflow history` lists all syncs")
     } else if wanted.starts_with(|c: char| c.is_ascii_digit()) {
         let near: Vec<String> = [older, newer].iter().flatten().map(named).collect();
-        match near.is_empty() {
-            true => "no sync has run yet: start one with `outflow run`".to_owned(),
-            false => format!("near it are {}; `outflow history` lists all", near.join(" and ")),
+        if near.is_empty() {
+            "no sync has run yet: start one with `outflow run`".to_owned()
+        } else {
+            format!("near it are {}; `outflow history` lists all", near.join(" and "))
         }
     } else {
         "give an id or the start of one, a mapping's name, or `last`; `outflow history` lists all syncs".to_owned()

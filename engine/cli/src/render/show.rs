@@ -166,7 +166,7 @@ fn timeline(console: &Console, timing: &Timing) {
             (bar, Some(Tone::Faint)),
         ]);
     }
-    table.row(vec![("total".to_owned(), None), (seconds(timing.total), None), Default::default(), Default::default()]);
+    table.row(vec![("total".to_owned(), None), (seconds(timing.total), None), (String::new(), None), (String::new(), None)]);
     table.print(console);
 }
 

@@ -123,8 +123,8 @@ mod tests {
         FailureSample { id, op: Op::Added, message, payload, answer: None, attempts: 1, first_seen: None, last_seen: None }
     }
 
-    fn why(code: impl ToString) -> Rejection {
-        Rejection { code: code.to_string(), message: "no s3cr3t".to_owned() }
+    fn why(code: &str) -> Rejection {
+        Rejection { code: code.to_owned(), message: "no s3cr3t".to_owned() }
     }
 
     #[test]
@@ -152,7 +152,7 @@ mod tests {
     fn codes_out_of_data_do_not_fill_the_memory() {
         let mut reasons = Reasons::default();
         for code in 0..REASONS_MAX as u32 * 10 {
-            reasons.add(&why(code), (Op::Added, code), &Redactor::default(), sample);
+            reasons.add(&why(&code.to_string()), (Op::Added, code), &Redactor::default(), sample);
         }
         let groups = reasons.groups(&Settled::default());
         assert_eq!(groups.len(), REASONS_MAX + 1);
