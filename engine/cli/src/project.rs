@@ -31,8 +31,9 @@ pub(crate) fn descriptors() -> Vec<Descriptor> {
     connectors::descriptors()
 }
 
+/// A variable of the environment.
 #[allow(clippy::disallowed_methods, reason = "the composition root is where the environment is read")]
-fn environment(name: &str) -> Option<String> {
+pub(crate) fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 

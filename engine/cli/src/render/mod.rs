@@ -17,11 +17,12 @@ use outflow_contract::secret::Redactor;
 use serde::Serialize;
 
 use crate::args::{Color, Global, Output};
+use crate::project::environment;
 
 pub(crate) use outflow_contract::report::{counted, records, thousands};
 pub(crate) use table::{Align, Table};
 
-/// The width where there is no terminal to ask.
+/// The width where there is no terminal to ask, and no `COLUMNS`.
 const WIDTH: usize = 100;
 
 /// Where output goes, and how it may look.
@@ -71,8 +72,9 @@ impl Console {
         };
         let out = color(anstream::AutoStream::choice(&std::io::stdout()), std::io::stdout().is_terminal());
         let err = color(anstream::AutoStream::choice(&std::io::stderr()), std::io::stderr().is_terminal());
-        let terminal = terminal_size::terminal_size_of(std::io::stdout());
-        let width = terminal.map_or(WIDTH, |(width, _)| usize::from(width.0)).clamp(60, 200);
+        let columns = environment("COLUMNS").and_then(|columns| columns.trim().parse::<usize>().ok()).filter(|&columns| columns > 0);
+        let terminal = terminal_size::terminal_size_of(std::io::stdout()).map(|(width, _)| usize::from(width.0)).or(columns);
+        let width = terminal.unwrap_or(WIDTH).clamp(60, 200);
         Self {
             redactor: std::sync::OnceLock::new(),
             cuts: terminal.is_some(),
