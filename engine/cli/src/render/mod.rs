@@ -5,6 +5,7 @@ mod cells;
 mod error;
 pub(crate) mod plan;
 pub(crate) mod preview;
+mod say;
 pub(crate) mod sync;
 mod table;
 pub(crate) mod trial;
