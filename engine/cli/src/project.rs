@@ -186,12 +186,20 @@ pub(crate) fn open_for_check(loaded: &Loaded, observer: Arc<dyn Observer>) -> Re
 
 /// An error that suggests a name, unless the project has that mapping.
 pub(crate) fn known_mapping(loaded: &Loaded, name: &str) -> Result<()> {
-    // A pattern that matches nothing is an error with a suggestion already.
-    let exact = Selecting { select: vec![name.to_owned()], exclude: Vec::new() };
-    if select(loaded, &exact)?.iter().any(|selected| selected == name) {
+    let project = &loaded.project;
+    if project.mapping(name).is_some() {
         return Ok(());
     }
-    Err(Error::new(Kind::NotFound, format!("there is no mapping `{name}`")).remedy("give one mapping's name, without `*`"))
+    let names: Vec<&str> = project.mappings.iter().map(|mapping| mapping.name.as_str()).collect();
+    let error = || Error::new(Kind::NotFound, format!("there is no mapping `{name}`"));
+    if name.contains(['*', '?', ':']) {
+        return Err(error().remedy("give one mapping's name, without `*`"));
+    }
+    let concerned: Vec<&str> = project.mappings.iter().filter(|mapping| mapping.model == name).map(|mapping| mapping.name.as_str()).collect();
+    if !concerned.is_empty() {
+        return Err(error().remedy(format!("`{name}` is a model; its mappings: {}", outflow_planner::list(concerned))));
+    }
+    Err(unknown(format!("there is no mapping `{name}`"), name, "mappings", &names))
 }
 
 /// Will a run send anything of this mapping?

@@ -29,7 +29,7 @@ pub(crate) fn yaml(descriptor: &Descriptor, action: &Action) -> String {
         None => {
             lines.push(2, "fields: $.                               # every column; or { email: $.email, … }");
         }
-        Some(declared) => fields(declared, &mut lines),
+        Some(declared) => fields(declared, name, &mut lines),
     }
     lines.text
 }
@@ -123,7 +123,7 @@ fn records(action: &Action, lines: &mut Lines) {
     }
 }
 
-fn fields(declared: &[Field], lines: &mut Lines) {
+fn fields(declared: &[Field], destination: &str, lines: &mut Lines) {
     if declared.is_empty() {
         lines.push(2, "fields: {}");
         return;
@@ -137,24 +137,24 @@ fn fields(declared: &[Field], lines: &mut Lines) {
         lines.push(3, "{}");
     }
     for field in wanted {
-        wanted_field(field, "", 3, lines);
+        wanted_field(field, destination, "", 3, lines);
     }
     for field in others {
-        lines.entry(3, &format!("# {}", optional(field, &field_value(field, ""))), &field.description);
+        lines.entry(3, &format!("# {}", optional(field, &field_value(field, destination, ""))), &field.description);
     }
 }
 
-fn wanted_field(field: &Field, prefix: &str, level: usize, lines: &mut Lines) {
+fn wanted_field(field: &Field, destination: &str, prefix: &str, level: usize, lines: &mut Lines) {
     let inner: Vec<&Field> = field.properties.iter().filter(|inner| is_wanted(inner)).collect();
     let plain = matches!(field.kind, FieldKind::Object) && !field.multiple && field.default.is_none();
     if plain && !inner.is_empty() {
         lines.entry(level, &format!("{}:", scalar(&field.name)), &field.description);
         let prefix = format!("{prefix}{}_", field.name);
-        inner.into_iter().for_each(|inner| wanted_field(inner, &prefix, level + 1, lines));
+        inner.into_iter().for_each(|inner| wanted_field(inner, destination, &prefix, level + 1, lines));
         return;
     }
     let given = field.default.as_ref().filter(|default| !reads_columns(default)).map(written);
-    let value = given.unwrap_or_else(|| field_value(field, prefix));
+    let value = given.unwrap_or_else(|| field_value(field, destination, prefix));
     lines.entry(level, &format!("{}: {value}", scalar(&field.name)), &field.description);
 }
 
@@ -169,9 +169,9 @@ fn reads_columns(default: &Value) -> bool {
 }
 
 /// A constant of the right kind; otherwise the column of the same name.
-fn field_value(field: &Field, prefix: &str) -> String {
+fn field_value(field: &Field, destination: &str, prefix: &str) -> String {
     if field.constant {
-        return setting_value(field, "outflow");
+        return setting_value(field, destination);
     }
     format!("$.{}", column(&format!("{prefix}{}", field.name)))
 }

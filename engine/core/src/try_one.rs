@@ -119,13 +119,18 @@ impl Engine {
             }
             looked += batch.num_rows() as u64;
         }
-        let model = &model.name;
+        let (ids, model) = (&model.id, &model.name);
         Err(match wanted {
             Some(wanted) => Error::new(
                 Kind::NotFound,
                 format!("model `{model}` returns no record with the identifier {wanted} ({} looked at)", records(looked)),
             )
-            .remedy(format!("`outflow preview {model}` shows some that it returns")),
+            .remedy(if ids.len() > 1 && !wanted.starts_with('{') {
+                let members: Vec<String> = ids.iter().map(|id| format!("{}: …", Value::from(id.as_str()))).collect();
+                format!("its identifier has several columns: give {{{}}}", members.join(", "))
+            } else {
+                format!("`outflow preview {model}` shows some that it returns")
+            }),
             None => Error::new(Kind::NotFound, format!("model `{model}` returns no record")).remedy("mend the query, or its data"),
         })
     }

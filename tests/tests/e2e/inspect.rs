@@ -151,6 +151,44 @@ fn a_name_of_several_things_has_to_say_which() {
     shop.outflow("test destination:hook").expect(0);
 }
 
+#[test]
+fn a_mapping_is_tried_on_one_record_and_nothing_is_sent() {
+    let shop = Shop::new(5);
+    let tried = shop.outflow("test mirror --output json").expect(0).json();
+    assert_eq!((&tried["id"], &tried["op"], &tried["sent"]), (&1.into(), &"added".into(), &Value::Null));
+    assert_eq!(tried["record"], json!({ "id": 1, "name": "name 1", "email": "p1@example.com", "score": 10 }));
+    assert_eq!(tried["fields"], json!({ "id": 1, "op": "added", "name": "name 1", "email": "p1@example.com" }));
+    let request = &tried["request"];
+    assert_eq!((&request["method"], &request["url"]), (&"POST".into(), &shop.server.url("/records").into()));
+    assert_eq!(request["body"], json!([tried["fields"]]));
+    // The mapping sends deletes, too: what would differ is shown.
+    let others: Vec<&Value> = tried["others"].as_array().unwrap().iter().map(|other| &other["payload"]["op"]).collect();
+    assert_eq!(others, ["updated", "deleted"]);
+
+    assert_eq!(shop.outflow("test mirror --record 4 --output json").expect(0).json()["record"]["name"], "name 4");
+    let missing = shop.outflow("test mirror --record 44").expect(2);
+    assert!(missing.stderr.contains("no record with the identifier 44"), "{missing}");
+    assert!(shop.server.requests().is_empty() && shop.project.files("state").is_empty(), "nothing was sent, and nothing remembered");
+}
+
+#[test]
+fn secrets_are_masked_in_the_request_that_is_shown() {
+    let shop = Shop::new(1);
+    let settings = "batch: { records: 10, body: array }, auth: { type: bearer, token: '${env:TOKEN}' }, headers: { X-Api-Key: 'abc', X-Team: '${env:TOKEN}-x' }";
+    shop.configure(MIRROR, settings, "");
+    let tried = |more: &str| {
+        let command = outflow_tests::Outflow::at(&shop.project).args("test mirror").args(more).env("TOKEN", "very-s3cret");
+        command.run().expect(0)
+    };
+    let text = tried("");
+    assert!(text.stdout.contains("Bearer ***") && text.stdout.contains("X-Team: ***-x"), "{text}");
+    let json = tried("--output json");
+    assert_eq!(json.json()["request"]["headers"]["X-Api-Key"], "***");
+    for run in [text, json] {
+        assert!(!run.stdout.contains("s3cret") && !run.stdout.contains("abc"), "{run}");
+    }
+}
+
 /// The block that the catalogue offers, filled in as a person would.
 fn filled_in(yaml: &str) -> String {
     let mut text = yaml.to_owned();

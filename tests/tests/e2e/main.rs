@@ -14,7 +14,6 @@ mod crashes;
 mod failures;
 mod identifiers;
 mod inspect;
-mod mend;
 mod schema;
 
 use arrow::datatypes::DataType;

@@ -35,14 +35,14 @@ pub(crate) async fn run(global: &Global, args: &BaselineArgs, console: &Console)
         return Ok(Exit::Ok);
     }
     let count = if done.records == 1 { "counts" } else { "count" };
-    console.line(&format!(
+    console.say(&format!(
         "{} of version {} {count} as delivered for `{mapping}`. Nothing was sent; from here on only changes are.",
         records(done.records),
         thousands(done.version)
     ));
     if done.dropped_pending > 0 {
         let waited = if done.dropped_pending == 1 { "that waited to be sent again is" } else { "that waited to be sent again are" };
-        console.line(&format!("{} {waited} among them.", records(done.dropped_pending)));
+        console.say(&format!("{} {waited} among them.", records(done.dropped_pending)));
     }
     Ok(Exit::Ok)
 }

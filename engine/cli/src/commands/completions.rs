@@ -75,9 +75,8 @@ fn zsh(script: &str) -> String {
     };
     let lines = script.lines().filter(|line| !line.starts_with(&format!("'{ASKED}:")));
     let text: String = lines.map(|line| argument(line).unwrap_or_else(|| line.to_owned()) + "\n").collect();
-    let function = format!(
-        "_outflow_names() {{\n    local -a found\n    found=(${{(f)\"$(outflow {ASKED} $1 2>/dev/null)\"}})\n    compadd -a found\n}}\n\n_outflow() {{"
-    );
+    let found = format!("(${{(f)\"$(outflow {ASKED} $1 2>/dev/null)\"}})");
+    let function = format!("_outflow_names() {{\n    local -a found\n    found={found}\n    compadd -a found\n}}\n\n_outflow() {{");
     text.replacen("_outflow() {", &function, 1)
 }
 

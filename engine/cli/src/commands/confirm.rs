@@ -15,7 +15,7 @@ pub(crate) fn confirmed(console: &Console, yes: bool, command: &str, does: &str,
     if !std::io::stdin().is_terminal() {
         return Err(Error::invalid(format!("`{command}` {does} and wants to be confirmed")).remedy("add --yes"));
     }
-    console.talk(&format!("{question} Go on? [y/N] "));
+    console.ask(&format!("{question} Go on? [y/N]"));
     let mut answer = String::new();
     std::io::stdin().lock().read_line(&mut answer).map_err(|e| Error::io("could not read the answer", e))?;
     let agreed = matches!(answer.trim(), "y" | "Y" | "yes");

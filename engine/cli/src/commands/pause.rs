@@ -20,10 +20,10 @@ pub(crate) async fn run(global: &Global, args: &PauseArgs, console: &Console) ->
     if console.is_json() {
         console.json(&json!({ "mapping": mapping, "paused": true, "was_paused": !was_running, "reason": args.reason }));
     } else if was_running {
-        console.line(&format!("`{mapping}` is paused: its changes wait until `outflow resume {mapping}`."));
+        console.say(&format!("`{mapping}` is paused: its changes wait until `outflow resume {mapping}`."));
     } else {
         let reason = args.reason.as_ref().map(|_| ", and has a new reason").unwrap_or_default();
-        console.line(&format!("`{mapping}` was paused before{reason}. `outflow resume {mapping}` lets it run again."));
+        console.say(&format!("`{mapping}` was paused before{reason}. `outflow resume {mapping}` lets it run again."));
     }
     Ok(Exit::Ok)
 }

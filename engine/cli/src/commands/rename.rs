@@ -46,7 +46,7 @@ async fn rename(engine: &Engine, args: &RenameArgs, new: &str, console: &Console
         1 => " 1 record waits for its next sync.".to_owned(),
         n => format!(" {} wait for its next sync.", records(n)),
     };
-    console.line(&format!("`{new}` goes on where `{old}` was{at}: what was delivered is not sent again.{waiting}"));
+    console.say(&format!("`{new}` goes on where `{old}` was{at}: what was delivered is not sent again.{waiting}"));
     Ok(Exit::Ok)
 }
 
@@ -58,7 +58,7 @@ async fn forget(engine: &Engine, args: &RenameArgs, console: &Console) -> Result
         return Ok(Exit::Ok);
     }
     let dropped = if pending == 0 { String::new() } else { format!(" {} that waited to be sent are dropped.", records(pending)) };
-    console.line(&format!("`{old}` is forgotten; what it delivered stays where it is.{dropped}"));
+    console.say(&format!("`{old}` is forgotten; what it delivered stays where it is.{dropped}"));
     Ok(Exit::Ok)
 }
 

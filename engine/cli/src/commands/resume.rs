@@ -22,10 +22,10 @@ pub(crate) async fn run(global: &Global, args: &ResumeArgs, console: &Console) -
         return Ok(Exit::Ok);
     }
     match reason {
-        None => console.line(&format!("`{mapping}` was not paused.")),
+        None => console.say(&format!("`{mapping}` was not paused.")),
         Some(reason) => {
             let why = if reason.is_empty() { String::new() } else { format!(" It was paused: {}.", plain(reason.trim_end_matches('.'))) };
-            console.line(&format!("`{mapping}` runs again from its next sync on.{why}"));
+            console.say(&format!("`{mapping}` runs again from its next sync on.{why}"));
         }
     }
     Ok(Exit::Ok)

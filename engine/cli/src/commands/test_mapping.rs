@@ -13,7 +13,7 @@ use crate::args::TestArgs;
 use crate::exit::{Exit, Failure};
 use crate::progress::Progress;
 use crate::project;
-use crate::render::{Console, tried, wrap};
+use crate::render::{Console, tried};
 use crate::waiting::Waiting;
 
 pub(super) async fn run(loaded: &Loaded, mapping: &Mapping, args: &TestArgs, console: &Console) -> Result<Exit, Failure> {
@@ -40,8 +40,13 @@ fn only_tried(mapping: &Mapping, found: &Tried, engine: &Engine, console: &Conso
         tried::print(console, mapping, found, gateway);
         tried::others(console, found);
         console.line("");
-        let remark = format!("Nothing was sent. `outflow test {} --send` sends this one record.", tried::named(mapping, found));
-        wrap(&remark, console.width()).iter().for_each(|line| console.line(line));
+        let enabled = mapping.enabled && engine.project.destination(&mapping.destination).is_some_and(|destination| destination.enabled);
+        let remark = match enabled {
+            _ if found.refused.is_some() => "Nothing was sent.".to_owned(),
+            true => format!("Nothing was sent. `outflow test {} --send` sends this one record.", tried::named(mapping, found)),
+            false => "Nothing was sent, and nothing would be: the mapping, or its destination, is disabled.".to_owned(),
+        };
+        console.say(&remark);
     }
     if found.refused.is_some() { Exit::Failed } else { Exit::Ok }
 }

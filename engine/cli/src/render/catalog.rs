@@ -58,7 +58,13 @@ pub(crate) fn action(console: &Console, descriptor: &Descriptor, action: &Action
     title(console, "fields");
     match &action.fields {
         None => console.line("  any: what the mapping gives is what is sent"),
-        Some(declared) => fields(console, declared),
+        Some(declared) => {
+            fields(console, declared);
+            if declared.iter().any(|field| field.constant) {
+                console.line("");
+                text(console, "A constant is the same for every record: the mapping gives its value, not a column.");
+            }
+        }
     }
 }
 

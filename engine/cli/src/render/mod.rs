@@ -7,6 +7,7 @@ pub(crate) mod history;
 pub(crate) mod plan;
 pub(crate) mod preview;
 pub(crate) mod run;
+mod say;
 pub(crate) mod show;
 mod sync;
 mod table;

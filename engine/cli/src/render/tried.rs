@@ -204,7 +204,7 @@ fn value(text: &str) -> Option<Value> {
 /// Many lines where it is JSON, or JSON on each line; otherwise the text as it is, and of bytes their number.
 fn pretty(console: &Console, body: &[u8]) -> String {
     let Ok(text) = std::str::from_utf8(body) else {
-        return format!("({} that are no text)", bytes(body.len() as u64));
+        return format!("({}, not text)", bytes(body.len() as u64));
     };
     let text = console.clean(text);
     let printed = |text: &str| value(text).and_then(|value| serde_json::to_string_pretty(&value).ok());

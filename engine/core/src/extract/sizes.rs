@@ -1,6 +1,8 @@
 //! Which records are over the limits of size. Cheap where nothing is: a column whose whole data is smaller than one value
 //! may be, as nearly every column of every batch is, is never looked into.
 
+use std::sync::Arc;
+
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::datatypes::DataType;
 use outflow_contract::limits::Limits;
@@ -59,16 +61,38 @@ fn value_bytes(column: &ArrayRef, i: usize) -> usize {
         DataType::Binary => column.as_binary::<i32>().value(i).len(),
         DataType::LargeBinary => column.as_binary::<i64>().value(i).len(),
         DataType::BinaryView => column.as_binary_view().value(i).len(),
-        // Nested: the values' own bytes, as good as the JSON of them for finding what is far too large.
-        _ => column.slice(i, 1).to_data().get_slice_memory_size().unwrap_or(0),
+        _ => nested_bytes(column, i),
+    }
+}
+
+/// The bytes of what this one value holds, as good as its JSON for finding what is far too large. Neighbours share its buffers, so
+/// the size of those says nothing.
+fn nested_bytes(column: &ArrayRef, i: usize) -> usize {
+    let all = |items: &ArrayRef| (0..items.len()).map(|item| value_bytes(items, item)).sum();
+    match column.data_type() {
+        DataType::Struct(_) => column.as_struct().columns().iter().map(|member| value_bytes(member, i)).sum(),
+        DataType::List(_) => all(&column.as_list::<i32>().value(i)),
+        DataType::LargeList(_) => all(&column.as_list::<i64>().value(i)),
+        DataType::ListView(_) => all(&column.as_list_view::<i32>().value(i)),
+        DataType::LargeListView(_) => all(&column.as_list_view::<i64>().value(i)),
+        DataType::FixedSizeList(_, _) => all(&column.as_fixed_size_list().value(i)),
+        DataType::Map(_, _) => {
+            let entries: ArrayRef = Arc::new(column.as_map().value(i));
+            all(&entries)
+        }
+        DataType::Dictionary(_, _) => {
+            let one = column.slice(i, 1);
+            let one = one.as_any_dictionary();
+            one.normalized_keys().first().map_or(0, |&key| value_bytes(one.values(), key))
+        }
+        kind => kind.primitive_width().unwrap_or(1),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
-    use arrow::array::{StringArray, StringViewArray};
+    use arrow::array::{ListBuilder, StringArray, StringViewArray, StringViewBuilder, StructArray};
+    use arrow::datatypes::Field;
 
     use super::*;
 
@@ -81,5 +105,22 @@ mod tests {
             ("b", Arc::new(StringViewArray::from(text(&[5, 0, 7, 8]))) as ArrayRef),
         ]);
         assert_eq!(oversized(&batch.unwrap(), &limits), vec![1, 3]);
+    }
+
+    #[test]
+    fn a_nested_value_is_as_large_as_itself_and_not_as_its_neighbours() {
+        let limits = Limits { value_bytes: 100, record_bytes: 100, ..Limits::default() };
+        let mut lists = ListBuilder::new(StringViewBuilder::new());
+        for record in 0..50 {
+            lists.append_value([Some("a text of thirty letters or so"), None, (record == 7).then_some("y".repeat(90)).as_deref()]);
+        }
+        let lists: ArrayRef = Arc::new(lists.finish());
+        let field = Field::new("tags", lists.data_type().clone(), true);
+        let structs: ArrayRef = Arc::new(StructArray::from(vec![(Arc::new(field), Arc::clone(&lists))]));
+        for column in [&lists, &structs, &lists.slice(0, 50)] {
+            let batch = RecordBatch::try_from_iter([("a", Arc::clone(column))]).unwrap();
+            assert_eq!(oversized(&batch, &limits), vec![7]);
+            assert_eq!(oversized(&batch.slice(5, 40), &limits), vec![2]);
+        }
     }
 }
