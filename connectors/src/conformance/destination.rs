@@ -102,11 +102,11 @@ fn encoding(destination: &dyn Destination, records: &Records) -> Vec<String> {
     if let (Request::File(file), Ok(Request::File(other))) =
         (&first, destination.encode(records, &Origin { sequence: 8, ..origin.clone() }))
     {
-        if file.path == other.path {
+        if file.location == other.location {
             violated.push("two requests get one file".to_owned());
         }
         if let Ok(Request::File(other)) = destination.encode(records, &Origin { mapping: "orders".to_owned(), ..origin })
-            && file.path == other.path
+            && file.location == other.location
         {
             violated.push("two mappings get one file".to_owned());
         }

@@ -7,11 +7,12 @@ use std::sync::Arc;
 use outflow_connectors::{self as connectors, FilesOptions};
 use outflow_contract::destination::{Descriptor, Destination};
 use outflow_contract::plan::{DestinationConfig, Project, Settings, SourceConfig};
+use outflow_contract::secret::{Redactor, Secret};
 use outflow_contract::source::Source;
 use outflow_contract::state_store::StateStore;
 use outflow_contract::{Error, Kind, Result};
 use outflow_engine::clock::SystemClock;
-use outflow_engine::deliver::transport::ProxyEnv;
+use outflow_engine::deliver::transport::{ProxyEnv, StorageEnv};
 use outflow_engine::run::{Engine, Observer, RunOptions, Silent};
 use outflow_engine::seal::Allowed;
 use outflow_ledger::store::LocalStore;
@@ -66,6 +67,7 @@ fn open_with(loaded: &Loaded, observer: Arc<dyn Observer>, store: Arc<dyn StateS
         sources: sources(project, workers)?,
         destinations,
         proxy: proxy_env(),
+        storage: storage_env(&project.redactor),
         workers,
         observer,
     })
@@ -90,6 +92,22 @@ pub(crate) fn configure(project: &Project, config: &DestinationConfig, action: &
 fn proxy_env() -> ProxyEnv {
     let either = |name: &str| environment(name).or_else(|| environment(&name.to_lowercase())).filter(|value| !value.is_empty());
     ProxyEnv { https: either("HTTPS_PROXY"), http: either("HTTP_PROXY"), no: either("NO_PROXY") }
+}
+
+/// What the environment says of object storage. Its keys, secrets and tokens join those that are never shown.
+#[allow(clippy::disallowed_methods, reason = "the composition root is where the environment is read")]
+fn storage_env(redactor: &Redactor) -> StorageEnv {
+    let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
+    let ours = |name: &str| ["AWS_", "AZURE_", "GOOGLE_"].iter().any(|prefix| name.starts_with(prefix));
+    let mut env = StorageEnv::default();
+    for (name, value) in std::env::vars_os().filter_map(text).filter(|(name, value)| ours(name) && !value.is_empty()) {
+        let secret = ["KEY", "SECRET", "TOKEN"].iter().any(|word| name.contains(word)) && !name.ends_with("_FILE");
+        if secret {
+            redactor.add(&value);
+        }
+        env.0.insert(name, Secret::new(value));
+    }
+    env
 }
 
 /// The mappings that the command line selects.

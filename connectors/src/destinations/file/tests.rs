@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use outflow_contract::destination::{Connector, Destination, Origin};
-use outflow_contract::outcome::{Answer, FileRequest, Outcome, Records, Request};
+use outflow_contract::outcome::{Answer, FileRequest, Location, Outcome, Records, Request};
 use outflow_contract::plan::{DestinationConfig, Settings};
 use outflow_contract::{Error, Op};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -55,7 +55,7 @@ fn written(settings: Value, payloads: &[&str], mapping: &str) -> Result<FileRequ
 
 #[test]
 fn a_request_becomes_a_file_of_its_own_name() {
-    let path = |settings: Value, mapping: &str| written(settings, &[r#"{"a":1}"#], mapping).unwrap().path.display().to_string();
+    let path = |settings: Value, mapping: &str| written(settings, &[r#"{"a":1}"#], mapping).unwrap().location.to_string();
     // The hash of the bytes: the same on every machine. Parquet names its writer's version, so that one is only measured.
     assert_eq!(path(json!({"path": "out"}), "customers"), "/shop/out/customers-000012-00003-e3464320.ndjson");
     assert_eq!(path(json!({"path": "out/"}), "customers"), "/shop/out/customers-000012-00003-e3464320.ndjson");
@@ -64,6 +64,30 @@ fn a_request_becomes_a_file_of_its_own_name() {
     assert_eq!(path(json!({"path": "out/export.json"}), "customers"), "/shop/out/export-customers-000012-00003-e3464320.json");
     assert_eq!(path(json!({"path": "out.d/"}), "customers"), "/shop/out.d/customers-000012-00003-e3464320.ndjson");
     assert_eq!(path(json!({"path": "out"}), "../../etc/x y"), "/shop/out/______etc_x_y-000012-00003-e3464320.ndjson");
+}
+
+#[test]
+fn a_url_becomes_an_object_with_its_options() {
+    let at = |settings: Value| written(settings, &[r#"{"a":1}"#], "c").unwrap().location;
+    let name = "c-000012-00003-e3464320";
+    for (path, url) in [
+        ("s3://bucket", "s3://bucket/N.ndjson"),
+        ("s3://my.bucket/", "s3://my.bucket/N.ndjson"),
+        ("gs://bucket/a/b", "gs://bucket/a/b/N.ndjson"),
+        ("gs://bucket/a/export.json", "gs://bucket/a/export-N.json"),
+        ("az://container/a.d/", "az://container/a.d/N.ndjson"),
+        ("abfss://fs@account.dfs.core.windows.net/a", "abfss://fs@account.dfs.core.windows.net/a/N.ndjson"),
+        ("https://s3.eu-north-1.amazonaws.com/my.bucket", "https://s3.eu-north-1.amazonaws.com/my.bucket/N.ndjson"),
+        ("https://account.blob.core.windows.net/container/a", "https://account.blob.core.windows.net/container/a/N.ndjson"),
+    ] {
+        assert_eq!(at(json!({"path": path})).to_string(), url.replace('N', name), "{path}");
+    }
+    let storage = json!({"aws_access_key_id": "AK1A", "aws_skip_signature": true, "aws_endpoint": "http://localhost:9000/x"});
+    let settings = json!({"path": "s3://bucket/x", "storage": storage});
+    let Location::Object(object) = at(settings.clone()) else { panic!("an object") };
+    assert_eq!((object.options["aws_access_key_id"].expose(), object.options["aws_skip_signature"].expose()), ("AK1A", "true"));
+    assert!(!format!("{object:?}").contains("AK1A") && format!("{object:?}").contains("***"));
+    assert_eq!(configure(settings).unwrap().account(), "file s3://bucket/x at localhost");
 }
 
 #[test]
@@ -116,7 +140,12 @@ fn only_a_written_file_acknowledges() {
 fn wrong_settings_are_refused() {
     for (settings, said) in [
         (json!({}), "`path` is missing"),
-        (json!({"path": "s3://bucket/x"}), "not available in this version"),
+        (json!({"path": "ftp://host/x"}), "cannot begin with ftp://"),
+        (json!({"path": "https://example.com/x"}), "is no object store"),
+        (json!({"path": "az://container/x?sv=1"}), "more than a place"),
+        (json!({"path": "s3://bucket", "storage": {"aws_acess_key_id": "x"}}), "no option `aws_acess_key_id`"),
+        (json!({"path": "s3://bucket", "storage": {"google_service_account": "x"}}), "of no use with this `path`"),
+        (json!({"path": "out", "storage": {"aws_region": "x"}}), "of no use with the local path"),
         (json!({"path": "out", "format": "xml"}), "`format` cannot be `xml`"),
     ] {
         let Err(error) = configure(settings) else { panic!("taken") };

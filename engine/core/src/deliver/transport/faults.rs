@@ -47,7 +47,7 @@ impl Faults {
         Sent::Unknown(cut.blame(Blame::Destination))
     }
 
-    fn timed_out(&self, host: &str) -> Error {
+    pub(super) fn timed_out(&self, host: &str) -> Error {
         let after = seconds(self.request_timeout);
         Error::new(Kind::Io, format!("{host} timed out: no complete answer after {after}"))
             .blame(Blame::Destination)
