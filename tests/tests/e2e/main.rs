@@ -15,6 +15,7 @@ mod failures;
 mod identifiers;
 mod inspect;
 mod mend;
+mod objects;
 mod schema;
 
 use arrow::datatypes::DataType;

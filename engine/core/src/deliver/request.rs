@@ -7,7 +7,7 @@ use std::time::Duration;
 use outflow_contract::destination::Origin;
 use outflow_contract::limits::REQUEST_ATTEMPTS_MAX;
 use outflow_contract::outcome::{Answer, Outcome, Records, Rejection, Request};
-use outflow_contract::{RequestKey, Result};
+use outflow_contract::{Error, Kind, RequestKey, Result};
 use outflow_ledger::journal::{Intent, SendPermit};
 use outflow_ledger::requests::{Rebuild, request_key};
 
@@ -131,7 +131,8 @@ async fn attempts(delivery: &Delivery, permit: &SendPermit, request: &Request, r
             None if last.doubt => Attempt::NoAnswer,
             None => Attempt::NotSent,
         };
-        match decide(seen, attempt, delivery.clock.random()) {
+        let decision = if last.hopeless { Decision::GiveUp } else { decide(seen, attempt, delivery.clock.random()) };
+        match decision {
             Decision::RetryAll { after } if !delivery.is_stopped() => {
                 wait(delivery, after, &last).await;
                 if delivery.is_stopped() {
@@ -153,6 +154,8 @@ struct Tried {
     /// How long the answer asks to wait, whatever it says of the records.
     asked: Option<Duration>,
     doubt: bool,
+    /// Nothing left, and nothing will until something is changed.
+    hopeless: bool,
     why: Rejection,
 }
 
@@ -166,9 +169,9 @@ async fn one_attempt(
 ) -> Tried {
     let admission = delivery.pace.admit().await;
     results.count_request(request, attempt);
-    let failed = |code: &str, error: &outflow_contract::Error| Rejection {
-        code: code.to_owned(),
-        message: delivery.redactor.clean(&error.to_string()),
+    let failed = |code: &str, error: &Error| {
+        results.note_remedy(code, error);
+        Rejection { code: code.to_owned(), message: delivery.redactor.clean(&error.to_string()) }
     };
     match delivery.transport.send(permit, request).await {
         Sent::Answer(answer) => {
@@ -178,17 +181,32 @@ async fn one_attempt(
                 results.note_unread();
             }
             let doubt = outcomes.iter().any(|outcome| matches!(outcome, Outcome::Retry(_) | Outcome::Unknown { .. }));
-            Tried { doubt, why: first_reason(&outcomes), asked: asked_for(delivery, &answer), outcomes: Some(outcomes) }
+            let why = first_reason(&outcomes);
+            Tried { doubt, hopeless: false, why, asked: asked_for(delivery, &answer), outcomes: Some(outcomes) }
         }
         Sent::NotSent(error) => {
             admission.finish(Feedback::Neutral);
-            Tried { outcomes: None, asked: None, doubt: false, why: failed("unreachable", &error) }
+            let hopeless = !error.may_retry();
+            if hopeless {
+                // Every further request would fail alike.
+                delivery.stop();
+            }
+            Tried { outcomes: None, asked: None, doubt: false, hopeless, why: failed(not_sent_code(request, &error), &error) }
         }
         Sent::Unknown(error) => {
             admission.finish(Feedback::Congested);
             results.note_unread();
-            Tried { outcomes: None, asked: None, doubt: true, why: failed("no_answer", &error) }
+            Tried { outcomes: None, asked: None, doubt: true, hopeless: false, why: failed("no_answer", &error) }
         }
+    }
+}
+
+/// What a failure is grouped by in which nothing left.
+fn not_sent_code(request: &Request, error: &Error) -> &'static str {
+    match (error.kind(), request) {
+        (Kind::Unauthorized, _) => "unauthorized",
+        (_, Request::File(_)) => "not_written",
+        (_, Request::Http(_)) => "unreachable",
     }
 }
 

@@ -31,6 +31,8 @@ struct Inner {
     retried: u64,
     bytes: u64,
     failures: BTreeMap<String, FailureGroup>,
+    /// What to do about failures of a code, where a failure said so itself.
+    remedies: BTreeMap<String, String>,
     /// Some attempt was not answered, or by a gateway only: it may still take effect.
     unread: bool,
     given_up: u32,
@@ -83,6 +85,11 @@ impl Results {
         if self.delivery.is_stopped() { self.inner().last_failure.clone() } else { None }
     }
 
+    /// What to do about failures of that code, if one of them said so itself.
+    pub fn remedy(&self, code: &str) -> Option<String> {
+        self.inner().remedies.get(code).cloned()
+    }
+
     /// A failure to write the journal that nobody could be told at the time.
     pub fn take_error(&self) -> Option<outflow_contract::Error> {
         self.inner().journal_error.take()
@@ -101,6 +108,12 @@ impl Results {
         inner.requests += 1;
         inner.retried += u64::from(attempt > 1);
         inner.bytes += request.body().len() as u64;
+    }
+
+    pub(super) fn note_remedy(&self, code: &str, error: &outflow_contract::Error) {
+        if let Some(remedy) = error.remedy_text() {
+            self.inner().remedies.insert(code.to_owned(), self.delivery.redactor.clean(remedy));
+        }
     }
 
     pub(super) fn note_unread(&self) {
@@ -212,11 +225,12 @@ impl Results {
     fn group(&self, why: &Rejection, sample: FailureSample) {
         let message = self.delivery.redactor.clean(&why.message);
         let mut inner = self.inner();
+        let action = inner.remedies.get(&why.code).cloned();
         let group = inner.failures.entry(why.code.clone()).or_insert_with(|| FailureGroup {
             code: why.code.clone(),
             message,
             records: 0,
-            action: advice(&why.code).to_owned(),
+            action: action.unwrap_or_else(|| advice(&why.code).to_owned()),
             samples: Vec::new(),
         });
         group.records += 1;
@@ -235,6 +249,7 @@ fn advice(code: &str) -> &'static str {
     match code {
         "unauthorized" => "check the credentials in the destination's settings, then run again",
         "not_attempted" => "mend what stopped the sync, then run again",
+        "not_written" => "make it possible to write there, then run again",
         "unreachable" => "check the destination's address and the network, then run again",
         "no_answer" | "unclear_answer" => "run again: these records are sent once more, under the same idempotency key where possible",
         "throttled" => "set a lower `rate_limit` or `concurrency` on the destination, or run again later",

@@ -327,9 +327,13 @@ impl<'a> Sync<'a> {
         };
         if failed > 0 {
             let waiting = format!("{} pending: the next sync tries again", records(failed));
+            let told = |code: &str, message: &str| match results.remedy(code) {
+                Some(remedy) => format!("{message}; {remedy}; {waiting}"),
+                None => format!("{message}; {waiting}"),
+            };
             report.message = Some(match results.stopped_because() {
-                Some(why) => format!("stopped: {}; {waiting}", why.message),
-                None => report.failures.first().map_or_else(|| waiting.clone(), |group| format!("{}; {waiting}", group.message)),
+                Some(why) => format!("stopped: {}", told(&why.code, &why.message)),
+                None => report.failures.first().map_or_else(|| waiting.clone(), |group| told(&group.code, &group.message)),
             });
         }
         Ok(())

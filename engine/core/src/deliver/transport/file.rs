@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use outflow_contract::outcome::Answer;
-use outflow_contract::{Blame, Error};
+use outflow_contract::{Blame, Error, Retry};
 
 use super::Sent;
 
@@ -155,7 +155,8 @@ fn failed(what: &str, path: &Path, error: io::Error) -> Error {
     };
     let error = Error::io(format!("{what} {}", path.display()), error).blame(Blame::Machine);
     match remedy {
-        Some(remedy) => error.remedy(remedy),
+        // None of these passes by itself within a sync.
+        Some(remedy) => error.retry(Retry::No).remedy(remedy),
         None => error,
     }
 }
