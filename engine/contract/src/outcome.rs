@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arrow::datatypes::SchemaRef;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
@@ -145,6 +146,10 @@ pub struct Rejection {
     pub message: String,
 }
 
+/// Marks text in [`Records::schema`], in a field's metadata, whose values in the payloads may be any JSON: strings stand for
+/// themselves, everything else for its JSON text.
+pub const ANY_VALUE: &str = "outflow:any";
+
 /// The mapped records of one request, in order.
 #[derive(Clone, Debug, Default)]
 pub struct Records {
@@ -156,6 +161,9 @@ pub struct Records {
     pub ops: Vec<Op>,
     /// The identifier of each record as JSON text, for answers that name records by it.
     pub ids: Vec<String>,
+    /// The types of the payloads' members, the same for all records of a mapping; `None` if payloads are not all objects with the
+    /// same members.
+    pub schema: Option<SchemaRef>,
 }
 
 impl Records {

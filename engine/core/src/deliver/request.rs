@@ -32,7 +32,7 @@ pub(super) async fn send(delivery: &Arc<Delivery>, draft: Draft, results: &Resul
     let mut waiting = Some((draft, Duration::ZERO));
     // A destination that answers "later" for some records of a request gets those again in a new one, with an intent of its own.
     for _ in 0..REQUEST_ATTEMPTS_MAX {
-        let Some((draft, after)) = waiting.take() else { return Ok(()) };
+        let Some((mut draft, after)) = waiting.take() else { return Ok(()) };
         if !after.is_zero() {
             delivery.clock.sleep(after).await;
         }
@@ -45,9 +45,15 @@ pub(super) async fn send(delivery: &Arc<Delivery>, draft: Draft, results: &Resul
         let request = match delivery.destination.encode(&draft.records, &origin) {
             Ok(request) => request,
             Err(error) => {
-                let why = Rejection { code: "not_encodable".to_owned(), message: error.to_string() };
-                results.refuse_all(&draft, &why);
-                return Ok(());
+                let Some(rest) = without_unencodable(delivery, draft, &origin, &error, results) else { return Ok(()) };
+                draft = rest;
+                match delivery.destination.encode(&draft.records, &origin) {
+                    Ok(request) => request,
+                    Err(error) => {
+                        refuse_unencodable(&draft, &error, results);
+                        return Ok(());
+                    }
+                }
             }
         };
         let key = request_key(&delivery.reading.identity.origin, delivery.epoch, sequence, request.body());
@@ -58,6 +64,36 @@ pub(super) async fn send(delivery: &Arc<Delivery>, draft: Draft, results: &Resul
         results.not_processed(&draft, &why);
     }
     Ok(())
+}
+
+/// Refuses the records of a draft that cannot be encoded, and returns the others, if there are any. What the destination finds wrong
+/// with a record ([`Kind::Refused`]) is traced to it by halving the draft; any other error concerns them all.
+fn without_unencodable(delivery: &Delivery, draft: Draft, origin: &Origin, error: &Error, results: &Results) -> Option<Draft> {
+    let records = draft.positions.len();
+    if records == 1 || error.kind() != Kind::Refused {
+        refuse_unencodable(&draft, error, results);
+        return None;
+    }
+    let mut good = Vec::new();
+    let mut open = vec![records / 2..records, 0..records / 2];
+    while let Some(range) = open.pop() {
+        let which: Vec<usize> = range.clone().collect();
+        let part = pick(&draft, &which);
+        match delivery.destination.encode(&part.records, origin) {
+            Ok(_) => good.extend(which),
+            Err(_) if range.len() > 1 => {
+                let middle = range.start + range.len() / 2;
+                open.extend([middle..range.end, range.start..middle]);
+            }
+            Err(error) => refuse_unencodable(&part, &error, results),
+        }
+    }
+    (!good.is_empty()).then(|| pick(&draft, &good))
+}
+
+fn refuse_unencodable(draft: &Draft, error: &Error, results: &Results) {
+    results.note_remedy("not_encodable", error);
+    results.refuse_all(draft, &Rejection { code: "not_encodable".to_owned(), message: error.to_string() });
 }
 
 /// Sends a request of an earlier run once more, if its bytes are still the same; otherwise its records stay for new requests.
@@ -298,6 +334,7 @@ fn settle(
 /// Some records of a draft, in order.
 fn pick(draft: &Draft, which: &[usize]) -> Draft {
     let mut picked = Draft::default();
+    picked.records.schema.clone_from(&draft.records.schema);
     let mut bytes = Vec::new();
     for &i in which {
         bytes.extend_from_slice(draft.records.payload(i));
