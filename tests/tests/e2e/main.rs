@@ -9,6 +9,7 @@
 
 mod administration;
 mod changes;
+mod columns;
 mod commands;
 mod crashes;
 mod failures;
