@@ -8,6 +8,7 @@
 //! | [`project`] | a project folder, and tables of data in it |
 //! | [`outflow_bin`] | runs the program, and kills it |
 //! | [`object_store`] | a real server that speaks S3 |
+//! | [`tls`] | servers whose certificates are wrong in one way or another |
 //!
 //! Everything here panics where a test could not go on; nothing here is part of Outflow.
 
@@ -18,6 +19,7 @@ pub mod oracle;
 pub mod outflow_bin;
 pub mod project;
 pub mod server;
+pub mod tls;
 
 pub use object_store::ObjectStore;
 pub use oracle::Oracle;

@@ -76,10 +76,11 @@ fn on_runtime(command: impl Future<Output = Result<Exit, Failure>>) -> Result<Ex
 }
 
 fn start_log(global: &Global) {
+    // What the TLS library says of a certificate is in the error that follows, in words.
     let level = match (global.quiet, global.verbose) {
-        (true, _) => "error",
-        (false, 0) => "warn",
-        (false, 1) => "info,datafusion=warn",
+        (true, _) => "error,rustls_platform_verifier=off",
+        (false, 0) => "warn,rustls_platform_verifier=off",
+        (false, 1) => "info,datafusion=warn,rustls_platform_verifier=off",
         (false, _) => "debug,datafusion=info,hyper=info,reqwest=info",
     };
     let filter = EnvFilter::try_from_env("OUTFLOW_LOG").unwrap_or_else(|_| EnvFilter::new(level));

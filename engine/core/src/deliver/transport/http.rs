@@ -53,23 +53,30 @@ impl Http {
             let alone = start()?.tls_certs_only(certificates.unwrap_or_default()).build();
             (alone.map_err(|error| faults::unusable_client(&error))?, false)
         };
-        let faults = Faults { request_timeout: options.request_timeout, connect_timeout, system_roots, redactor: options.redactor };
+        let faults = Faults {
+            request_timeout: options.request_timeout,
+            connect_timeout,
+            system_roots,
+            proxies: options.proxy_env,
+            redactor: options.redactor,
+        };
         Ok(Self { client, gateway, faults: Arc::new(faults) })
     }
 
     pub(super) async fn send(&self, request: &HttpRequest) -> Sent {
-        let (request, host) = match self.build(request).await {
+        let request = match self.build(request).await {
             Ok(built) => built,
             Err(error) => return Sent::NotSent(error),
         };
+        let url = request.url().clone();
         match self.client.execute(request).await {
-            Ok(response) => self.read(response, &host).await,
-            Err(error) => self.faults.before_answer(error, &host),
+            Ok(response) => self.read(response, &host_of(&url)).await,
+            Err(error) => self.faults.before_answer(error, &url),
         }
     }
 
-    /// The request as it leaves, and the host that it goes to.
-    async fn build(&self, request: &HttpRequest) -> Result<(reqwest::Request, String)> {
+    /// The request as it leaves.
+    async fn build(&self, request: &HttpRequest) -> Result<reqwest::Request> {
         let url = parse_url(&request.url, "the request")?;
         let method = Method::from_bytes(request.method.as_bytes())
             .map_err(|_| Error::invalid(format!("`{}` is no HTTP method", request.method.escape_debug())))?;
@@ -93,8 +100,7 @@ impl Http {
         if !body.is_empty() {
             builder = builder.body(body);
         }
-        let request = builder.build().map_err(|error| faults::unusable_request(error, &host))?;
-        Ok((request, host))
+        builder.build().map_err(|error| faults::unusable_request(error, &host))
     }
 
     async fn read(&self, response: Response, host: &str) -> Sent {

@@ -162,12 +162,12 @@ impl Service {
                     .remedy("an endpoint that begins with http:// is only used where the destination's settings name it so"),
             ));
         }
-        let mut sending = Request::new(parts.method, url);
+        let mut sending = Request::new(parts.method, url.clone());
         *sending.headers_mut() = parts.headers;
         *sending.body_mut() = Some(Body::wrap(body));
         match self.client.execute(sending).await {
             Ok(response) => read_to_end(response, &self.faults, &host).await,
-            Err(error) => Err(self.faults.before_answer(error, &host)),
+            Err(error) => Err(self.faults.before_answer(error, &url)),
         }
     }
 }
