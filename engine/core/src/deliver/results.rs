@@ -87,7 +87,10 @@ impl Results {
 
     /// What to do about failures of that code, if one of them said so itself.
     pub fn remedy(&self, code: &str) -> Option<String> {
-        let known = || matches!(code, "redirect" | "http_404" | "http_405" | "http_413").then(|| advice(code).to_owned());
+        let known = || {
+            (matches!(code, "redirect" | "http_404" | "http_405" | "http_413") || code.starts_with("http_5"))
+                .then(|| advice(code).to_owned())
+        };
         self.inner().remedies.get(code).cloned().or_else(known)
     }
 

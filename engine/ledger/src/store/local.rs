@@ -56,7 +56,7 @@ impl LocalStore {
     /// Opens the store at `root`, which is made if it is not there, and removes what dead processes have left in it.
     pub fn open(root: &Path) -> Result<Self> {
         let root = std::path::absolute(root).map_err(|error| failed("open", root, error))?;
-        let what = if root.exists() { "use the state in" } else { "make the folder of the state," };
+        let what = if root.exists() { "use the state in" } else { "make a folder for the state," };
         make_root(&root).map_err(|error| failed(what, &root, error))?;
         let folder = root.join("tmp");
         sweep(&folder).map_err(|error| failed("tidy", &folder, error))?;
@@ -346,9 +346,7 @@ fn walk(folder: &Path, prefix: &str, paths: &mut Vec<String>) -> io::Result<()> 
 
 fn failed(what: &str, path: &Path, error: io::Error) -> Error {
     let remedy = match error.kind() {
-        io::ErrorKind::PermissionDenied => {
-            "run as the user that the state belongs to, or choose a folder of your own as `state:` in outflow.yml"
-        }
+        io::ErrorKind::PermissionDenied => "run as a user who may write there, or choose a folder of your own as `state:` in outflow.yml",
         io::ErrorKind::ReadOnlyFilesystem => "its disk is mounted read-only: choose a folder on another one as `state:` in outflow.yml",
         io::ErrorKind::StorageFull => "no space is left on the disk of the state: free some, then run again",
         io::ErrorKind::QuotaExceeded => "the disk quota is used up: free some space, then run again",
