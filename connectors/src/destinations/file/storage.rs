@@ -46,7 +46,8 @@ impl Target {
             return Err(Error::invalid(format!("`storage` is of no use with the local path `{written}`"))
                 .remedy("leave it out, or set a path in object storage, such as s3://bucket/prefix"));
         }
-        let path = config.root.join(written);
+        // Without the `.` of a path such as `./out`.
+        let path: PathBuf = config.root.join(written).components().collect();
         let part = |part: Option<&std::ffi::OsStr>| part.map(|part| part.to_string_lossy().into_owned());
         let file = part(path.file_stem()).zip(part(path.extension())).filter(|_| !written.ends_with('/'));
         let folder = if file.is_some() { path.parent().map(Path::to_owned).unwrap_or_default() } else { path };
