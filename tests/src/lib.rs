@@ -7,16 +7,21 @@
 //! | [`server`] | a loopback webhook server with an oracle, that can be told to misbehave |
 //! | [`project`] | a project folder, and tables of data in it |
 //! | [`outflow_bin`] | runs the program, and kills it |
+//! | [`object_store`] | a real server that speaks S3 |
+//! | [`tls`] | servers whose certificates are wrong in one way or another |
 //!
 //! Everything here panics where a test could not go on; nothing here is part of Outflow.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "support for tests: a failure here is a failure of the test")]
 
+pub mod object_store;
 pub mod oracle;
 pub mod outflow_bin;
 pub mod project;
 pub mod server;
+pub mod tls;
 
+pub use object_store::ObjectStore;
 pub use oracle::Oracle;
 pub use outflow_bin::{Outflow, Run, Running};
 pub use project::{Project, Table};

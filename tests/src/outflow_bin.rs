@@ -17,7 +17,7 @@ const RUN_MAX: Duration = Duration::from_mins(2);
 /// How often a running program is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 /// Variables of the person's environment that would change what the program does.
-const FOREIGN: [&str; 12] = [
+const FOREIGN: [&str; 17] = [
     "OUTFLOW_PROJECT",
     "OUTFLOW_TARGET",
     "OUTFLOW_LOG",
@@ -30,6 +30,11 @@ const FOREIGN: [&str; 12] = [
     "FORCE_COLOR",
     "CLICOLOR_FORCE",
     "COLUMNS",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_ENDPOINT_URL",
+    "AWS_REGION",
 ];
 
 /// A command of the program, to be run.

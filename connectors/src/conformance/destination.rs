@@ -1,7 +1,9 @@
 //! The suite of `Destination`: pure, never panics, one outcome for each record, and nothing acknowledged without proof.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
+use arrow::datatypes::{DataType, Field, Schema};
 use bytes::Bytes;
 use outflow_contract::Op;
 use outflow_contract::destination::{Destination, Origin};
@@ -102,11 +104,11 @@ fn encoding(destination: &dyn Destination, records: &Records) -> Vec<String> {
     if let (Request::File(file), Ok(Request::File(other))) =
         (&first, destination.encode(records, &Origin { sequence: 8, ..origin.clone() }))
     {
-        if file.path == other.path {
+        if file.location == other.location {
             violated.push("two requests get one file".to_owned());
         }
         if let Ok(Request::File(other)) = destination.encode(records, &Origin { mapping: "orders".to_owned(), ..origin })
-            && file.path == other.path
+            && file.location == other.location
         {
             violated.push("two mappings get one file".to_owned());
         }
@@ -129,5 +131,7 @@ pub fn sample(n: usize) -> Records {
         records.ids.push(i.to_string());
     }
     records.bytes = bytes.into();
+    let fields = vec![Field::new("id", DataType::Int64, true), Field::new("name", DataType::Utf8, true)];
+    records.schema = Some(Arc::new(Schema::new(fields)));
     records
 }

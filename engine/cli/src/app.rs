@@ -99,12 +99,13 @@ fn usage(error: &clap::Error) -> ExitCode {
 
 fn start_log(global: &Global, color: bool) {
     let is_json = global.log_format == LogFormat::Json;
+    // What the TLS library says of a certificate is in the error that follows, in words.
     let level = match (global.quiet, global.verbose) {
-        (true, _) => "error",
+        (true, _) => "error,rustls_platform_verifier=off",
         // What progress shows to people is in the log of programs.
-        (false, 0) if is_json => "warn,outflow=info",
-        (false, 0) => "warn",
-        (false, 1) => "info,datafusion=warn",
+        (false, 0) if is_json => "warn,outflow=info,rustls_platform_verifier=off",
+        (false, 0) => "warn,rustls_platform_verifier=off",
+        (false, 1) => "info,datafusion=warn,rustls_platform_verifier=off",
         (false, _) => "debug,datafusion=info,hyper=info,hyper_util=info,reqwest=info,rustls=info,h2=info",
     };
     let filter = EnvFilter::try_from_env("OUTFLOW_LOG").unwrap_or_else(|_| EnvFilter::new(level));

@@ -8,11 +8,12 @@ use outflow_connectors::{self as connectors, FilesOptions};
 use outflow_contract::clock::Clock;
 use outflow_contract::destination::{Descriptor, Destination};
 use outflow_contract::plan::{DestinationConfig, Project, Settings, SourceConfig};
+use outflow_contract::secret::{Redactor, Secret};
 use outflow_contract::source::Source;
 use outflow_contract::state_store::StateStore;
 use outflow_contract::{Error, Kind, Result};
 use outflow_engine::clock::SystemClock;
-use outflow_engine::deliver::transport::ProxyEnv;
+use outflow_engine::deliver::transport::{ProxyEnv, StorageEnv};
 use outflow_engine::run::{Engine, Observer, RunOptions, Silent};
 use outflow_engine::seal::Allowed;
 use outflow_ledger::store::LocalStore;
@@ -74,6 +75,7 @@ fn open_with(loaded: &Loaded, observer: Arc<dyn Observer>, store: Arc<dyn StateS
         sources: sources(project, workers)?,
         destinations,
         proxy: proxy_env(),
+        storage: storage_env(&project.redactor),
         workers,
         observer,
     })
@@ -98,6 +100,22 @@ pub(crate) fn configure(project: &Project, config: &DestinationConfig, action: &
 fn proxy_env() -> ProxyEnv {
     let either = |name: &str| environment(name).or_else(|| environment(&name.to_lowercase())).filter(|value| !value.is_empty());
     ProxyEnv { https: either("HTTPS_PROXY"), http: either("HTTP_PROXY"), no: either("NO_PROXY") }
+}
+
+/// What the environment says of object storage. Its keys, secrets and tokens join those that are never shown.
+#[allow(clippy::disallowed_methods, reason = "the composition root is where the environment is read")]
+fn storage_env(redactor: &Redactor) -> StorageEnv {
+    let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
+    let ours = |name: &str| ["AWS_", "AZURE_", "GOOGLE_"].iter().any(|prefix| name.starts_with(prefix));
+    let mut env = StorageEnv::default();
+    for (name, value) in std::env::vars_os().filter_map(text).filter(|(name, value)| ours(name) && !value.is_empty()) {
+        let secret = ["KEY", "SECRET", "TOKEN"].iter().any(|word| name.contains(word)) && !name.ends_with("_FILE");
+        if secret {
+            redactor.add(&value);
+        }
+        env.0.insert(name, Secret::new(value));
+    }
+    env
 }
 
 /// The mappings that the command line selects.
@@ -145,6 +163,7 @@ pub(crate) fn open_sources(loaded: &Loaded) -> Result<Engine> {
         sources: sources(project, 1)?,
         destinations: BTreeMap::new(),
         proxy: proxy_env(),
+        storage: StorageEnv::default(),
         workers: 1,
         observer: Arc::new(Silent),
     })
@@ -195,7 +214,8 @@ pub(crate) fn known_mapping(loaded: &Loaded, name: &str) -> Result<()> {
     if name.contains(['*', '?', ':']) {
         return Err(error().remedy("give one mapping's name, without `*`"));
     }
-    let concerned: Vec<&str> = project.mappings.iter().filter(|mapping| mapping.model == name).map(|mapping| mapping.name.as_str()).collect();
+    let concerned: Vec<&str> =
+        project.mappings.iter().filter(|mapping| mapping.model == name).map(|mapping| mapping.name.as_str()).collect();
     if !concerned.is_empty() {
         return Err(error().remedy(format!("`{name}` is a model; its mappings: {}", outflow_planner::list(concerned))));
     }

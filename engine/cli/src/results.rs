@@ -71,7 +71,10 @@ fn timing(report: &SyncReport) -> Vec<Value> {
 pub(crate) fn write(project: &Project, document: &Value) -> Result<()> {
     let folder = project.root.join("target");
     let path = folder.join("run_results.json");
-    let failed = |error: std::io::Error| Error::io(format!("could not write {}", path.display()), error);
+    let failed = |error: std::io::Error| {
+        Error::io(format!("the run is over and recorded in the state, but its results could not be written to {}", path.display()), error)
+            .remedy("give this account the right to write in the project's `target` folder, and see that its disk has space")
+    };
     std::fs::create_dir_all(&folder).map_err(failed)?;
     let temporary = folder.join(format!(".run_results.{}.tmp", std::process::id()));
     let text = serde_json::to_vec_pretty(document).map_err(|error| Error::bug("the results of the run are no JSON").caused_by(error))?;

@@ -1,12 +1,16 @@
 //! Requests, answers, and what an answer proves about each record.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
+use arrow::datatypes::SchemaRef;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::Op;
+use crate::secret::Secret;
 
 /// Something to be done at a destination, built without any I/O.
 #[derive(Clone, Debug)]
@@ -52,10 +56,37 @@ impl std::fmt::Debug for HttpRequest {
 /// A file to be created atomically. The same name is only ever used for the same request, so writing it again is harmless.
 #[derive(Clone, Debug)]
 pub struct FileRequest {
-    /// Where, on the local disk.
-    pub path: PathBuf,
+    /// Where.
+    pub location: Location,
     /// The whole content.
     pub body: Bytes,
+}
+
+/// Where a file is to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Location {
+    /// On the local disk.
+    Local(PathBuf),
+    /// In object storage.
+    Object(ObjectLocation),
+}
+
+impl std::fmt::Display for Location {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Local(path) => path.display().fmt(f),
+            Self::Object(object) => f.write_str(&object.url),
+        }
+    }
+}
+
+/// An object in object storage.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ObjectLocation {
+    /// `s3://bucket/prefix/name`, `gs://…`, `az://container/…`, or another URL that names an object. Holds no secret.
+    pub url: String,
+    /// How to get there, by the names that the object store has for it: credentials, region, endpoint.
+    pub options: Arc<BTreeMap<String, Secret>>,
 }
 
 /// What came back.
@@ -115,6 +146,10 @@ pub struct Rejection {
     pub message: String,
 }
 
+/// Marks text in [`Records::schema`], in a field's metadata, whose values in the payloads may be any JSON: strings stand for
+/// themselves, everything else for its JSON text.
+pub const ANY_VALUE: &str = "outflow:any";
+
 /// The mapped records of one request, in order.
 #[derive(Clone, Debug, Default)]
 pub struct Records {
@@ -126,6 +161,9 @@ pub struct Records {
     pub ops: Vec<Op>,
     /// The identifier of each record as JSON text, for answers that name records by it.
     pub ids: Vec<String>,
+    /// The types of the payloads' members, the same for all records of a mapping; `None` if payloads are not all objects with the
+    /// same members.
+    pub schema: Option<SchemaRef>,
 }
 
 impl Records {

@@ -9,7 +9,7 @@ pub const REDACTED: &str = "***";
 const SEARCHED_BYTES_MIN: usize = 4;
 
 /// A secret. `Debug` hides it; there is no `Display` and no `Serialize`.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Secret(String);
 
 impl Secret {

@@ -88,7 +88,7 @@ mod tests {
     use bytes::Bytes;
     use outflow_contract::destination::{Origin, RequestLimits};
     use outflow_contract::limits::Limits;
-    use outflow_contract::outcome::{FileRequest, Outcome, Records};
+    use outflow_contract::outcome::{FileRequest, Location, Outcome, Records};
     use outflow_contract::plan::{Project, Retention, Settings};
     use outflow_contract::secret::Redactor;
     use outflow_ledger::store::MemoryStore;
@@ -97,7 +97,7 @@ mod tests {
 
     use super::*;
     use crate::clock::SystemClock;
-    use crate::deliver::transport::ProxyEnv;
+    use crate::deliver::transport::{ProxyEnv, StorageEnv};
     use crate::run::Silent;
 
     struct Tried(Check);
@@ -150,6 +150,7 @@ mod tests {
             sources: BTreeMap::new(),
             destinations: BTreeMap::new(),
             proxy: ProxyEnv::default(),
+            storage: StorageEnv::default(),
             workers: 1,
             observer: Arc::new(Silent),
         }
@@ -225,7 +226,10 @@ mod tests {
     #[tokio::test]
     async fn a_file_is_written_and_removed_with_the_folders_made_for_it() {
         let folder = tempfile::tempdir().unwrap();
-        let file = |path: &Path| Check::File(Request::File(FileRequest { path: path.join(".outflow-check"), body: Bytes::new() }));
+        let file = |path: &Path| {
+            let location = Location::Local(path.join(".outflow-check"));
+            Check::File(Request::File(FileRequest { location, body: Bytes::new() }))
+        };
         let shown = checked(file(&folder.path().join("new/deep"))).await.unwrap();
         assert_eq!((shown.said.as_str(), shown.proven), ("written", true));
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);

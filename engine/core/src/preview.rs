@@ -236,7 +236,7 @@ mod tests {
 
     use super::*;
     use crate::clock::SystemClock;
-    use crate::deliver::transport::ProxyEnv;
+    use crate::deliver::transport::{ProxyEnv, StorageEnv};
     use crate::run::Silent;
 
     /// Returns one batch for ever, and counts.
@@ -326,6 +326,7 @@ mod tests {
             sources: BTreeMap::from([("warehouse".to_owned(), source)]),
             destinations: BTreeMap::new(),
             proxy: ProxyEnv::default(),
+            storage: StorageEnv::default(),
             workers: 1,
             observer: Arc::new(Silent),
         };

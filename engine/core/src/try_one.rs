@@ -168,13 +168,16 @@ impl Engine {
             None => (Key(0), 1),
         };
         let id = identity.record_id(key, version);
+        let mapper = Mapper::compile(&mapping.fields, record.schema_ref(), &model.id, &self.project.limits)?;
+        let schema = mapper.payload_schema().cloned();
         let request = |mapped: &[u8], op: Op| -> Result<Result<(String, Request), Rejection>> {
             let mut payload = Vec::new();
             if let Err(rejection) = destination.shape(mapped, &RecordOrigin { id, op }, &mut payload) {
                 return Ok(Err(rejection));
             }
             let (shown, ends) = (text(&payload), vec![payload.len()]);
-            let carried = Records { bytes: payload.into(), ends, ops: vec![op], ids: vec![tried.id.clone()] };
+            let ids = vec![tried.id.clone()];
+            let carried = Records { bytes: payload.into(), ends, ops: vec![op], ids, schema: schema.clone() };
             let request = destination.encode(&carried, &Origin { mapping: identity.origin.clone(), epoch, sequence: 0 })?;
             let key = request_key(&identity.origin, epoch, 0, request.body());
             Ok(Ok((shown, with_key(request, destination.idempotency_header(), key))))

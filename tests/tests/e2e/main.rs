@@ -9,11 +9,13 @@
 
 mod administration;
 mod changes;
+mod columns;
 mod commands;
 mod crashes;
 mod failures;
 mod identifiers;
 mod inspect;
+mod objects;
 mod schema;
 
 use arrow::datatypes::DataType;

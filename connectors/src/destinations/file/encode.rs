@@ -3,16 +3,16 @@
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
+use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema};
 use arrow::error::ArrowError;
 use arrow::json::ReaderBuilder;
-use arrow::json::reader::infer_json_schema_from_iterator;
 use bytes::Bytes;
-use outflow_contract::outcome::Records;
+use outflow_contract::outcome::{ANY_VALUE, Records};
 use outflow_contract::{Error, Kind, Result};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::Compression;
 use parquet::file::properties::WriterProperties;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// A payload on each line.
 pub(super) fn ndjson(records: &Records) -> Bytes {
@@ -25,9 +25,13 @@ pub(super) fn ndjson(records: &Records) -> Bytes {
     body.into()
 }
 
-/// A Parquet file whose columns are the members of the payloads. Their types are told from these records alone.
+/// A Parquet file whose columns are the members of the payloads, in the types that the mapping tells.
 pub(super) fn parquet(records: &Records) -> Result<Bytes> {
-    let batch = columns(records)?;
+    let Some(schema) = &records.schema else {
+        return Err(Error::invalid("the records cannot be written as Parquet: the mapping does not make an object with members of each")
+            .remedy("map each record to an object whose members are named in the mapping, or use the format ndjson"));
+    };
+    let batch = columns(records, schema)?;
     let properties = WriterProperties::builder().set_compression(Compression::ZSTD(parquet::basic::ZstdLevel::default())).build();
     let mut body = Vec::new();
     let mut writer = ArrowWriter::try_new(&mut body, batch.schema(), Some(properties)).map_err(|cause| refused(&cause.to_string()))?;
@@ -36,46 +40,101 @@ pub(super) fn parquet(records: &Records) -> Result<Bytes> {
     Ok(body.into())
 }
 
-fn columns(records: &Records) -> Result<RecordBatch> {
-    let mut values = Vec::with_capacity(records.len());
-    for (i, payload) in records.payloads().enumerate() {
-        let mut value: Value = serde_json::from_slice(payload).map_err(|cause| Error::bug("a payload is not JSON").caused_by(cause))?;
-        if !value.is_object() {
-            let id = records.ids.get(i).map_or("", String::as_str);
-            return Err(refused(&format!("the payload of record {id} is not an object")));
-        }
-        keep_digits(&mut value);
-        values.push(value);
-    }
+fn columns(records: &Records, schema: &Schema) -> Result<RecordBatch> {
+    let plain = Arc::new(Schema::new(schema.fields().iter().map(|field| unmarked(field)).collect::<Fields>()));
     let told = |cause: ArrowError| refused(&cause.to_string());
-    let schema = infer_json_schema_from_iterator(values.iter().map(Ok)).map_err(told)?;
-    if schema.fields().is_empty() {
-        return Err(refused("the payloads are empty objects"));
-    }
-    let builder = ReaderBuilder::new(Arc::new(schema)).with_batch_size(records.len()).with_coerce_primitive(true);
+    // A member that the mapping's types do not have would be lost silently otherwise.
+    let builder = ReaderBuilder::new(plain).with_batch_size(records.len()).with_strict_mode(true);
     let mut decoder = builder.build_decoder().map_err(told)?;
-    for value in &values {
-        // As text: numbers keep their digits there.
-        decoder.decode(value.to_string().as_bytes()).map_err(told)?;
+    if has_any(schema.fields()) {
+        for payload in records.payloads() {
+            let mut value: Value = serde_json::from_slice(payload).map_err(|cause| Error::bug("a payload is not JSON").caused_by(cause))?;
+            if let Value::Object(members) = &mut value {
+                members_as_text(members, schema.fields());
+            }
+            // As text: numbers keep their digits there.
+            decoder.decode(value.to_string().as_bytes()).map_err(told)?;
+        }
+    } else {
+        decoder.decode(&records.bytes).map_err(told)?;
     }
-    decoder.flush().map_err(told)?.ok_or_else(|| Error::bug("a request without records"))
+    let batch = decoder.flush().map_err(told)?.ok_or_else(|| Error::bug("a request without records"))?;
+    if batch.num_rows() == records.len() {
+        Ok(batch)
+    } else {
+        Err(Error::bug(format!("{} records were read as {}", records.len(), batch.num_rows())))
+    }
 }
 
-/// Turns integers beyond 64 bits into text, so that no digit is lost to a float.
-fn keep_digits(value: &mut Value) {
-    match value {
-        Value::Number(number) if number.as_i64().is_none() => {
-            let text = number.to_string();
-            if text.bytes().all(|b| b.is_ascii_digit() || b == b'-') {
-                *value = Value::String(text);
+fn is_any(field: &Field) -> bool {
+    field.metadata().contains_key(ANY_VALUE)
+}
+
+fn has_any(fields: &Fields) -> bool {
+    fields
+        .iter()
+        .any(|field| is_any(field) || inner(field.data_type()).is_some_and(has_any_field) || struct_fields(field).is_some_and(has_any))
+}
+
+fn has_any_field(field: &FieldRef) -> bool {
+    is_any(field) || struct_fields(field).is_some_and(has_any) || inner(field.data_type()).is_some_and(has_any_field)
+}
+
+/// The items of a list, the entries of a map.
+fn inner(data_type: &DataType) -> Option<&FieldRef> {
+    match data_type {
+        DataType::List(items) => Some(items),
+        DataType::Map(entries, _) => Some(entries),
+        _ => None,
+    }
+}
+
+fn struct_fields(field: &Field) -> Option<&Fields> {
+    match field.data_type() {
+        DataType::Struct(fields) => Some(fields),
+        _ => None,
+    }
+}
+
+/// The same field, all the way down, without the mark of text that may be any value: it is nothing to a reader of the file.
+fn unmarked(field: &Field) -> Field {
+    let data_type = match field.data_type() {
+        DataType::List(items) => DataType::List(Arc::new(unmarked(items))),
+        DataType::Map(entries, sorted) => DataType::Map(Arc::new(unmarked(entries)), *sorted),
+        DataType::Struct(fields) => DataType::Struct(fields.iter().map(|field| unmarked(field)).collect()),
+        other => other.clone(),
+    };
+    Field::new(field.name(), data_type, field.is_nullable())
+}
+
+fn members_as_text(members: &mut Map<String, Value>, fields: &Fields) {
+    for field in fields {
+        if let Some(value) = members.get_mut(field.name()) {
+            as_text(value, field);
+        }
+    }
+}
+
+/// Turns whatever stands where the field is marked into text.
+fn as_text(value: &mut Value, field: &Field) {
+    match (field.data_type(), value) {
+        (_, value) if is_any(field) => {
+            if !matches!(value, Value::Null | Value::String(_)) {
+                *value = Value::String(value.to_string());
             }
         }
-        Value::Array(items) => items.iter_mut().for_each(keep_digits),
-        Value::Object(members) => members.values_mut().for_each(keep_digits),
+        (DataType::Struct(fields), Value::Object(members)) => members_as_text(members, fields),
+        (DataType::List(items), Value::Array(values)) => values.iter_mut().for_each(|value| as_text(value, items)),
+        (DataType::Map(entries, _), Value::Object(members)) => {
+            if let Some(values) = struct_fields(entries).and_then(|pair| pair.last()) {
+                members.values_mut().for_each(|value| as_text(value, values));
+            }
+        }
         _ => {}
     }
 }
 
+/// `why` names the member, where it is one.
 fn refused(why: &str) -> Error {
     Error::new(Kind::Refused, format!("the records cannot be written as Parquet: {why}"))
         .remedy("map each record to an object whose members keep their types, or use the format ndjson")

@@ -1,29 +1,32 @@
-//! Files on the local disk as a destination: each request becomes one file, which appears whole or not at all.
+//! Files as a destination, on the local disk or in object storage: each request becomes one file, which appears whole or not at all.
 //!
 //! ```text
 //! path: out                 out/<mapping>-<epoch>-<sequence>-<content>.ndjson
 //! path: out/customers.json  out/customers-<mapping>-<epoch>-<sequence>-<content>.json
+//! path: s3://bucket/out     s3://bucket/out/<mapping>-<epoch>-<sequence>-<content>.ndjson
 //! ```
 //!
 //! The numbers are those of the request's first intent, so that names sort as requests were made, and `content` is a hash of the
 //! bytes: the same request always has the same name, and no file is ever replaced by other content, not even after the state was
 //! lost and the numbers start anew. The mapping is part of every name, for two mappings may write to one destination.
 //!
-//! Non-goals: appending to a file, and object stores (later).
+//! Non-goals: appending to a file.
 
 mod encode;
+mod storage;
 #[cfg(test)]
 mod tests;
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
 use outflow_contract::destination::{Action, Check, Connector, Descriptor, Destination, Field, FieldKind, Origin, RequestLimits};
-use outflow_contract::outcome::{Answer, FileRequest, Outcome, Records, Request};
+use outflow_contract::outcome::{Answer, FileRequest, Location, Outcome, Records, Request};
 use outflow_contract::plan::{DestinationConfig, Settings};
 use outflow_contract::{Error, Kind, Op, Result};
 use sha2::{Digest, Sha256};
+
+use storage::Target;
 
 /// The one action.
 const ACTION: &str = "write";
@@ -71,54 +74,36 @@ enum Format {
 /// A file destination, configured.
 #[derive(Debug)]
 struct Files {
-    folder: PathBuf,
-    /// The name and ending of a path that has an ending.
-    file: Option<(String, String)>,
+    target: Target,
     format: Format,
 }
 
 impl Files {
     fn new(config: &DestinationConfig) -> Result<Self> {
-        let written = config
-            .settings
-            .text("path")
-            .ok_or_else(|| Error::invalid("`path` is missing").remedy("set the folder that takes the files"))?;
-        if let Some((scheme, _)) = written.split_once("://") {
-            return Err(
-                Error::invalid(format!("`path` is at {scheme}://, which is not available in this version")).remedy("set a local folder")
-            );
-        }
+        let target = Target::new(config)?;
         let format = match config.settings.text("format").unwrap_or("ndjson") {
             "ndjson" => Format::Ndjson,
             "parquet" => Format::Parquet,
             other => return Err(Error::invalid(format!("`format` cannot be `{other}`")).remedy("it is ndjson or parquet")),
         };
-        let path = config.root.join(written);
-        let part = |part: Option<&std::ffi::OsStr>| part.map(|part| part.to_string_lossy().into_owned());
-        let file = part(path.file_stem()).zip(part(path.extension())).filter(|_| !written.ends_with('/'));
-        let folder = if file.is_some() { path.parent().map(Path::to_owned).unwrap_or_default() } else { path };
-        Ok(Self { folder, file, format })
+        Ok(Self { target, format })
     }
 
-    fn path(&self, origin: &Origin, body: &[u8]) -> PathBuf {
+    fn location(&self, origin: &Origin, body: &[u8]) -> Location {
         let mapping: String = origin.mapping.chars().map(|c| if c.is_alphanumeric() || matches!(c, '-' | '_') { c } else { '_' }).collect();
         let content = hex::encode(&Sha256::digest(body)[..4]);
-        let numbers = format!("{:06}-{:05}-{content}", origin.epoch, origin.sequence);
+        let name = format!("{mapping}-{:06}-{:05}-{content}", origin.epoch, origin.sequence);
         let ending = match self.format {
             Format::Ndjson => "ndjson",
             Format::Parquet => "parquet",
         };
-        self.folder.join(match &self.file {
-            Some((stem, ending)) => format!("{stem}-{mapping}-{numbers}.{ending}"),
-            None => format!("{mapping}-{numbers}.{ending}"),
-        })
+        self.target.file(&name, ending)
     }
 }
 
 impl Destination for Files {
     fn account(&self) -> String {
-        let stem = self.file.as_ref().map(|(stem, ending)| format!("/{stem}.{ending}")).unwrap_or_default();
-        format!("file {}{stem}", self.folder.display())
+        self.target.account()
     }
 
     fn limits(&self) -> RequestLimits {
@@ -132,11 +117,11 @@ impl Destination for Files {
     }
 
     fn check(&self) -> Check {
-        Check::File(Request::File(FileRequest { path: self.folder.join(".outflow-check"), body: Bytes::new() }))
+        Check::File(Request::File(FileRequest { location: self.target.at(".outflow-check"), body: Bytes::new() }))
     }
 
     fn checked(&self, _answer: &Answer) -> Result<String> {
-        Ok("files can be written and removed".to_owned())
+        Ok("files can be written there".to_owned())
     }
 
     fn encode(&self, records: &Records, origin: &Origin) -> Result<Request> {
@@ -144,7 +129,7 @@ impl Destination for Files {
             Format::Ndjson => encode::ndjson(records),
             Format::Parquet => encode::parquet(records)?,
         };
-        Ok(Request::File(FileRequest { path: self.path(origin, &body), body }))
+        Ok(Request::File(FileRequest { location: self.location(origin, &body), body }))
     }
 
     fn decode(&self, records: &Records, answer: &Answer) -> Vec<Outcome> {
@@ -160,11 +145,16 @@ fn descriptor() -> Descriptor {
     Descriptor {
         name: "file".to_owned(),
         title: "File".to_owned(),
-        description: "Writes records to NDJSON or Parquet files on the local disk.".to_owned(),
+        description: "Writes records to NDJSON or Parquet files, on the local disk or in object storage.".to_owned(),
         settings: vec![
-            Field::new("path", FieldKind::String, "The folder that takes the files, or a file's path that gives them name and ending.")
-                .required(),
+            Field::new(
+                "path",
+                FieldKind::String,
+                "The folder or the URL (s3://, gs://, az://) that takes the files, or a file's path that gives them name and ending.",
+            )
+            .required(),
             Field::new("format", FieldKind::String, "The format of the files.").default("ndjson").choices(&["ndjson", "parquet"]),
+            storage::setting(),
         ],
         actions: vec![Action {
             name: ACTION.to_owned(),

@@ -161,5 +161,9 @@ pub(super) fn bad_data(table: &str, file: &std::path::Path, what: &str) -> Error
 
 /// A file cannot be opened or read.
 pub(super) fn unreadable(table: &str, file: &std::path::Path, cause: std::io::Error) -> Error {
-    Error::io(format!("table `{table}`: cannot read {}", file.display()), cause).blame(Blame::Source)
+    let remedy = match cause.kind() {
+        std::io::ErrorKind::PermissionDenied => "give this account the right to read the file",
+        _ => "see that the file and its disk can be read, then run again",
+    };
+    Error::io(format!("table `{table}`: cannot read {}", file.display()), cause).blame(Blame::Source).remedy(remedy)
 }

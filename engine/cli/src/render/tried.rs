@@ -162,8 +162,7 @@ fn request(console: &Console, request: &Request, gateway: Option<&str>) {
 fn place(console: &Console, request: &Request) {
     let (how, place) = match request {
         Request::Http(http) => (http.method.as_str(), console.clean(&http.url)),
-        // Without the `.` of a path such as `./out`.
-        Request::File(file) => ("file", file.path.components().collect::<std::path::PathBuf>().display().to_string()),
+        Request::File(file) => ("file", file.location.to_string()),
     };
     console.line(&format!("  {} {}", console.paint(Tone::Good, how), visible(&place)));
 }
@@ -178,7 +177,7 @@ fn request_as_json(console: &Console, request: &Request, gateway: Option<&str>) 
             "gzip": http.gzip,
             "body": body_as_json(console, &http.body),
         }),
-        Request::File(file) => json!({ "path": file.path, "body": body_as_json(console, &file.body) }),
+        Request::File(file) => json!({ "path": file.location.to_string(), "body": body_as_json(console, &file.body) }),
     }
 }
 

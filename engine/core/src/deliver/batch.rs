@@ -62,7 +62,7 @@ impl Batcher {
     /// Takes records in, and returns the requests that are full. `chunk` has as many positions as records.
     pub fn push(&mut self, chunk: Draft) -> Vec<Draft> {
         let mut full = Vec::new();
-        let Records { bytes, ends, ops, ids } = chunk.records;
+        let Records { bytes, ends, ops, ids, schema } = chunk.records;
         let mut ids = ids.into_iter();
         // The run [start, end) of `bytes` that belongs to the request being filled, but is not in `pieces` yet.
         let mut run = 0..0;
@@ -87,6 +87,7 @@ impl Batcher {
                 }
                 run.end = end;
                 self.add_record(position, end - start, size, op, id);
+                self.draft.records.schema.clone_from(&schema);
             }
             start = end;
         }

@@ -210,7 +210,8 @@ fn map(reading: &Reading, selected: &Selected) -> Result<Chunk> {
     } else {
         mapped.rows.iter().map(|&row| (selected.positions[place(row)], ops[row as usize])).unzip()
     };
-    let records = Records { bytes: mapped.bytes.into(), ends: mapped.ends, ops, ids: mapped.ids };
+    let schema = reading.mapper.payload_schema().cloned();
+    let records = Records { bytes: mapped.bytes.into(), ends: mapped.ends, ops, ids: mapped.ids, schema };
     Ok(Chunk { draft: Draft { positions, records }, failed })
 }
 
@@ -251,7 +252,7 @@ pub(crate) async fn rebuild(reading: Arc<Reading>) -> Result<Vec<(Rebuild, Draft
         }
         Ok(groups
             .into_iter()
-            .filter_map(|group| Some((draft_of(&group, &payloads)?, group)))
+            .filter_map(|group| Some((draft_of(&group, &payloads, reading.mapper.payload_schema())?, group)))
             .map(|(draft, group)| (group, draft))
             .collect())
     })
@@ -280,8 +281,9 @@ fn unanswered(reading: &Reading) -> Result<Vec<Rebuild>> {
 }
 
 /// The records of a request in their old order; `None` if one of them can no longer be mapped.
-fn draft_of(group: &Rebuild, payloads: &HashMap<u32, (bytes::Bytes, Op, String)>) -> Option<Draft> {
-    let mut draft = Draft { positions: group.positions.clone(), records: Records::default() };
+fn draft_of(group: &Rebuild, payloads: &HashMap<u32, (bytes::Bytes, Op, String)>, schema: Option<&SchemaRef>) -> Option<Draft> {
+    let records = Records { schema: schema.cloned(), ..Records::default() };
+    let mut draft = Draft { positions: group.positions.clone(), records };
     let mut bytes = Vec::new();
     for position in &group.positions {
         let (payload, op, id) = payloads.get(position)?;

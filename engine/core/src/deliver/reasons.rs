@@ -16,7 +16,11 @@ const OTHER: &str = "other";
 
 /// The groups so far, by code.
 #[derive(Default)]
-pub(super) struct Reasons(BTreeMap<String, Group>);
+pub(super) struct Reasons {
+    groups: BTreeMap<String, Group>,
+    /// What to do about failures of a code, where a failure said so itself.
+    remedies: BTreeMap<String, String>,
+}
 
 /// Failed records with one code.
 struct Group {
@@ -34,20 +38,20 @@ impl Reasons {
         redactor: &Redactor,
         sample: impl FnOnce(String) -> FailureSample,
     ) {
-        let code = if self.0.len() < REASONS_MAX || self.0.contains_key(&why.code) { why.code.as_str() } else { OTHER };
-        if !self.0.contains_key(code) {
+        let code = if self.groups.len() < REASONS_MAX || self.groups.contains_key(&why.code) { why.code.as_str() } else { OTHER };
+        if !self.groups.contains_key(code) {
             let message = if code == OTHER { "failed for still other reasons".to_owned() } else { redactor.clean(&why.message) };
             let report = FailureGroup {
                 code: code.to_owned(),
                 message,
                 records: 0,
                 operations: Tally::default(),
-                action: advice(code).to_owned(),
+                action: self.remedies.get(code).cloned().unwrap_or_else(|| advice(code).to_owned()),
                 samples: Vec::new(),
             };
-            self.0.insert(code.to_owned(), Group { report, positions: Vec::new() });
+            self.groups.insert(code.to_owned(), Group { report, positions: Vec::new() });
         }
-        let Some(group) = self.0.get_mut(code) else { return };
+        let Some(group) = self.groups.get_mut(code) else { return };
         group.report.records += 1;
         group.report.operations.add(op, 1);
         if group.positions.len() < SAMPLES_PER_REASON {
@@ -56,9 +60,23 @@ impl Reasons {
         }
     }
 
+    /// A failure of that code says itself what to do.
+    pub(super) fn note_remedy(&mut self, code: &str, remedy: String) {
+        self.remedies.insert(code.to_owned(), remedy);
+    }
+
+    /// What to do about failures of that code: as one of them said, or as is known of such codes.
+    pub(super) fn remedy(&self, code: &str) -> Option<String> {
+        let known = || {
+            let telling = matches!(code, "redirect" | "http_404" | "http_405" | "http_413") || code.starts_with("http_5");
+            telling.then(|| advice(code).to_owned())
+        };
+        self.remedies.get(code).cloned().or_else(known)
+    }
+
     /// Payloads and answers of the samples, for the file of failures.
     pub(super) fn samples(&self) -> Samples {
-        let each = self.0.values().flat_map(|group| group.positions.iter().zip(&group.report.samples));
+        let each = self.groups.values().flat_map(|group| group.positions.iter().zip(&group.report.samples));
         let kept = |sample: &FailureSample| Sample {
             payload: (!sample.payload.is_empty()).then(|| sample.payload.clone()),
             answer: sample.answer.clone(),
@@ -79,7 +97,7 @@ impl Reasons {
             }
             report
         };
-        let mut groups: Vec<FailureGroup> = self.0.values().map(complete).collect();
+        let mut groups: Vec<FailureGroup> = self.groups.values().map(complete).collect();
         groups.sort_by(|a, b| b.records.cmp(&a.records).then_with(|| a.code.cmp(&b.code)));
         groups
     }
@@ -102,6 +120,7 @@ fn advice(code: &str) -> &'static str {
     match code {
         "unauthorized" => "check the credentials in the destination's settings, then run again",
         "not_attempted" => "mend what stopped the sync, then run again",
+        "not_written" => "make it possible to write there, then run again",
         "unreachable" => "check the destination's address and the network, then run again",
         "no_answer" | "unclear_answer" => "run again: these records are sent once more, under the same idempotency key where possible",
         "throttled" => "set a lower `rate_limit` or `concurrency` on the destination, or run again later",

@@ -7,7 +7,7 @@ use std::time::Duration;
 use outflow_contract::destination::Origin;
 use outflow_contract::limits::REQUEST_ATTEMPTS_MAX;
 use outflow_contract::outcome::{Answer, Outcome, Records, Rejection, Request};
-use outflow_contract::{RequestKey, Result};
+use outflow_contract::{Error, Kind, RequestKey, Result};
 use outflow_ledger::journal::{Intent, SendPermit};
 use outflow_ledger::requests::{Rebuild, request_key};
 
@@ -39,7 +39,7 @@ pub(super) async fn send(delivery: &Arc<Delivery>, draft: Draft, results: &Resul
     let mut waiting = Some((draft, Duration::ZERO));
     // A destination that answers "later" for some records of a request gets those again in a new one, with an intent of its own.
     for _ in 0..REQUEST_ATTEMPTS_MAX {
-        let Some((draft, after)) = waiting.take() else { return Ok(()) };
+        let Some((mut draft, after)) = waiting.take() else { return Ok(()) };
         if !after.is_zero() {
             delivery.clock.sleep(after).await;
         }
@@ -52,9 +52,15 @@ pub(super) async fn send(delivery: &Arc<Delivery>, draft: Draft, results: &Resul
         let request = match delivery.destination.encode(&draft.records, &origin) {
             Ok(request) => request,
             Err(error) => {
-                let why = Rejection { code: "not_encodable".to_owned(), message: error.to_string() };
-                results.refuse_all(&draft, &why);
-                return Ok(());
+                let Some(rest) = without_unencodable(delivery, draft, &origin, &error, results) else { return Ok(()) };
+                draft = rest;
+                match delivery.destination.encode(&draft.records, &origin) {
+                    Ok(request) => request,
+                    Err(error) => {
+                        refuse_unencodable(&draft, &error, results);
+                        return Ok(());
+                    }
+                }
             }
         };
         let key = request_key(&delivery.reading.identity.origin, delivery.epoch, sequence, request.body());
@@ -65,6 +71,36 @@ pub(super) async fn send(delivery: &Arc<Delivery>, draft: Draft, results: &Resul
         results.not_processed(&draft, &why, None);
     }
     Ok(())
+}
+
+/// Refuses the records of a draft that cannot be encoded, and returns the others, if there are any. What the destination finds wrong
+/// with a record ([`Kind::Refused`]) is traced to it by halving the draft; any other error concerns them all.
+fn without_unencodable(delivery: &Delivery, draft: Draft, origin: &Origin, error: &Error, results: &Results) -> Option<Draft> {
+    let records = draft.positions.len();
+    if records == 1 || error.kind() != Kind::Refused {
+        refuse_unencodable(&draft, error, results);
+        return None;
+    }
+    let mut good = Vec::new();
+    let mut open = vec![records / 2..records, 0..records / 2];
+    while let Some(range) = open.pop() {
+        let which: Vec<usize> = range.clone().collect();
+        let part = pick(&draft, &which);
+        match delivery.destination.encode(&part.records, origin) {
+            Ok(_) => good.extend(which),
+            Err(_) if range.len() > 1 => {
+                let middle = range.start + range.len() / 2;
+                open.extend([middle..range.end, range.start..middle]);
+            }
+            Err(error) => refuse_unencodable(&part, &error, results),
+        }
+    }
+    (!good.is_empty()).then(|| pick(&draft, &good))
+}
+
+fn refuse_unencodable(draft: &Draft, error: &Error, results: &Results) {
+    results.note_remedy("not_encodable", error);
+    results.refuse_all(draft, &Rejection { code: "not_encodable".to_owned(), message: error.to_string() });
 }
 
 /// Sends a request of an earlier run once more, if its bytes are still the same; otherwise its records stay for new requests.
@@ -142,7 +178,8 @@ async fn attempts(delivery: &Delivery, permit: &SendPermit, request: &Request, r
             None if last.doubt => Attempt::NoAnswer,
             None => Attempt::NotSent,
         };
-        match decide(seen, attempt, delivery.clock.random()) {
+        let decision = if last.hopeless { Decision::GiveUp } else { decide(seen, attempt, delivery.clock.random()) };
+        match decision {
             Decision::RetryAll { after } if !delivery.is_stopped() => {
                 wait(delivery, after, &last).await;
                 if delivery.is_stopped() {
@@ -165,6 +202,8 @@ struct Tried {
     /// How long the answer asks to wait, whatever it says of the records.
     asked: Option<Duration>,
     doubt: bool,
+    /// Nothing left, and nothing will until something is changed.
+    hopeless: bool,
     why: Rejection,
 }
 
@@ -178,9 +217,9 @@ async fn one_attempt(
 ) -> Tried {
     let admission = delivery.pace.admit().await;
     results.count_request(request, attempt);
-    let failed = |code: &str, error: &outflow_contract::Error| Rejection {
-        code: code.to_owned(),
-        message: delivery.redactor.clean(&error.to_string()),
+    let failed = |code: &str, error: &Error| {
+        results.note_remedy(code, error);
+        Rejection { code: code.to_owned(), message: delivery.redactor.clean(&error.to_string()) }
     };
     let began = delivery.clock.monotonic();
     let sent = delivery.transport.send(permit, request).await;
@@ -194,16 +233,22 @@ async fn one_attempt(
             }
             let doubt = outcomes.iter().any(|outcome| matches!(outcome, Outcome::Retry(_) | Outcome::Unknown { .. }));
             let (why, asked) = (first_reason(&outcomes), asked_for(delivery, &answer));
-            Tried { doubt, why, asked, outcomes: Some(outcomes), answer: Some(answer) }
+            Tried { doubt, hopeless: false, why, asked, outcomes: Some(outcomes), answer: Some(answer) }
         }
         Sent::NotSent(error) => {
             admission.finish(Feedback::Neutral);
-            Tried { outcomes: None, answer: None, asked: None, doubt: false, why: failed("unreachable", &error) }
+            let hopeless = !error.may_retry();
+            if hopeless {
+                // Every further request would fail alike.
+                delivery.stop();
+            }
+            let why = failed(not_sent_code(request, &error), &error);
+            Tried { outcomes: None, answer: None, asked: None, doubt: false, hopeless, why }
         }
         Sent::Unknown(error) => {
             admission.finish(Feedback::Congested);
             results.note_unread();
-            Tried { outcomes: None, answer: None, asked: None, doubt: true, why: failed("no_answer", &error) }
+            Tried { outcomes: None, answer: None, asked: None, doubt: true, hopeless: false, why: failed("no_answer", &error) }
         }
     }
 }
@@ -219,6 +264,15 @@ fn log_attempt(delivery: &Delivery, records: usize, request: &Request, attempt: 
     let (mapping, sync_id) = (&delivery.reading.mapping.name, &delivery.reading.sync_id);
     let (bytes, phase) = (request.body().len(), "deliver");
     tracing::debug!(sync_id, mapping, phase, records, bytes, attempt, status, error, seconds, "request");
+}
+
+/// What a failure is grouped by in which nothing left.
+fn not_sent_code(request: &Request, error: &Error) -> &'static str {
+    match (error.kind(), request) {
+        (Kind::Unauthorized, _) => "unauthorized",
+        (_, Request::File(_)) => "not_written",
+        (_, Request::Http(_)) => "unreachable",
+    }
 }
 
 /// Answers of something in between: the request behind it may still be travelling.
@@ -303,6 +357,7 @@ fn settle(delivery: &Delivery, sequence: u32, draft: &Draft, read: &Read<'_>, re
 /// Some records of a draft, in order.
 fn pick(draft: &Draft, which: &[usize]) -> Draft {
     let mut picked = Draft::default();
+    picked.records.schema.clone_from(&draft.records.schema);
     let mut bytes = Vec::new();
     for &i in which {
         bytes.extend_from_slice(draft.records.payload(i));

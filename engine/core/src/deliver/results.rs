@@ -97,6 +97,11 @@ impl Results {
         if self.delivery.is_stopped() { self.inner().last_failure.clone() } else { None }
     }
 
+    /// What to do about failures of that code, if one of them said so itself.
+    pub fn remedy(&self, code: &str) -> Option<String> {
+        self.inner().failures.remedy(code)
+    }
+
     /// A failure to write the journal that nobody could be told at the time.
     pub fn take_error(&self) -> Option<outflow_contract::Error> {
         self.inner().journal_error.take()
@@ -115,6 +120,12 @@ impl Results {
         inner.requests += 1;
         inner.retried += u64::from(attempt > 1);
         inner.bytes += request.body().len() as u64;
+    }
+
+    pub(super) fn note_remedy(&self, code: &str, error: &outflow_contract::Error) {
+        if let Some(remedy) = error.remedy_text() {
+            self.inner().failures.note_remedy(code, self.delivery.redactor.clean(remedy));
+        }
     }
 
     pub(super) fn note_unread(&self) {

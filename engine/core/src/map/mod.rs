@@ -38,6 +38,7 @@ mod output;
 mod route;
 mod scan;
 mod temporal;
+mod types;
 mod value;
 mod write;
 
@@ -72,6 +73,7 @@ pub struct Mapper {
     sources: Vec<JsonSource>,
     columns: Vec<usize>,
     schema: SchemaRef,
+    payload_schema: Option<SchemaRef>,
     record_bytes_max: usize,
     value_bytes_max: usize,
     /// Bytes of a payload in the batch mapped last: the size of the next buffer.
@@ -117,6 +119,7 @@ impl Mapper {
         let identifier = compiler.identifier()?;
         let (sources, columns) = compiler.finish();
         Ok(Self {
+            payload_schema: types::schema(&root),
             root,
             identifier,
             sources,
@@ -126,6 +129,13 @@ impl Mapper {
             value_bytes_max: limits.value_bytes,
             payload_bytes: AtomicUsize::new(PAYLOAD_BYTES_GUESS),
         })
+    }
+
+    /// The types of the members of the payloads, which are the same whatever the records hold; `None` if payloads are no objects with
+    /// members, or are only known at run time to be so. Text that may be any value carries the mark
+    /// [`ANY_VALUE`](outflow_contract::outcome::ANY_VALUE).
+    pub fn payload_schema(&self) -> Option<&SchemaRef> {
+        self.payload_schema.as_ref()
     }
 
     /// The indexes of the columns that are read, the identifier's included, sorted. The others may hold anything of their type.

@@ -21,7 +21,7 @@ use outflow_contract::state_store::{Lock, StateStore};
 use outflow_contract::{Error, Kind, Result};
 use outflow_ledger::paths;
 
-use crate::deliver::transport::{ProxyEnv, Transport, TransportOptions};
+use crate::deliver::transport::{ProxyEnv, StorageEnv, Transport, TransportOptions};
 use crate::extract::{Extracted, Extraction};
 use crate::seal::Allowed;
 
@@ -52,6 +52,8 @@ pub struct Engine {
     pub destinations: BTreeMap<String, Arc<dyn Destination>>,
     /// The values of the proxy variables of the environment.
     pub proxy: ProxyEnv,
+    /// What the environment says of object storage.
+    pub storage: StorageEnv,
     /// Threads that hash, compare and map.
     pub workers: usize,
     /// Is told how things go.
@@ -243,6 +245,7 @@ impl Engine {
             gateway: config.gateway.clone(),
             request_timeout: config.request_timeout,
             proxy_env: self.proxy.clone(),
+            storage_env: self.storage.clone(),
             user_agent: concat!("outflow/", env!("CARGO_PKG_VERSION")).to_owned(),
             concurrency: config.concurrency,
             redactor: self.project.redactor.clone(),

@@ -338,9 +338,16 @@ impl<'a> Sync<'a> {
         };
         if failed > 0 {
             let waiting = format!("{} pending: the next sync tries again", records(failed));
+            let told = |code: &str, message: &str| {
+                // An answer's own words mean little without its status.
+                let status = code.strip_prefix("http_").filter(|status| !message.contains(status));
+                let said = status.map_or_else(|| message.to_owned(), |status| format!("answered with the status {status}: {message}"));
+                let remedy = results.remedy(code).map(|remedy| format!("{remedy}; ")).unwrap_or_default();
+                format!("{said}; {remedy}{waiting}")
+            };
             report.message = Some(match results.stopped_because() {
-                Some(why) => format!("stopped: {}; {waiting}", why.message),
-                None => report.failures.first().map_or_else(|| waiting.clone(), |group| format!("{}; {waiting}", group.message)),
+                Some(why) => format!("stopped: {}", told(&why.code, &why.message)),
+                None => report.failures.first().map_or_else(|| waiting.clone(), |group| told(&group.code, &group.message)),
             });
         }
         Ok(())

@@ -56,8 +56,8 @@ impl LocalStore {
     /// Opens the store at `root`, which is made if it is not there, and removes what dead processes have left in it.
     pub fn open(root: &Path) -> Result<Self> {
         let root = std::path::absolute(root).map_err(|error| failed("open", root, error))?;
-        make_root(&root)
-            .map_err(|error| failed("make", &root, error).remedy("choose a folder that you may write to as `state:` in outflow.yml"))?;
+        let what = if root.exists() { "use the state in" } else { "make a folder for the state," };
+        make_root(&root).map_err(|error| failed(what, &root, error))?;
         let folder = root.join("tmp");
         sweep(&folder).map_err(|error| failed("tidy", &folder, error))?;
         let (lease, temporary) = Lease::take(&folder).map_err(|error| failed("write to", &folder, error))?;
@@ -77,7 +77,7 @@ impl StateStore for LocalStore {
         });
         let result = match written {
             Ok(()) => disk.publish(&temporary, &target),
-            Err(error) => Err(failed("write", &target, error).remedy("make sure that the disk has space, then run again")),
+            Err(error) => Err(failed("write", &target, error)),
         };
         disk::unlink_quietly(&temporary);
         result
@@ -345,7 +345,15 @@ fn walk(folder: &Path, prefix: &str, paths: &mut Vec<String>) -> io::Result<()> 
 }
 
 fn failed(what: &str, path: &Path, error: io::Error) -> Error {
-    Error::io(format!("could not {what} {}", path.display()), error)
+    let remedy = match error.kind() {
+        io::ErrorKind::PermissionDenied => "run as a user who may write there, or choose a folder of your own as `state:` in outflow.yml",
+        io::ErrorKind::ReadOnlyFilesystem => "its disk is mounted read-only: choose a folder on another one as `state:` in outflow.yml",
+        io::ErrorKind::StorageFull => "no space is left on the disk of the state: free some, then run again",
+        io::ErrorKind::QuotaExceeded => "the disk quota is used up: free some space, then run again",
+        io::ErrorKind::NotADirectory => "a part of the path is a file: choose another folder as `state:` in outflow.yml",
+        _ => return Error::io(format!("could not {what} {}", path.display()), error),
+    };
+    Error::io(format!("could not {what} {}", path.display()), error).remedy(remedy)
 }
 
 /// The right to a folder of temporary files, told to other processes by a lock on the file beside it.

@@ -11,8 +11,9 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-use outflow_contract::outcome::{Answer, FileRequest};
-use outflow_contract::{Blame, Error};
+use bytes::Bytes;
+use outflow_contract::outcome::Answer;
+use outflow_contract::{Blame, Error, Retry};
 
 use super::Sent;
 
@@ -20,22 +21,22 @@ use super::Sent;
 const LEFTOVERS_MAX: u32 = 16;
 
 /// Writes a file on a thread that may block.
-pub(super) async fn write(request: &FileRequest) -> Sent {
-    let work = request.clone();
-    match tokio::task::spawn_blocking(move || write_blocking(&work)).await {
+pub(super) async fn write(path: &Path, body: &Bytes) -> Sent {
+    let (at, body) = (path.to_owned(), body.clone());
+    match tokio::task::spawn_blocking(move || write_blocking(&at, &body)).await {
         Ok(sent) => sent,
-        Err(stopped) => Sent::Unknown(Error::bug(format!("writing {} stopped", request.path.display())).caused_by(stopped)),
+        Err(stopped) => Sent::Unknown(Error::bug(format!("writing {} stopped", path.display())).caused_by(stopped)),
     }
 }
 
 /// Writes a file and removes it again, with every folder that was made for it.
-pub(super) async fn rehearse(request: &FileRequest) -> Sent {
-    let work = request.clone();
+pub(super) async fn rehearse(path: &Path, body: &Bytes) -> Sent {
+    let (at, body) = (path.to_owned(), body.clone());
     let rehearsed = tokio::task::spawn_blocking(move || {
-        let missing: Vec<PathBuf> = work.path.ancestors().skip(1).take_while(|folder| !folder.exists()).map(Path::to_owned).collect();
-        let sent = write_blocking(&work);
+        let missing: Vec<PathBuf> = at.ancestors().skip(1).take_while(|folder| !folder.exists()).map(Path::to_owned).collect();
+        let sent = write_blocking(&at, &body);
         let removed = match &sent {
-            Sent::Answer(_) => fs::remove_file(&work.path),
+            Sent::Answer(_) => fs::remove_file(&at),
             Sent::NotSent(_) | Sent::Unknown(_) => Ok(()),
         };
         for folder in &missing {
@@ -44,17 +45,16 @@ pub(super) async fn rehearse(request: &FileRequest) -> Sent {
         }
         match removed {
             Ok(()) => sent,
-            Err(error) => Sent::Unknown(failed("could not remove", &work.path, error)),
+            Err(error) => Sent::Unknown(failed("could not remove", &at, error)),
         }
     });
     match rehearsed.await {
         Ok(sent) => sent,
-        Err(stopped) => Sent::Unknown(Error::bug(format!("writing {} stopped", request.path.display())).caused_by(stopped)),
+        Err(stopped) => Sent::Unknown(Error::bug(format!("writing {} stopped", path.display())).caused_by(stopped)),
     }
 }
 
-fn write_blocking(request: &FileRequest) -> Sent {
-    let path = &request.path;
+fn write_blocking(path: &Path, body: &[u8]) -> Sent {
     let Some((folder, name)) = path.parent().zip(path.file_name()) else {
         return Sent::NotSent(Error::invalid(format!("{} does not name a file", path.display())));
     };
@@ -67,7 +67,7 @@ fn write_blocking(request: &FileRequest) -> Sent {
         Ok(created) => created,
         Err(error) => return Sent::NotSent(failed("could not create a file in", folder, error)),
     };
-    let written = file.write_all(&request.body).and_then(|()| file.sync_all());
+    let written = file.write_all(body).and_then(|()| file.sync_all());
     drop(file);
     let renamed = written.map_err(|error| (true, error)).and_then(|()| {
         // A refusal by name is definite; of any other failure a file system in the network may have done the work.
@@ -155,7 +155,8 @@ fn failed(what: &str, path: &Path, error: io::Error) -> Error {
     };
     let error = Error::io(format!("{what} {}", path.display()), error).blame(Blame::Machine);
     match remedy {
-        Some(remedy) => error.remedy(remedy),
+        // None of these passes by itself within a sync.
+        Some(remedy) => error.retry(Retry::No).remedy(remedy),
         None => error,
     }
 }

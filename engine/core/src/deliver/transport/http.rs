@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -32,9 +33,10 @@ const FRAMING_HEADERS: [&str; 6] = ["connection", "content-length", "keep-alive"
 
 /// The HTTP half of a transport.
 pub(super) struct Http {
-    client: Client,
+    /// The one client. Object storage uses it, too.
+    pub(super) client: Client,
     gateway: Option<Url>,
-    faults: Faults,
+    pub(super) faults: Arc<Faults>,
 }
 
 impl Http {
@@ -51,23 +53,30 @@ impl Http {
             let alone = start()?.tls_certs_only(certificates.unwrap_or_default()).build();
             (alone.map_err(|error| faults::unusable_client(&error))?, false)
         };
-        let faults = Faults { request_timeout: options.request_timeout, connect_timeout, system_roots, redactor: options.redactor };
-        Ok(Self { client, gateway, faults })
+        let faults = Faults {
+            request_timeout: options.request_timeout,
+            connect_timeout,
+            system_roots,
+            proxies: options.proxy_env,
+            redactor: options.redactor,
+        };
+        Ok(Self { client, gateway, faults: Arc::new(faults) })
     }
 
     pub(super) async fn send(&self, request: &HttpRequest) -> Sent {
-        let (request, host) = match self.build(request).await {
+        let request = match self.build(request).await {
             Ok(built) => built,
             Err(error) => return Sent::NotSent(error),
         };
+        let url = request.url().clone();
         match self.client.execute(request).await {
-            Ok(response) => self.read(response, &host).await,
-            Err(error) => self.faults.before_answer(error, &host),
+            Ok(response) => self.read(response, &host_of(&url)).await,
+            Err(error) => self.faults.before_answer(error, &url),
         }
     }
 
-    /// The request as it leaves, and the host that it goes to.
-    async fn build(&self, request: &HttpRequest) -> Result<(reqwest::Request, String)> {
+    /// The request as it leaves.
+    async fn build(&self, request: &HttpRequest) -> Result<reqwest::Request> {
         let url = parse_url(&request.url, "the request")?;
         let method = Method::from_bytes(request.method.as_bytes())
             .map_err(|_| Error::invalid(format!("`{}` is no HTTP method", request.method.escape_debug())))?;
@@ -91,24 +100,37 @@ impl Http {
         if !body.is_empty() {
             builder = builder.body(body);
         }
-        let request = builder.build().map_err(|error| faults::unusable_request(error, &host))?;
-        Ok((request, host))
+        builder.build().map_err(|error| faults::unusable_request(error, &host))
     }
 
-    async fn read(&self, mut response: Response, host: &str) -> Sent {
-        let status = response.status().as_u16();
-        let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
-        let headers = response.headers().iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect();
-        let mut body = BytesMut::new();
-        loop {
-            match response.chunk().await {
-                Ok(Some(chunk)) if body.len() + chunk.len() > RESPONSE_BYTES_MAX => return faults::too_long(host, status),
-                Ok(Some(chunk)) => body.extend_from_slice(&chunk),
-                Ok(None) => return Sent::Answer(Answer::Http(HttpResponse { status, headers, body: body.freeze() })),
-                Err(error) => return self.faults.in_answer(&error, host, status),
-            }
+    async fn read(&self, response: Response, host: &str) -> Sent {
+        match read_to_end(response, &self.faults, host).await {
+            Ok(response) => Sent::Answer(Answer::Http(response)),
+            Err(sent) => sent,
         }
     }
+}
+
+/// The whole answer, within its limit; else what that means for the request.
+pub(super) async fn read_to_end(mut response: Response, faults: &Faults, host: &str) -> Result<HttpResponse, Sent> {
+    let status = response.status().as_u16();
+    let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+    let headers = response.headers().iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect();
+    let mut body = BytesMut::new();
+    loop {
+        match response.chunk().await {
+            Ok(Some(chunk)) if body.len() + chunk.len() > RESPONSE_BYTES_MAX => return Err(faults::too_long(host, status)),
+            Ok(Some(chunk)) => body.extend_from_slice(&chunk),
+            Ok(None) => return Ok(HttpResponse { status, headers, body: body.freeze() }),
+            Err(error) => return Err(faults.in_answer(&error, host, status)),
+        }
+    }
+}
+
+/// A client for the addresses at which a machine in a cloud is told its credentials: near, plain, and never behind a proxy.
+#[allow(clippy::disallowed_methods, reason = "this is the one HTTP client")]
+pub(super) fn metadata_client(timeout: Duration) -> Result<Client, reqwest::Error> {
+    Client::builder().timeout(timeout).connect_timeout(timeout).redirect(reqwest::redirect::Policy::none()).no_proxy().build()
 }
 
 #[allow(clippy::disallowed_methods, reason = "this is the one HTTP client")]
@@ -195,7 +217,7 @@ fn through(gateway: &Url, url: &Url) -> Url {
 }
 
 /// Host, and port where it is not the scheme's own.
-fn host_of(url: &Url) -> String {
+pub(super) fn host_of(url: &Url) -> String {
     let host = url.host_str().unwrap_or_default();
     url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
 }

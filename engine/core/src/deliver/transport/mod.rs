@@ -1,4 +1,4 @@
-//! The rim: the only place that talks to a destination, over HTTP or by writing a file.
+//! The rim: the only place that talks to a destination, over HTTP or by writing a file, on the local disk or in object storage.
 //!
 //! ```text
 //! Request ─► Transport::send ─► Sent::Answer   read to its end, decompressed, within its limit
@@ -14,14 +14,16 @@
 mod faults;
 mod file;
 mod http;
+mod object;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use outflow_contract::outcome::{Answer, Request};
-use outflow_contract::secret::Redactor;
+use outflow_contract::outcome::{Answer, FileRequest, Location, Request};
+use outflow_contract::secret::{Redactor, Secret};
 use outflow_contract::{Error, Result};
 use outflow_ledger::journal::SendPermit;
 
@@ -36,6 +38,8 @@ pub struct TransportOptions {
     pub request_timeout: Duration,
     /// The proxies of the environment.
     pub proxy_env: ProxyEnv,
+    /// What the environment says of object storage.
+    pub storage_env: StorageEnv,
     /// The `User-Agent` of every request that brings none.
     pub user_agent: String,
     /// How many connections to one host are kept open for the next request.
@@ -55,6 +59,11 @@ pub struct ProxyEnv {
     pub no: Option<String>,
 }
 
+/// The environment's variables that begin with `AWS_`, `AZURE_` or `GOOGLE_`, with their values: what a destination in object
+/// storage takes where its settings say nothing.
+#[derive(Clone, Debug, Default)]
+pub struct StorageEnv(pub BTreeMap<String, Secret>);
+
 /// What became of a request.
 #[derive(Debug)]
 pub enum Sent {
@@ -69,12 +78,16 @@ pub enum Sent {
 /// Sends requests of one destination.
 pub struct Transport {
     http: http::Http,
+    objects: object::Objects,
 }
 
 impl Transport {
     /// A transport for one destination. Fails if the certificate file, the gateway or a proxy is not usable; connects to nothing.
     pub fn new(options: TransportOptions) -> Result<Self> {
-        Ok(Self { http: http::Http::new(options)? })
+        let storage_env = options.storage_env.clone();
+        let http = http::Http::new(options)?;
+        let objects = object::Objects::new(&http, storage_env);
+        Ok(Self { http, objects })
     }
 
     /// Sends a request, once. Only a durable intent gives a permit (I1). Dropping the future gives up on the answer, not on what has already left.
@@ -91,14 +104,16 @@ impl Transport {
     pub(crate) async fn rehearse(&self, request: &Request) -> Sent {
         match request {
             Request::Http(request) => self.http.send(request).await,
-            Request::File(request) => file::rehearse(request).await,
+            Request::File(FileRequest { location: Location::Local(path), body }) => file::rehearse(path, body).await,
+            Request::File(FileRequest { location: Location::Object(object), body }) => self.objects.rehearse(object, body).await,
         }
     }
 
     async fn send_unpermitted(&self, request: &Request) -> Sent {
         match request {
             Request::Http(request) => self.http.send(request).await,
-            Request::File(request) => file::write(request).await,
+            Request::File(FileRequest { location: Location::Local(path), body }) => file::write(path, body).await,
+            Request::File(FileRequest { location: Location::Object(object), body }) => self.objects.write(object, body).await,
         }
     }
 }

@@ -279,7 +279,7 @@ async fn a_server_without_tls_has_got_nothing_of_an_encrypted_request() {
     .await;
     let address = server.url.replace("http://", "");
     let error = not_sent(send(&transport(), post(&format!("https://{address}/?hunter2"), "[1]")).await);
-    assert_eq!(error.message(), format!("could not connect to {address}"));
+    assert_eq!(error.message(), format!("{address} does not speak TLS at that port"));
 }
 
 #[test]

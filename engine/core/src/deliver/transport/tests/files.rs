@@ -3,12 +3,13 @@
 use std::fs;
 use std::path::Path;
 
-use outflow_contract::outcome::FileRequest;
+use outflow_contract::outcome::{FileRequest, Location};
 
 use super::*;
 
 async fn write(path: &Path, body: &'static str) -> Sent {
-    transport().send_unpermitted(&Request::File(FileRequest { path: path.to_owned(), body: Bytes::from_static(body.as_bytes()) })).await
+    let location = Location::Local(path.to_owned());
+    transport().send_unpermitted(&Request::File(FileRequest { location, body: Bytes::from_static(body.as_bytes()) })).await
 }
 
 fn names(folder: &Path) -> Vec<String> {

@@ -3,6 +3,7 @@
 mod answers;
 mod connecting;
 mod files;
+mod objects;
 mod requests;
 
 use std::future::Future;
@@ -17,7 +18,7 @@ use outflow_contract::secret::Redactor;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-use super::{ProxyEnv, Sent, Transport, TransportOptions};
+use super::{ProxyEnv, Sent, StorageEnv, Transport, TransportOptions};
 
 fn options() -> TransportOptions {
     TransportOptions {
@@ -25,6 +26,7 @@ fn options() -> TransportOptions {
         gateway: None,
         request_timeout: Duration::from_secs(20),
         proxy_env: ProxyEnv::default(),
+        storage_env: StorageEnv::default(),
         user_agent: "outflow/test".to_owned(),
         concurrency: 8,
         redactor: Redactor::default(),
