@@ -195,7 +195,8 @@ pub(crate) fn known_mapping(loaded: &Loaded, name: &str) -> Result<()> {
     if name.contains(['*', '?', ':']) {
         return Err(error().remedy("give one mapping's name, without `*`"));
     }
-    let concerned: Vec<&str> = project.mappings.iter().filter(|mapping| mapping.model == name).map(|mapping| mapping.name.as_str()).collect();
+    let concerned: Vec<&str> =
+        project.mappings.iter().filter(|mapping| mapping.model == name).map(|mapping| mapping.name.as_str()).collect();
     if !concerned.is_empty() {
         return Err(error().remedy(format!("`{name}` is a model; its mappings: {}", outflow_planner::list(concerned))));
     }
