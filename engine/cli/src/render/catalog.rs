@@ -2,8 +2,9 @@
 
 use outflow_contract::destination::{Action, Descriptor, Field, FieldKind};
 
-use super::cells::{Cell, clip, pad, width_of};
-use super::{Align, Console, Tone, wrap};
+use super::cells::{Cell, pad};
+use super::text::width as width_of;
+use super::{Align, Console, Tone, cut, wrap};
 use crate::skeleton::written;
 
 /// A description gets at least so much room beside the other columns, or a line of its own.
@@ -80,7 +81,7 @@ pub(crate) fn paste(console: &Console, yaml: &str) {
         let is_comment = code.trim_start().starts_with('#');
         let code = if is_comment { console.paint(Tone::Faint, code) } else { code.to_owned() };
         let room = console.table_width().saturating_sub(width_of(line) - width_of(comment));
-        let comment = if room > COMMENT_MIN { clip(comment, room) } else { String::new() };
+        let comment = if room > COMMENT_MIN { cut(comment, room) } else { String::new() };
         console.line(&format!("{code}{}", console.paint(Tone::Faint, &comment)));
     }
 }

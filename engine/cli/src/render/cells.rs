@@ -1,9 +1,9 @@
 //! Values in the cells of a table: nothing looks like something that it is not, and nothing in the data drives the terminal.
 
 use serde_json::Value;
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use super::{Align, Console, Tone};
+use super::text::width as width_of;
+use super::{Align, Console, Tone, cut};
 
 /// A value, ready to be shown on one line.
 pub(crate) struct Cell {
@@ -50,31 +50,9 @@ pub(crate) fn visible(text: &str) -> String {
     shown
 }
 
-/// How many places of a terminal `text` takes.
-pub(crate) fn width_of(text: &str) -> usize {
-    text.width()
-}
-
-/// `text`, cut so that it takes at most `width` places.
-pub(crate) fn clip(text: &str, width: usize) -> String {
-    if width_of(text) <= width {
-        return text.to_owned();
-    }
-    let (mut kept, mut taken) = (String::new(), 1);
-    for c in text.chars() {
-        taken += c.width().unwrap_or_default();
-        if taken > width {
-            break;
-        }
-        kept.push(c);
-    }
-    kept.push('…');
-    kept
-}
-
 /// A cell in `width` places.
 pub(crate) fn pad(console: &Console, cell: &Cell, width: usize, align: Align) -> String {
-    let text = clip(&cell.text, width);
+    let text = cut(&cell.text, width);
     let padding = " ".repeat(width.saturating_sub(width_of(&text)));
     let painted = cell.tone.map_or_else(|| text.clone(), |tone| console.paint(tone, &text));
     match align {
@@ -105,11 +83,5 @@ mod tests {
     fn data_cannot_drive_the_terminal() {
         assert_eq!(Cell::of(&json!("a\u{1b}[31mb\nc\u{202e}d\u{9b}"), false).text, "\"a\\u001b[31mb\\nc\\u202ed\\u009b\"");
         assert_eq!(visible("tab\there\u{7f}"), "tab\\there\\u007f");
-    }
-
-    #[test]
-    fn wide_letters_take_their_room() {
-        assert_eq!((width_of("日本"), clip("日本語", 5)), (4, "日本…".to_owned()));
-        assert_eq!((clip("日本語", 4), clip("abc", 3), clip("abcd", 3)), ("日…".to_owned(), "abc".to_owned(), "ab…".to_owned()));
     }
 }

@@ -3,8 +3,9 @@
 use outflow_engine::preview::{Preview, PreviewColumn};
 use serde_json::Value;
 
-use super::cells::{Cell, clip, pad, visible, width_of};
-use super::{Align, Console, Tone, records};
+use super::cells::{Cell, pad, visible};
+use super::text::width as width_of;
+use super::{Align, Console, Tone, cut, records};
 
 /// Between two columns.
 const GAP: usize = 2;
@@ -109,7 +110,7 @@ fn blocks(console: &Console, columns: &[PreviewColumn], cells: &[Vec<Cell>]) {
         }
         console.line(&console.paint(Tone::Strong, &format!("record {}", n + 1)));
         for (column, cell) in columns.iter().zip(record) {
-            let value = clip(&cell.text, room);
+            let value = cut(&cell.text, room);
             let value = cell.tone.map_or_else(|| value.clone(), |tone| console.paint(tone, &value));
             console.line(format!("{}  {value}", label(column)).trim_end());
         }
@@ -126,7 +127,7 @@ pub(crate) fn record(console: &Console, json: &str) {
     let room = console.table_width().saturating_sub(2 + names + GAP).max(TEXT_MIN);
     for (name, value) in &members {
         let cell = Cell::of(value, false);
-        let value = clip(&cell.text, room);
+        let value = cut(&cell.text, room);
         let value = cell.tone.map_or_else(|| value.clone(), |tone| console.paint(tone, &value));
         let name = Cell { text: visible(name), tone: Some(Tone::Faint) };
         console.line(format!("  {}  {value}", pad(console, &name, names, Align::Left)).trim_end());

@@ -6,7 +6,8 @@ use outflow_contract::plan::{DestinationConfig, SourceConfig};
 use outflow_contract::source::Probe;
 use outflow_engine::check::Checked;
 
-use super::cells::{Cell, pad, visible, width_of};
+use super::cells::{Cell, pad, visible};
+use super::text::width as width_of;
 use super::{Align, Console, Tone, seconds, wrap};
 
 /// A source that answered.
