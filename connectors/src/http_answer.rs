@@ -45,10 +45,7 @@ fn redirected(response: &HttpResponse) -> Rejection {
 fn unauthorized(response: &HttpResponse, settings: &str) -> Rejection {
     let status = response.status;
     let words = words(&response.body).map(|words| format!(": {words}")).unwrap_or_default();
-    Rejection {
-        code: "unauthorized".to_owned(),
-        message: format!("the credentials were refused with {status}{words}; check {settings}"),
-    }
+    Rejection { code: "unauthorized".to_owned(), message: format!("the credentials were refused with {status}{words}; check {settings}") }
 }
 
 /// Only the form in seconds; the transport, which has a clock, reads the date form.

@@ -43,7 +43,10 @@ pub(crate) fn rejection(code: &str, message: impl Into<String>) -> Rejection {
 
 #[cold]
 fn too_large(bytes: usize) -> Rejection {
-    rejection("record_too_large", format!("the message has {bytes} bytes, and Segment takes {MESSAGE_BYTES_MAX} at the most: map fewer columns"))
+    rejection(
+        "record_too_large",
+        format!("the message has {bytes} bytes, and Segment takes {MESSAGE_BYTES_MAX} at the most: map fewer columns"),
+    )
 }
 
 /// A JSON object under way. Names are plain: they are written as they stand.
@@ -192,7 +195,10 @@ pub(crate) fn needed<'a>(value: Raw<'a>, field: &str) -> Result<&'a RawValue, Re
 pub(crate) fn who(message: &mut Object<'_>, user_id: Raw<'_>, anonymous_id: Raw<'_>) -> Result<(), Rejection> {
     let (user_id, anonymous_id) = (filled(user_id), filled(anonymous_id));
     if user_id.is_none() && anonymous_id.is_none() {
-        return Err(rejection("missing_user", "neither `user_id` nor `anonymous_id` has a value, and Segment takes no message without a user"));
+        return Err(rejection(
+            "missing_user",
+            "neither `user_id` nor `anonymous_id` has a value, and Segment takes no message without a user",
+        ));
     }
     message.raw("userId", user_id);
     message.raw("anonymousId", anonymous_id);

@@ -104,7 +104,10 @@ fn only_success_acknowledges() {
     assert!(outcome(401, "").starts_with("rejected unauthorized: the credentials were refused with 401; check `source_write_key`"));
     assert!(outcome(403, "no").contains("403: no"));
     assert_eq!(outcome(429, ""), "throttled Some(7s)");
-    assert_eq!(["408", "423", "500", "503"].map(|s| outcome(s.parse().unwrap(), "")), [408, 423, 500, 503].map(|s| format!("retry http_{s}")));
+    assert_eq!(
+        ["408", "423", "500", "503"].map(|s| outcome(s.parse().unwrap(), "")),
+        [408, 423, 500, 503].map(|s| format!("retry http_{s}"))
+    );
     assert!(outcome(501, "").starts_with("rejected http_501"));
     assert!(outcome(301, "").starts_with("rejected redirect"));
 }

@@ -35,7 +35,8 @@ fn one(member: &Member, known: &Known<'_>, context: &Context<'_>, guards: Guards
     mode(node, action, &owner, log);
     let selection = selection(member, action, &owner, log);
     let mut uses = Vec::new();
-    let timestamp = model.map_or(Timestamp::Missing, |(name, model)| model.text("timestamp").map_or(Timestamp::Absent(name), Timestamp::Column));
+    let timestamp =
+        model.map_or(Timestamp::Missing, |(name, model)| model.text("timestamp").map_or(Timestamp::Absent(name), Timestamp::Column));
     let payload = fields::payload(member, action, &owner, timestamp, &mut uses, log);
     places.columns.insert(name.clone(), uses);
     let schedule = node.get("schedule").and_then(|node| schedule::read(node, &owner, context, log));

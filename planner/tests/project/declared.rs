@@ -147,7 +147,9 @@ fn literals_of_the_wrong_kind_are_refused_wherever_they_stand() {
     ] {
         assert_eq!(wrong(fields), expected, "{fields}");
     }
-    for fields in ["tags: a", "tags: [a, 1, $.x]", "amount: ' 1.5 '", "amount: true", "count: '1e3'", "active: 1", "active: [true]", "user: [$.x]"] {
+    for fields in
+        ["tags: a", "tags: [a, 1, $.x]", "amount: ' 1.5 '", "amount: true", "count: '1e3'", "active: 1", "active: [true]", "user: [$.x]"]
+    {
         let fields = if fields.starts_with("user") { "traits: { a: [1] }" } else { fields };
         assert_eq!(wrong(fields), "", "{fields}");
     }

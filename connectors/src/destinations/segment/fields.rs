@@ -26,7 +26,13 @@ fn action(name: &str, kind: Kind) -> Action {
         Kind::Screen => ("Send screen", "Each record is a screen of an app that a user saw.", screen()),
         Kind::Alias => ("Send alias", "Each record says that two identifiers are one user.", alias()),
     };
-    Action { name: name.to_owned(), title: title.to_owned(), description: description.to_owned(), ops: Op::ALL.to_vec(), fields: Some(fields) }
+    Action {
+        name: name.to_owned(),
+        title: title.to_owned(),
+        description: description.to_owned(),
+        ops: Op::ALL.to_vec(),
+        fields: Some(fields),
+    }
 }
 
 fn track() -> Vec<Field> {
@@ -97,11 +103,8 @@ fn context(group: bool) -> Vec<Field> {
     let kinds = |names: &[&str], kind| names.iter().map(|name| Field::new(name, kind, kind_words(kind))).collect::<Vec<_>>();
     let numbers = |names: &[&str]| kinds(names, FieldKind::Number);
     let flags = |names: &[&str]| kinds(names, FieldKind::Boolean);
-    let device = [
-        texts(&["id", "advertising_id"]),
-        flags(&["adTracking_Enabled"]),
-        texts(&["manufacturer", "model", "name", "type", "token"]),
-    ];
+    let device =
+        [texts(&["id", "advertising_id"]), flags(&["adTracking_Enabled"]), texts(&["manufacturer", "model", "name", "type", "token"])];
     let network = [flags(&["bluetooth"]), texts(&["carrier"]), flags(&["cellular", "wifi"])];
     let mut fields = vec![
         object("application", "The app.").properties(texts(&["name", "version", "build", "namespace"])),
@@ -109,9 +112,8 @@ fn context(group: bool) -> Vec<Field> {
         object("device", "The device.").properties(device.concat()),
         text("ip_address", "The user's IP address."),
         text("locale", "Language and country, such as en-US."),
-        object("location", "Where the user was.").properties(
-            [texts(&["city", "country"]), numbers(&["latitude", "longitude", "speed"])].concat(),
-        ),
+        object("location", "Where the user was.")
+            .properties([texts(&["city", "country"]), numbers(&["latitude", "longitude", "speed"])].concat()),
         object("network", "The connection.").properties(network.concat()),
         object("operating_system", "The operating system.").properties(texts(&["name", "version"])),
         object("page", "The page that the user was on.").properties(texts(&["path", "referrer", "search", "title", "url"])),

@@ -57,7 +57,9 @@ impl Connector for SegmentConnector {
     fn configure(&self, config: &DestinationConfig, action: &str, _constants: &Settings) -> Result<Arc<dyn Destination>> {
         let Some((_, kind)) = ACTIONS.into_iter().find(|(name, _)| *name == action) else {
             let names = ACTIONS.map(|(name, _)| name).join(", ");
-            return Err(Error::new(ErrorKind::NotFound, format!("segment has no action `{action}`")).remedy(format!("its actions: {names}")));
+            return Err(
+                Error::new(ErrorKind::NotFound, format!("segment has no action `{action}`")).remedy(format!("its actions: {names}"))
+            );
         };
         let settings = &config.settings;
         let source = Source::new(settings.text("region"), settings.text(WRITE_KEY), WRITE_KEY)

@@ -110,7 +110,10 @@ fn it_can_be_tried_by_connecting_alone() {
 fn a_wrong_action_or_an_empty_key_is_said() {
     let connector = SegmentConnector::new();
     let configure = |key: &str, action: &str| {
-        connector.configure(&config("segment", json!({ "source_write_key": key })), action, &Settings::default()).err().map(|e| e.to_string())
+        connector
+            .configure(&config("segment", json!({ "source_write_key": key })), action, &Settings::default())
+            .err()
+            .map(|e| e.to_string())
     };
     assert_eq!(configure("k", "sendTrack"), None);
     assert!(configure("k", "track").unwrap().contains("no action `track`"));

@@ -28,7 +28,13 @@ fn action(name: &str, kind: Kind) -> Action {
     let mut fields = vec![key.required().constant().secret(), user_id(), anonymous_id()];
     fields.extend(own);
     fields.extend([timestamp(FieldKind::Datetime), message_id(), consent()]);
-    Action { name: name.to_owned(), title: title.to_owned(), description: description.to_owned(), ops: Op::ALL.to_vec(), fields: Some(fields) }
+    Action {
+        name: name.to_owned(),
+        title: title.to_owned(),
+        description: description.to_owned(),
+        ops: Op::ALL.to_vec(),
+        fields: Some(fields),
+    }
 }
 
 fn identify() -> Vec<Field> {
@@ -49,7 +55,8 @@ fn track() -> Vec<Field> {
 
 fn subscription() -> Vec<Field> {
     let status = |name: &str, channel: &str| {
-        text(name, &format!("The status of {channel}: true or subscribed, false or unsubscribed, did-not-subscribe; empty for none.")).allow_null()
+        text(name, &format!("The status of {channel}: true or subscribed, false or unsubscribed, did-not-subscribe; empty for none."))
+            .allow_null()
     };
     vec![
         text("email", "The e-mail address."),

@@ -27,12 +27,8 @@ use crate::tracking::Source;
 use message::Kind;
 
 /// The actions.
-const ACTIONS: [(&str, Kind); 4] = [
-    ("sendIdentify", Kind::Identify),
-    ("sendGroup", Kind::Group),
-    ("sendTrack", Kind::Track),
-    ("sendSubscription", Kind::Subscription),
-];
+const ACTIONS: [(&str, Kind); 4] =
+    [("sendIdentify", Kind::Identify), ("sendGroup", Kind::Group), ("sendTrack", Kind::Track), ("sendSubscription", Kind::Subscription)];
 /// The field that holds the write key of the space.
 const WRITE_KEY: &str = "engage_space";
 

@@ -156,7 +156,10 @@ fn check(channels: &[Channel<'_>; 5], groups: Raw<'_>) -> Result<(), Rejection> 
         return Err(rejection("missing_contact", message));
     }
     if groups.is_some() && channels[0].status.is_none() {
-        return Err(rejection("missing_status", "`subscription_groups` has groups of e-mail, and `email_subscription_status` has no value"));
+        return Err(rejection(
+            "missing_status",
+            "`subscription_groups` has groups of e-mail, and `email_subscription_status` has no value",
+        ));
     }
     if channels.iter().all(|channel| channel.status == Some(Status::Invalid)) {
         return Err(rejection("invalid_status", "no status means anything: write subscribed, unsubscribed or did-not-subscribe"));

@@ -333,7 +333,10 @@ impl Wanted {
             return Ok(());
         }
         let choices = self.choices.join(", ");
-        Err(Rejection { code: "wrong_choice".to_owned(), message: format!("field `{}` is one of {choices}, and this is another value", self.path) })
+        Err(Rejection {
+            code: "wrong_choice".to_owned(),
+            message: format!("field `{}` is one of {choices}, and this is another value", self.path),
+        })
     }
 
     #[cold]
@@ -352,7 +355,10 @@ impl Wanted {
 
     #[cold]
     fn missing(&self) -> Rejection {
-        Rejection { code: "missing_field".to_owned(), message: format!("field `{}` is required, and this record has no value for it", self.path) }
+        Rejection {
+            code: "missing_field".to_owned(),
+            message: format!("field `{}` is required, and this record has no value for it", self.path),
+        }
     }
 }
 

@@ -128,10 +128,8 @@ fn numbers_keep_their_digits_when_they_become_text_and_when_they_come_from_it() 
 
 #[test]
 fn a_failure_names_the_field_what_it_takes_and_what_came() {
-    let location = Field::new("location", FieldKind::Object, "").properties(vec![
-        Field::new("latitude", FieldKind::Number, ""),
-        Field::new("city", FieldKind::String, "").required(),
-    ]);
+    let location = Field::new("location", FieldKind::Object, "")
+        .properties(vec![Field::new("latitude", FieldKind::Number, ""), Field::new("city", FieldKind::String, "").required()]);
     let drawn = Expr::Object(vec![("location".into(), Expr::Object(vec![("latitude".into(), path("v.a")), ("city".into(), path("v.b"))]))]);
     let whole = Expr::Object(vec![("location".into(), path("v"))]);
     let fails = |expr: &Expr, v: &str| mapped(std::slice::from_ref(&location), expr, v).unwrap_err();
