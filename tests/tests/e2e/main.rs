@@ -16,6 +16,7 @@ mod identifiers;
 mod inspect;
 mod mend;
 mod schema;
+mod segment;
 
 use arrow::datatypes::DataType;
 use outflow_tests::{Outflow, Project, Run, Server, Table};
