@@ -49,12 +49,18 @@ fn track() -> Vec<Field> {
 
 fn identify() -> Vec<Field> {
     let mut fields = with_context(Vec::new(), true);
-    let address = ["street", "city", "state", "country", "postalCode"].map(|part| text(part, "A part of the address."));
+    let address = vec![
+        text("street", "Street and number."),
+        text("city", "The city."),
+        text("state", "The state, or what the country calls it."),
+        text("country", "The country."),
+        text("postalCode", "The postal code."),
+    ];
     fields.extend([
         object("traits", "What there is to say about the user."),
         message_id(),
         consent(),
-        object("address", "Where the user lives: becomes the trait `address`.").properties(address.to_vec()),
+        object("address", "Where the user lives: becomes the trait `address`.").properties(address),
     ]);
     fields
 }
@@ -99,25 +105,49 @@ fn with_context(own: Vec<Field>, group: bool) -> Vec<Field> {
 
 /// Where a message came from. `group`: the group is part of it, and not what the message is about.
 fn context(group: bool) -> Vec<Field> {
-    let texts = |names: &[&str]| names.iter().map(|name| text(name, "Text.")).collect::<Vec<_>>();
-    let kinds = |names: &[&str], kind| names.iter().map(|name| Field::new(name, kind, kind_words(kind))).collect::<Vec<_>>();
-    let numbers = |names: &[&str]| kinds(names, FieldKind::Number);
-    let flags = |names: &[&str]| kinds(names, FieldKind::Boolean);
-    let device =
-        [texts(&["id", "advertising_id"]), flags(&["adTracking_Enabled"]), texts(&["manufacturer", "model", "name", "type", "token"])];
-    let network = [flags(&["bluetooth"]), texts(&["carrier"]), flags(&["cellular", "wifi"])];
     let mut fields = vec![
-        object("application", "The app.").properties(texts(&["name", "version", "build", "namespace"])),
-        object("campaign_parameters", "The campaign that led there.").properties(texts(&["name", "source", "medium", "term", "content"])),
-        object("device", "The device.").properties(device.concat()),
+        object("application", "The app.").properties(vec![
+            text("name", "Its name."),
+            text("version", "Its version."),
+            text("build", "The number of the build."),
+            text("namespace", "Its identifier, such as com.example.shop."),
+        ]),
+        object("campaign_parameters", "The campaign that led there.").properties(vec![
+            text("name", "Its name."),
+            text("source", "Where the user came from, such as a newsletter."),
+            text("medium", "By what, such as email or cpc."),
+            text("term", "The words searched for."),
+            text("content", "Which of several links or advertisements it was."),
+        ]),
+        device(),
         text("ip_address", "The user's IP address."),
         text("locale", "Language and country, such as en-US."),
-        object("location", "Where the user was.")
-            .properties([texts(&["city", "country"]), numbers(&["latitude", "longitude", "speed"])].concat()),
-        object("network", "The connection.").properties(network.concat()),
-        object("operating_system", "The operating system.").properties(texts(&["name", "version"])),
-        object("page", "The page that the user was on.").properties(texts(&["path", "referrer", "search", "title", "url"])),
-        object("screen", "The display.").properties(numbers(&["density", "height", "width"])),
+        object("location", "Where the user was.").properties(vec![
+            text("city", "The city."),
+            text("country", "The country."),
+            Field::new("latitude", FieldKind::Number, "Degrees north."),
+            Field::new("longitude", FieldKind::Number, "Degrees east."),
+            Field::new("speed", FieldKind::Number, "The speed."),
+        ]),
+        object("network", "The connection.").properties(vec![
+            Field::new("bluetooth", FieldKind::Boolean, "Is Bluetooth on?"),
+            text("carrier", "The telephone company."),
+            Field::new("cellular", FieldKind::Boolean, "Is it by telephone network?"),
+            Field::new("wifi", FieldKind::Boolean, "Is it by wireless network?"),
+        ]),
+        object("operating_system", "The operating system.").properties(vec![text("name", "Its name."), text("version", "Its version.")]),
+        object("page", "The page that the user was on.").properties(vec![
+            text("path", "The path in its URL."),
+            text("referrer", "The URL of the page before it."),
+            text("search", "The query in its URL."),
+            text("title", "Its title."),
+            text("url", "Its URL."),
+        ]),
+        object("screen", "The display.").properties(vec![
+            Field::new("density", FieldKind::Number, "Its pixels for each point."),
+            Field::new("height", FieldKind::Number, "Its height in points."),
+            Field::new("width", FieldKind::Number, "Its width in points."),
+        ]),
         text("user_agent", "What the browser says of itself."),
         text("timezone", "The user's time zone, such as Europe/Oslo."),
     ];
@@ -127,6 +157,15 @@ fn context(group: bool) -> Vec<Field> {
     fields
 }
 
-fn kind_words(kind: FieldKind) -> &'static str {
-    if kind == FieldKind::Number { "A number." } else { "True or false." }
+fn device() -> Field {
+    object("device", "The device.").properties(vec![
+        text("id", "Its identifier."),
+        text("advertising_id", "Its identifier for advertising."),
+        Field::new("adTracking_Enabled", FieldKind::Boolean, "May that one be used?"),
+        text("manufacturer", "Who made it."),
+        text("model", "The model."),
+        text("name", "The name that its owner gave it."),
+        text("type", "Its system, such as ios or android."),
+        text("token", "Its token for push messages."),
+    ])
 }
