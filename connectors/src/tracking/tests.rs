@@ -4,11 +4,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bytes::Bytes;
-use outflow_contract::destination::{Destination, Origin, RecordOrigin};
+use outflow_contract::destination::{Descriptor, Destination, Origin, RecordOrigin};
 use outflow_contract::outcome::{Answer, HttpResponse, Outcome, Records, Rejection, Request};
 use outflow_contract::plan::{DestinationConfig, Settings};
 use outflow_contract::{Op, RecordId};
-use serde_json::{Value, json};
+use proptest::prelude::*;
+use proptest::{collection, sample};
+use serde_json::{Map, Value, json};
 
 use super::message::{self, Object, Raw};
 use super::{MESSAGE_BYTES_MAX, Source};
@@ -90,6 +92,27 @@ fn outcome(status: u16, body: &str) -> String {
         Outcome::Retry(r) => format!("retry {}", r.code),
         Outcome::Unknown { .. } => "unknown".to_owned(),
     }
+}
+
+/// Fields of an action with values that may be of any kind, escapes and all.
+pub(crate) fn any_fields(descriptor: &Descriptor, action: &str) -> impl Strategy<Value = Value> + use<> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        ".{0,8}".prop_map(Value::from)
+    ];
+    let names =
+        prop_oneof!["[a-z]{1,4}", Just("address".to_owned()), Just("url".to_owned()), Just("categoryPreferences".to_owned()), ".{0,4}"];
+    let value = leaf.prop_recursive(3, 16, 4, move |inner| {
+        prop_oneof![
+            collection::vec(inner.clone(), 0..3).prop_map(Value::from),
+            collection::vec((names.clone(), inner), 0..4).prop_map(|members| members.into_iter().collect::<Map<_, _>>().into()),
+        ]
+    });
+    let fields = descriptor.action(action).and_then(|action| action.fields.clone()).unwrap_or_default();
+    let fields: Vec<String> = fields.into_iter().map(|field| field.name).collect();
+    collection::vec((sample::select(fields), value), 0..10).prop_map(|members| members.into_iter().collect::<Map<_, _>>().into())
 }
 
 #[test]

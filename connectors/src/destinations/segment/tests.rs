@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use outflow_contract::destination::{Check, Connector, Destination};
 use outflow_contract::plan::Settings;
+use proptest::prelude::*;
+use proptest::strategy::Union;
 use serde_json::{Value, json};
 
 use super::{ACTIONS, SegmentConnector};
 use crate::conformance::destination as suite;
-use crate::tracking::tests::{config, refused, request, shaped};
+use crate::tracking::tests::{any_fields, config, refused, request, shaped};
 
 fn segment(action: &str) -> Arc<dyn Destination> {
     let config = config("segment", json!({"source_write_key": "k3y"}));
@@ -118,4 +120,19 @@ fn a_wrong_action_or_an_empty_key_is_said() {
     assert_eq!(configure("k", "sendTrack"), None);
     assert!(configure("k", "track").unwrap().contains("no action `track`"));
     assert!(configure("", "sendTrack").unwrap().contains("`source_write_key` is missing or empty"));
+}
+
+/// An action, and fields of it.
+fn any_record() -> impl Strategy<Value = (&'static str, Value)> {
+    let connector = SegmentConnector::new();
+    let of = |action: &'static str| any_fields(connector.descriptor(), action).prop_map(move |fields| (action, fields)).boxed();
+    Union::new(ACTIONS.map(|(action, _)| of(action)))
+}
+
+proptest! {
+    #[test]
+    fn whatever_is_mapped_is_shaped_the_same_each_time_or_refused((action, fields) in any_record()) {
+        let violated = suite::shaping(segment(action).as_ref(), fields.to_string().as_bytes());
+        prop_assert!(violated.is_empty(), "{:?}", violated);
+    }
 }

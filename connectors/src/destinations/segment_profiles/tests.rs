@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use outflow_contract::destination::{Connector, Destination};
 use outflow_contract::plan::Settings;
+use proptest::prelude::*;
+use proptest::strategy::Union;
 use serde_json::{Value, json};
 
 use super::{ACTIONS, ProfilesConnector};
 use crate::conformance::destination as suite;
-use crate::tracking::tests::{config, refused, request, settings, shaped};
+use crate::tracking::tests::{any_fields, config, refused, request, settings, shaped};
 
 fn profiles(action: &str) -> Arc<dyn Destination> {
     let constants = settings(json!({"engage_space": "k3y"}));
@@ -123,4 +125,19 @@ fn the_key_of_the_space_is_a_secret_constant_of_every_action() {
     let error = connector.configure(&config("segment-profiles", json!({})), "sendTrack", &Settings::default()).err().unwrap();
     assert!(error.to_string().contains("`engage_space` is missing or empty"), "{error}");
     assert!(profiles("sendTrack").account().starts_with("https://events.eu1.segmentapis.com #"));
+}
+
+/// An action, and fields of it.
+fn any_record() -> impl Strategy<Value = (&'static str, Value)> {
+    let connector = ProfilesConnector::new();
+    let of = |action: &'static str| any_fields(connector.descriptor(), action).prop_map(move |fields| (action, fields)).boxed();
+    Union::new(ACTIONS.map(|(action, _)| of(action)))
+}
+
+proptest! {
+    #[test]
+    fn whatever_is_mapped_is_shaped_the_same_each_time_or_refused((action, fields) in any_record()) {
+        let violated = suite::shaping(profiles(action).as_ref(), fields.to_string().as_bytes());
+        prop_assert!(violated.is_empty(), "{:?}", violated);
+    }
 }

@@ -34,6 +34,8 @@ use super::write;
 #[derive(Clone, Debug)]
 pub(crate) struct Wanted {
     name: String,
+    /// `,"name":`.
+    prefix: Vec<u8>,
     /// From the payload's root, for messages: `location.latitude`.
     path: String,
     kind: FieldKind,
@@ -61,14 +63,13 @@ fn all(fields: &[Field], parent: &str) -> Vec<Wanted> {
 fn object(fields: &[Wanted], members: Vec<(Vec<u8>, Node)>) -> Node {
     let mut drawn: Vec<(Vec<u8>, Node)> = Vec::with_capacity(members.len());
     for (prefix, value) in members {
-        if let Some(field) = fields.iter().find(|field| key_prefix(&field.name) == prefix) {
+        if let Some(field) = fields.iter().find(|field| field.prefix == prefix) {
             drawn.push((prefix, field.over(value)));
         }
     }
     for field in fields.iter().filter(|field| field.required) {
-        let prefix = key_prefix(&field.name);
-        if drawn.iter().all(|(other, _)| *other != prefix) {
-            drawn.push((prefix, field.over(Node::Missing)));
+        if drawn.iter().all(|(other, _)| *other != field.prefix) {
+            drawn.push((field.prefix.clone(), field.over(Node::Missing)));
         }
     }
     Node::Object(drawn)
@@ -101,6 +102,7 @@ impl Wanted {
         let path = format!("{parent}{}", field.name);
         Self {
             name: field.name.clone(),
+            prefix: key_prefix(&field.name),
             kind: field.kind,
             multiple: field.multiple,
             required: field.required,
@@ -310,9 +312,9 @@ impl Wanted {
         let walked = walk(text, |key, value| {
             let key = unescaped(key);
             let Some(at) = self.members.iter().position(|member| *member.name == *key) else { return Ok(()) };
-            let before = buf.len();
-            buf.extend_from_slice(&key_prefix(&key)[usize::from(before == start)..]);
-            if self.members[at].convert(value, buf)? {
+            let (member, before) = (&self.members[at], buf.len());
+            buf.extend_from_slice(&member.prefix[usize::from(before == start)..]);
+            if member.convert(value, buf)? {
                 found[at] = true;
             } else {
                 buf.truncate(before);
