@@ -189,16 +189,14 @@ fn takes(kind: FieldKind, node: &Node) -> bool {
         (FieldKind::Object, data) => matches!(data, Data::Map(_)),
         // A list of one is that one.
         (_, Data::List(items)) => matches!(items.as_slice(), [one] if is_dynamic(one) || (one.as_list().is_none() && takes(kind, one))),
-        (FieldKind::StringOrObject, _) => true,
-        (_, Data::Map(_)) => false,
-        (FieldKind::String, _) => true,
+        (_, Data::Map(_)) => kind == FieldKind::StringOrObject,
+        (FieldKind::String | FieldKind::StringOrObject, _) => true,
         (FieldKind::Number, _) => numeric(node).is_some(),
         (FieldKind::Integer, _) => numeric(node).is_some_and(|number| number.fract() == 0.0),
         (FieldKind::Boolean, Data::Text(text)) => matches!(text.value.as_str(), "true" | "false" | ""),
-        (FieldKind::Boolean, _) => node.as_bool().is_some() || number(node).is_some_and(|number| number == 0.0 || number == 1.0),
-        (FieldKind::Datetime, Data::Bool(_)) => false,
+        (FieldKind::Boolean, _) => node.as_bool().is_some() || number(node).is_some_and(|number| [0.0, 1.0].contains(&number)),
         (FieldKind::Datetime, Data::Text(text)) => text.value.bytes().any(|byte| byte.is_ascii_digit()),
-        (FieldKind::Datetime, _) => true,
+        (FieldKind::Datetime, _) => number(node).is_some(),
     }
 }
 

@@ -149,10 +149,10 @@ impl Wanted {
             return false;
         }
         match (self.kind, json) {
-            (FieldKind::String | FieldKind::StringOrObject, [b'"', ..]) => true,
-            (FieldKind::Number | FieldKind::Datetime, [b'-' | b'0'..=b'9', ..]) => true,
+            (FieldKind::String | FieldKind::StringOrObject, [b'"', ..])
+            | (FieldKind::Number | FieldKind::Datetime, [b'-' | b'0'..=b'9', ..])
+            | (FieldKind::Boolean, [b't' | b'f', ..]) => true,
             (FieldKind::Integer, [b'-', digits @ ..] | digits) => digits.iter().all(u8::is_ascii_digit),
-            (FieldKind::Boolean, [b't' | b'f', ..]) => true,
             (FieldKind::Datetime, [b'"', text @ .., b'"']) => std::str::from_utf8(text).is_ok_and(is_moment),
             (FieldKind::Object | FieldKind::StringOrObject, [b'{', ..]) => self.members.is_empty(),
             _ => false,
@@ -273,10 +273,9 @@ impl Wanted {
             buf.extend_from_slice(number.as_bytes());
             return Ok(());
         }
-        match number.parse::<f64>().ok().filter(|number| number.is_finite() && number.fract() == 0.0) {
-            Some(number) => write::double(buf, number),
-            None => return Err(self.wrong("a number with a fraction")),
-        }
+        let whole = number.parse::<f64>().ok().filter(|number| number.is_finite() && number.fract() == 0.0);
+        let number = whole.ok_or_else(|| self.wrong("a number with a fraction"))?;
+        write::double(buf, number);
         Ok(())
     }
 
