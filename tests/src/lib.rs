@@ -5,6 +5,7 @@
 //! |---|---|
 //! | [`oracle`] | what a destination holds after the requests that it took |
 //! | [`server`] | a loopback webhook server with an oracle, that can be told to misbehave |
+//! | [`segment_server`] | the same for Segment's tracking API, which takes each message once |
 //! | [`project`] | a project folder, and tables of data in it |
 //! | [`outflow_bin`] | runs the program, and kills it |
 //! | [`object_store`] | a real server that speaks S3 |
@@ -18,6 +19,7 @@ pub mod object_store;
 pub mod oracle;
 pub mod outflow_bin;
 pub mod project;
+pub mod segment_server;
 pub mod server;
 pub mod tls;
 

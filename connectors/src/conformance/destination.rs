@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema};
 use bytes::Bytes;
-use outflow_contract::Op;
-use outflow_contract::destination::{Destination, Origin};
+use outflow_contract::destination::{Destination, Origin, RecordOrigin};
 use outflow_contract::outcome::{Answer, HttpResponse, Outcome, Records, Request};
+use outflow_contract::{Op, RecordId};
 
 /// Statuses that every implementation is asked about; only the 2xx among them can prove anything.
 const STATUSES: [u16; 27] =
@@ -34,6 +34,7 @@ const BODIES: [&[u8]; 14] = [
 /// body that fits no rule may acknowledge a record.
 pub fn check(destination: &dyn Destination, records: &Records, reads_body: bool) -> Vec<String> {
     let mut violated = encoding(destination, records);
+    violated.extend(BODIES.iter().flat_map(|fields| shaping(destination, fields)));
     for status in STATUSES {
         for body in BODIES {
             let nested = [b"[".repeat(100_000), b"{\"results\":".repeat(10_000)];
@@ -75,6 +76,28 @@ pub fn answered(destination: &dyn Destination, records: &Records, answer: &Answe
     }
     if destination.decode(records, answer) != outcomes {
         violated.push(format!("{what}: says something else the second time"));
+    }
+    violated
+}
+
+/// What `destination` violates in shaping a record of these fields, which may be anything.
+pub fn shaping(destination: &dyn Destination, fields: &[u8]) -> Vec<String> {
+    const BEFORE: &[u8] = b"{\"before\":1}";
+    let what = String::from_utf8_lossy(fields);
+    let origin = RecordOrigin { id: RecordId(7), op: Op::Updated };
+    let shaped = || {
+        let mut out = BEFORE.to_vec();
+        catch_unwind(AssertUnwindSafe(|| destination.shape(fields, &origin, &mut out))).map(|result| (result, out))
+    };
+    let (Ok((result, out)), Ok(again)) = (shaped(), shaped()) else { return vec![format!("{what}: shape panics")] };
+    let mut violated = Vec::new();
+    if again != (result.clone(), out.clone()) {
+        violated.push(format!("{what}: is shaped in another way the second time"));
+    }
+    if !out.starts_with(BEFORE) {
+        violated.push(format!("{what}: shape touches what stood before"));
+    } else if destination.shapes() && result.is_ok() && serde_json::from_slice::<serde::de::IgnoredAny>(&out[BEFORE.len()..]).is_err() {
+        violated.push(format!("{what}: is shaped into something that is no JSON"));
     }
     violated
 }

@@ -1,13 +1,20 @@
 //! The registry of destinations.
 
 pub mod file;
+pub mod segment;
+pub mod segment_profiles;
 pub mod webhook;
 
 use outflow_contract::destination::{Connector, Descriptor};
 
 /// Every kind of destination, by name.
 pub fn connectors() -> Vec<Box<dyn Connector>> {
-    vec![Box::new(file::FileConnector::new()), Box::new(webhook::WebhookConnector::new())]
+    vec![
+        Box::new(file::FileConnector::new()),
+        Box::new(segment::SegmentConnector::new()),
+        Box::new(segment_profiles::ProfilesConnector::new()),
+        Box::new(webhook::WebhookConnector::new()),
+    ]
 }
 
 /// The kind of destination of that name (`type:` in a project).
@@ -27,7 +34,7 @@ mod tests {
     #[test]
     fn every_kind_is_found_by_its_name_and_says_what_it_is() {
         let names: Vec<String> = descriptors().into_iter().map(|descriptor| descriptor.name).collect();
-        assert_eq!(names, ["file", "webhook"]);
+        assert_eq!(names, ["file", "segment", "segment-profiles", "webhook"]);
         for descriptor in descriptors() {
             assert!(connector(&descriptor.name).is_some());
             assert!(!descriptor.actions.is_empty() && !descriptor.title.is_empty());

@@ -172,6 +172,8 @@ pub struct Field {
     /// A field of an action that is the same for every record: a plain value in the mapping, handed to [`Connector::configure`] and
     /// not part of the mapped record.
     pub constant: bool,
+    /// Null is a value that it takes, rather than as good as nothing.
+    pub allow_null: bool,
     /// The members of an object; empty if any will do.
     pub properties: Vec<Field>,
 }
@@ -189,6 +191,7 @@ impl Field {
             choices: Vec::new(),
             secret: false,
             constant: false,
+            allow_null: false,
             properties: Vec::new(),
         }
     }
@@ -211,6 +214,13 @@ impl Field {
     #[must_use]
     pub fn constant(mut self) -> Self {
         self.constant = true;
+        self
+    }
+
+    /// Null is a value.
+    #[must_use]
+    pub fn allow_null(mut self) -> Self {
+        self.allow_null = true;
         self
     }
 

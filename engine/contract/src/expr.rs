@@ -1,6 +1,7 @@
 //! The mapping language as a tree: what the planner parses, and what the mapper compiles against a schema.
 //!
 //! The root of every [`Path`] is the record: its columns by name, and `__op`, `__segment_id`, `__sync_id`.
+//! (`__timestamp`, the model's timestamp column, is told by the planner: nothing of it is left in an expression.)
 //! Inside the shape of an [`Expr::ArrayPath`] the root is the item. "Missing" is not null: a missing member is left
 //! out of an object and is `null` in an array.
 
@@ -12,8 +13,10 @@ pub const SEGMENT_ID: &str = "__segment_id";
 pub const OP: &str = "__op";
 /// The name of the running sync's id at the root.
 pub const SYNC_ID: &str = "__sync_id";
+/// The name of the model's timestamp column at the root, whatever its own name: only in mappings as they are written.
+pub const TIMESTAMP: &str = "__timestamp";
 /// The names at the root that are no columns.
-pub const RESERVED_ROOTS: [&str; 3] = [SEGMENT_ID, OP, SYNC_ID];
+pub const RESERVED_ROOTS: [&str; 4] = [SEGMENT_ID, OP, SYNC_ID, TIMESTAMP];
 
 /// A mapping, or a part of one.
 #[derive(Clone, Debug, PartialEq)]

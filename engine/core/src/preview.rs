@@ -145,7 +145,7 @@ impl Column {
         let schema = SchemaRef::new(Schema::new(vec![field.clone().with_name(VALUE).with_nullable(true)]));
         let expr = Expr::Path(Path { segments: vec![VALUE.to_owned()] });
         let limits = Limits { record_bytes: usize::MAX, value_bytes: usize::MAX, ..Limits::default() };
-        let mapper = Mapper::compile(&expr, &schema, &[VALUE.to_owned()], &limits).ok();
+        let mapper = Mapper::compile(&expr, None, &schema, &[VALUE.to_owned()], &limits).ok();
         Self { shown, schema, mapper }
     }
 

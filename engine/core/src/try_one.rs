@@ -7,7 +7,7 @@ use std::sync::{Arc, PoisonError};
 
 use arrow::array::RecordBatch;
 use futures::StreamExt;
-use outflow_contract::destination::{Origin, RecordOrigin};
+use outflow_contract::destination::{Field, Origin, RecordOrigin};
 use outflow_contract::expr::{Expr, Path, SEGMENT_ID};
 use outflow_contract::limits::{Limits, SAMPLE_BYTES_MAX};
 use outflow_contract::outcome::{Answer, Records, Rejection, Request};
@@ -107,7 +107,7 @@ impl Engine {
         let timeout = self.project.source(&model.source).and_then(|source| source.query_timeout);
         let mut stream = source.stream(&Query { sql: model.sql.clone(), timeout }).await?;
         let identifier = Expr::Path(Path { segments: vec![SEGMENT_ID.to_owned()] });
-        let mapper = Mapper::compile(&identifier, &stream.schema, &model.id, &Limits::default())?;
+        let mapper = Mapper::compile(&identifier, None, &stream.schema, &model.id, &Limits::default())?;
         let mut looked = 0;
         while let Some(batch) = stream.batches.next().await {
             let batch = batch?;
@@ -139,13 +139,13 @@ impl Engine {
     async fn show(&self, mapping: &Mapping, model: &Model, record: &RecordBatch) -> Result<Tried> {
         let destination = self.destinations.get(&mapping.name).ok_or_else(|| Error::bug("a mapping without a destination"))?;
         let op = Op::ALL.into_iter().find(|&op| mapping.selection.contains(op)).unwrap_or(Op::Added);
-        let json = |expr: &Expr, op: Op| -> Result<_> {
-            let mapper = Mapper::compile(expr, record.schema_ref(), &model.id, &self.project.limits)?;
+        let json = |expr: &Expr, declared: Option<&[Field]>, op: Op| -> Result<_> {
+            let mapper = Mapper::compile(expr, declared, record.schema_ref(), &model.id, &self.project.limits)?;
             mapper.map(record, &[op], "test", &[0])
         };
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        let columns = json(&Expr::Path(Path { segments: Vec::new() }), op)?;
-        let mapped = json(&mapping.fields, op)?;
+        let columns = json(&Expr::Path(Path { segments: Vec::new() }), None, op)?;
+        let mapped = json(&mapping.fields, mapping.declared.as_deref(), op)?;
         let id = mapped.ids.first().or(columns.ids.first()).cloned().unwrap_or_default();
         let mut tried = Tried {
             id,
@@ -168,7 +168,7 @@ impl Engine {
             None => (Key(0), 1),
         };
         let id = identity.record_id(key, version);
-        let mapper = Mapper::compile(&mapping.fields, record.schema_ref(), &model.id, &self.project.limits)?;
+        let mapper = Mapper::compile(&mapping.fields, mapping.declared.as_deref(), record.schema_ref(), &model.id, &self.project.limits)?;
         let schema = mapper.payload_schema().cloned();
         let request = |mapped: &[u8], op: Op| -> Result<Result<(String, Request), Rejection>> {
             let mut payload = Vec::new();
@@ -184,7 +184,7 @@ impl Engine {
         };
         let (first, mut others) = (request(&mapped.bytes, op)?, Vec::new());
         for other in Op::ALL.into_iter().filter(|&other| other != op && mapping.selection.contains(other)) {
-            let mapped = json(&mapping.fields, other)?;
+            let mapped = json(&mapping.fields, mapping.declared.as_deref(), other)?;
             if let (true, Ok((payload, request))) = (mapped.failed.is_empty(), request(&mapped.bytes, other)?)
                 && first.as_ref().is_ok_and(|(_, first)| !is_same_request(first, &request))
             {

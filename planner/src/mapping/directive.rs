@@ -56,19 +56,20 @@ impl Reader<'_> {
 
     fn at_path(&mut self, node: &Node) -> Expr {
         match self.constant_text(node, "@path", "write `{ \"@path\": \"$.column\" }`") {
-            Some(text) => Expr::Path(self.path(&text, node.span)),
+            Some(text) => self.path(&text, node.span).map_or_else(missing, Expr::Path),
             None => missing(),
         }
     }
 
     fn at_template(&mut self, node: &Node) -> Expr {
         let Some(text) = self.constant_text(node, "@template", "write `{ \"@template\": \"Hello {{name}}\" }`") else { return missing() };
-        let parts = template::parse(&text);
-        for part in &parts {
-            if let TemplatePart::Value(path) = part {
-                self.uses(path, node.span);
-            }
-        }
+        let parts: Vec<TemplatePart> = template::parse(&text)
+            .into_iter()
+            .filter_map(|part| match part {
+                TemplatePart::Value(path) => self.rooted(path, node.span).map(TemplatePart::Value),
+                text @ TemplatePart::Text(_) => Some(text),
+            })
+            .collect();
         match parts.as_slice() {
             [] => Expr::Literal(Value::String(String::new())),
             [TemplatePart::Text(text)] => Expr::Literal(Value::String(text.clone())),
@@ -172,7 +173,7 @@ impl Reader<'_> {
             self.log.error(node.span, "`@arrayPath` takes a list of a path and, if wanted, a shape").help(HELP);
             return missing();
         };
-        let root = self.constant_text(&items[0], "@arrayPath", HELP).map(|text| self.path(&text, items[0].span));
+        let root = self.constant_text(&items[0], "@arrayPath", HELP).and_then(|text| self.path(&text, items[0].span));
         let shape = items.get(1).filter(|shape| !shape.is_null());
         let shape = shape.map(|shape| {
             let is_path = shape.as_str().is_some_and(|text| text.starts_with("$."));

@@ -17,7 +17,7 @@ pub(crate) mod path;
 pub(crate) mod template;
 
 pub(crate) use directive::DIRECTIVES;
-use outflow_contract::expr::{Expr, Path, RESERVED_ROOTS, Test};
+use outflow_contract::expr::{Expr, Path, RESERVED_ROOTS, TIMESTAMP, Test};
 use serde_json::{Map, Value};
 
 use crate::problem::{Log, Span};
@@ -32,9 +32,20 @@ pub(crate) struct ColumnUse {
     pub(crate) default_of: Option<String>,
 }
 
+/// What `$.__timestamp` stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Timestamp<'a> {
+    /// This column.
+    Column(&'a str),
+    /// Nothing, for this model names no such column: an error wherever it is asked for.
+    Absent(&'a str),
+    /// Nothing, and nothing is said of it.
+    Missing,
+}
+
 /// Turns `node` into an expression, reports what is wrong with it, and adds the columns that it reads to `uses`.
-pub(crate) fn parse(node: &Node, uses: &mut Vec<ColumnUse>, log: &mut Log) -> Expr {
-    Reader { uses, log, literal: false, in_item: false }.value(node)
+pub(crate) fn parse(node: &Node, timestamp: Timestamp<'_>, uses: &mut Vec<ColumnUse>, log: &mut Log) -> Expr {
+    Reader { timestamp, uses, log, literal: false, in_item: false }.value(node)
 }
 
 /// The value that is missing whatever the record: what a part that can never be there folds into.
@@ -48,6 +59,7 @@ fn is_missing(expr: &Expr) -> bool {
 }
 
 struct Reader<'a> {
+    timestamp: Timestamp<'a>,
     uses: &'a mut Vec<ColumnUse>,
     log: &'a mut Log,
     /// Inside `@literal`: a text that looks like a path is a text.
@@ -73,16 +85,36 @@ impl Reader<'_> {
     fn text(&mut self, text: &Text, span: Span) -> Expr {
         // What the environment brings is data, never language.
         if text.value.starts_with("$.") && !self.literal && !text.is_interpolated() {
-            return Expr::Path(self.path(&text.value, span));
+            return self.path(&text.value, span).map_or_else(missing, Expr::Path);
         }
         Expr::Literal(Value::String(text.value.clone()))
     }
 
-    /// Reads a path, and remembers the column that it starts from.
-    fn path(&mut self, text: &str, span: Span) -> Path {
-        let path = path::parse(text);
-        self.uses(&path, span);
-        path
+    /// Reads a path, and remembers the column that it starts from. None if it can never lead anywhere.
+    fn path(&mut self, text: &str, span: Span) -> Option<Path> {
+        self.rooted(path::parse(text), span)
+    }
+
+    /// The path from a column on, or from a reserved name that the engine knows.
+    fn rooted(&mut self, mut path: Path, span: Span) -> Option<Path> {
+        if path.root() != Some(TIMESTAMP) || self.in_item {
+            self.uses(&path, span);
+            return Some(path);
+        }
+        match self.timestamp {
+            // That the query returns it is checked where the model names it.
+            Timestamp::Column(column) => {
+                column.clone_into(&mut path.segments[0]);
+                Some(path)
+            }
+            Timestamp::Absent(model) => {
+                self.log
+                    .error(span, format!("`$.{TIMESTAMP}` is the model's timestamp column, and model `{model}` names none"))
+                    .help(format!("add `timestamp: COLUMN` to the model `{model}`, or write the path of a column"));
+                None
+            }
+            Timestamp::Missing => None,
+        }
     }
 
     fn uses(&mut self, path: &Path, span: Span) {

@@ -5,11 +5,15 @@ use super::*;
 use crate::yaml;
 
 fn read(text: &str) -> (Expr, Vec<String>, Vec<String>) {
+    read_with(text, Timestamp::Absent("orders"))
+}
+
+fn read_with(text: &str, timestamp: Timestamp<'_>) -> (Expr, Vec<String>, Vec<String>) {
     let mut log = Log::default();
     let file = log.files.add("outflow.yml", text);
     let node = yaml::parse(text, file, "outflow.yml", &mut log).unwrap();
     let mut uses = Vec::new();
-    let expr = parse(&node, &mut uses, &mut log);
+    let expr = parse(&node, timestamp, &mut uses, &mut log);
     let (problems, _) = log.finish();
     let uses = uses.into_iter().map(|one| one.column).collect();
     (expr, uses, problems.iter().map(|p| p.message().to_owned()).collect())
@@ -115,6 +119,32 @@ fn the_columns_that_are_read_are_remembered_without_the_reserved_names() {
     let (_, uses, problems) = read("{ a: $.x.y, b: { '@template': '{{z}} {{__op}}' }, c: $.__segment_id, d: ['$.w[0]'], e: $. }");
     assert!(problems.is_empty(), "{problems:?}");
     assert_eq!(uses, ["x", "z", "w"]);
+}
+
+#[test]
+fn the_timestamp_is_the_models_column_under_a_name_of_its_own() {
+    let text = "{ a: $.__timestamp, b: { '@template': 'at {{__timestamp}}!' }, c: { '@path': $.__timestamp.x }, d: { '@literal': $.__timestamp } }";
+    let (known, uses, problems) = read_with(text, Timestamp::Column("paid at"));
+    let parts = vec![TemplatePart::Text("at ".into()), TemplatePart::Value(path(&["paid at"])), TemplatePart::Text("!".into())];
+    let expected = vec![
+        ("a".into(), Expr::Path(path(&["paid at"]))),
+        ("b".into(), Expr::Template(parts)),
+        ("c".into(), Expr::Path(path(&["paid at", "x"]))),
+        ("d".into(), Expr::Literal(json!("$.__timestamp"))),
+    ];
+    assert_eq!((known, uses, problems), (Expr::Object(expected), vec![], vec![]));
+
+    let (missing, uses, problems) = read_with("{ a: $.__timestamp, b: $.x }", Timestamp::Missing);
+    assert_eq!((missing, problems), (Expr::Object(vec![("b".into(), Expr::Path(path(&["x"])))]), vec![]));
+    assert_eq!(uses, ["x"]);
+
+    let expected = "`$.__timestamp` is the model's timestamp column, and model `orders` names none";
+    for text in ["$.__timestamp", "{ '@template': '{{ __timestamp }}' }", "{ '@if': { exists: $.__timestamp, then: 1 } }"] {
+        assert_eq!(problem(text), expected, "{text}");
+    }
+    // Inside the shape of a list the root is the item, whose members may be named so.
+    let (_, _, problems) = read("{ '@arrayPath': [$.items, { at: $.__timestamp }] }");
+    assert_eq!(problems, Vec::<String>::new());
 }
 
 #[test]

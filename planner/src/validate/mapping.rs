@@ -1,10 +1,11 @@
 //! `mappings`: references, the action, the records, and the payload.
 
 use outflow_contract::destination::{Action, Descriptor};
-use outflow_contract::plan::{Guards, Mapping, Settings, Tolerance};
+use outflow_contract::plan::{Guards, Mapping, Tolerance};
 use outflow_contract::{Op, Selection};
 
 use super::{Context, Entries, Places, destination, fields, model, policy, schedule};
+use crate::mapping::Timestamp;
 use crate::nearest::{list, nearest};
 use crate::problem::Log;
 use crate::scalar;
@@ -34,20 +35,23 @@ fn one(member: &Member, known: &Known<'_>, context: &Context<'_>, guards: Guards
     mode(node, action, &owner, log);
     let selection = selection(member, action, &owner, log);
     let mut uses = Vec::new();
-    let payload = fields::payload(member, action, &owner, &mut uses, log);
+    let timestamp =
+        model.map_or(Timestamp::Missing, |(name, model)| model.text("timestamp").map_or(Timestamp::Absent(name), Timestamp::Column));
+    let payload = fields::payload(member, action, &owner, timestamp, &mut uses, log);
     places.columns.insert(name.clone(), uses);
     let schedule = node.get("schedule").and_then(|node| schedule::read(node, &owner, context, log));
     let tolerate = node.get("tolerate_failed").and_then(|node| scalar::tolerance(node.as_number(), node.as_str()).ok());
+    let payload = payload?;
     Some(Mapping {
         name: name.clone(),
         model: model?.0.to_owned(),
         destination: destination?.0.to_owned(),
         action: action?.name.clone(),
         declared: action?.fields.clone(),
-        constants: Settings::default(),
+        constants: payload.constants,
         selection: selection?,
-        fields: payload?,
-        fields_written: node.get("fields").map_or(serde_json::Value::Null, Node::written_json),
+        fields: payload.fields,
+        fields_written: payload.written,
         enabled: node.get("enabled").and_then(Node::as_bool).unwrap_or(true),
         tags: model::texts(node, "tags"),
         tolerate_failed: tolerate.unwrap_or(Tolerance::default()),

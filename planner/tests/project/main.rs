@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 #![allow(clippy::format_collect, clippy::format_push_string, reason = "tests build small texts")]
 
+mod declared;
 mod golden;
 mod hostile;
 mod loads;

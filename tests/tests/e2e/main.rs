@@ -17,6 +17,7 @@ mod identifiers;
 mod inspect;
 mod objects;
 mod schema;
+mod segment;
 
 use arrow::datatypes::DataType;
 use outflow_tests::{Outflow, Project, Run, Server, Table};

@@ -1,104 +1,18 @@
 //! What an answer proves, by its status. Where the settings have a results rule, [`super::results`] reads 2xx answers.
 
-use std::time::Duration;
-
-use outflow_contract::outcome::{HttpResponse, Outcome, Records, Rejection};
-use serde_json::Value;
-use url::Url;
+use outflow_contract::outcome::{HttpResponse, Outcome, Records};
 
 use super::config::Config;
-
-/// So much of the receiver's words is kept.
-pub(super) const MESSAGE_CHARS_MAX: usize = 200;
+use crate::http_answer::{refused, unknown};
 
 /// One outcome for each record.
 pub(super) fn decode(config: &Config, records: &Records, response: &HttpResponse) -> Vec<Outcome> {
-    match (&config.results, response.status) {
-        (Some(rule), 200..=299) => rule.decode(records, &response.body),
-        _ => vec![by_status(response); records.len()],
-    }
-}
-
-/// The same for all records of a request.
-fn by_status(response: &HttpResponse) -> Outcome {
-    let status = response.status;
-    match status {
+    let all = match (&config.results, response.status) {
+        (Some(rule), 200..=299) => return rule.decode(records, &response.body),
         // Multi-status says that the records fared differently, and how is in a body that nobody has told us to read.
-        207 => unknown("answered 207 (multi-status), and no `results` rule says how to read it"),
-        200..=299 => Outcome::Acked,
-        300..=399 => Outcome::Rejected(redirected(response)),
-        401 | 403 => Outcome::Rejected(unauthorized(response)),
-        425 | 429 => Outcome::Throttled { after: retry_after(response) },
-        // A proxy that gave up waiting: what is behind it may still be at work.
-        408 => Outcome::Retry(Rejection { code: format!("http_{status}"), message: message(response) }),
-        501 | 400..=499 => Outcome::Rejected(Rejection { code: format!("http_{status}"), message: message(response) }),
-        500..=599 => Outcome::Retry(Rejection { code: format!("http_{status}"), message: message(response) }),
-        _ => unknown(&format!("answered with the status {status}, which means nothing")),
-    }
-}
-
-pub(super) fn unknown(reason: &str) -> Outcome {
-    Outcome::Unknown { reason: reason.to_owned() }
-}
-
-fn redirected(response: &HttpResponse) -> Rejection {
-    let host = response.header("location").and_then(|location| Url::parse(location).ok()).and_then(|url| url.host_str().map(str::to_owned));
-    let host = host.map(|host| format!(" (it leads to {host})")).unwrap_or_default();
-    Rejection { code: "redirect".to_owned(), message: format!("answered with a redirect, which is not followed{host}; use the final URL") }
-}
-
-fn unauthorized(response: &HttpResponse) -> Rejection {
-    let status = response.status;
-    let words = words(&response.body).map(|words| format!(": {words}")).unwrap_or_default();
-    Rejection {
-        code: "unauthorized".to_owned(),
-        message: format!("the credentials were refused with {status}{words}; check `auth` and `headers`"),
-    }
-}
-
-/// Only the form in seconds; the transport, which has a clock, reads the date form.
-fn retry_after(response: &HttpResponse) -> Option<Duration> {
-    response.header("retry-after")?.trim().parse().ok().map(Duration::from_secs)
-}
-
-/// The receiver's words, or at least the status.
-fn message(response: &HttpResponse) -> String {
-    words(&response.body).unwrap_or_else(|| format!("answered with the status {}, without a word", response.status))
-}
-
-/// What a body says is wrong: the usual member of a JSON error, or its first characters.
-fn words(body: &[u8]) -> Option<String> {
-    let said = serde_json::from_slice::<Value>(body).ok().and_then(|value| said(&value));
-    let text = said.unwrap_or_else(|| {
-        let start = &body[..body.len().min(MESSAGE_CHARS_MAX * 8)];
-        String::from_utf8_lossy(start).into_owned()
-    });
-    Some(shortened(&text)).filter(|text| !matches!(text.as_str(), "" | "{}" | "[]" | "null"))
-}
-
-fn said(value: &Value) -> Option<String> {
-    let text = |value: &Value| value.as_str().map(str::to_owned).filter(|text| !text.trim().is_empty());
-    if let Some(text) = text(value) {
-        return Some(text);
-    }
-    [
-        "/message",
-        "/error/message",
-        "/error",
-        "/errors/0/message",
-        "/errors/0/detail",
-        "/errors/0",
-        "/detail",
-        "/error_description",
-        "/title",
-    ]
-    .iter()
-    .find_map(|pointer| value.pointer(pointer).and_then(text))
-}
-
-/// One line of bounded length.
-pub(super) fn shortened(text: &str) -> String {
-    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    let line: String = line.chars().filter(|c| !c.is_control()).collect();
-    if line.chars().count() <= MESSAGE_CHARS_MAX { line } else { line.chars().take(MESSAGE_CHARS_MAX).chain(['…']).collect() }
+        (None, 207) => unknown("answered 207 (multi-status), and no `results` rule says how to read it"),
+        (None, 200..=299) => Outcome::Acked,
+        _ => refused(response, "`auth` and `headers`"),
+    };
+    vec![all; records.len()]
 }

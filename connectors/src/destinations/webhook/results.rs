@@ -10,8 +10,8 @@ use outflow_contract::{Error, Result};
 use serde_json::Value;
 
 use super::config::Members;
-use super::decode::{shortened, unknown};
 use super::path::JsonPath;
+use crate::http_answer::{shortened, unknown};
 
 /// The code of a refused record whose item has none.
 const CODE: &str = "refused";

@@ -192,7 +192,7 @@ impl Folding<'_> {
 /// The identifier of each record as JSON text.
 fn identifiers(values: &RecordBatch, id: &[String]) -> Result<Vec<String>> {
     let expr = Expr::Path(Path { segments: vec![SEGMENT_ID.to_owned()] });
-    let mapper = Mapper::compile(&expr, values.schema_ref(), id, &Limits::default())?;
+    let mapper = Mapper::compile(&expr, None, values.schema_ref(), id, &Limits::default())?;
     let rows: Vec<u32> = (0..values.num_rows() as u32).collect();
     let mapped = mapper.map(values, &vec![Op::Added; rows.len()], "", &rows)?;
     let mut ids = vec![String::new(); rows.len()];

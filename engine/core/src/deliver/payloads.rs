@@ -65,7 +65,7 @@ impl Reading {
         if schema == &self.schema {
             return Ok(Arc::clone(&self.mapper));
         }
-        Mapper::compile(&self.mapping.fields, schema, &self.id, &self.limits).map(Arc::new)
+        Mapper::compile(&self.mapping.fields, self.mapping.declared.as_deref(), schema, &self.id, &self.limits).map(Arc::new)
     }
 }
 

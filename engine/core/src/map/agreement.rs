@@ -332,7 +332,7 @@ fn expressions() -> BoxedStrategy<Expr> {
 }
 
 fn map(expr: &Expr, batch: &RecordBatch, rows: &[u32]) -> Mapped {
-    let mapper = Mapper::compile(expr, &batch.schema(), &["id".to_owned()], &Limits::default()).unwrap();
+    let mapper = Mapper::compile(expr, None, &batch.schema(), &["id".to_owned()], &Limits::default()).unwrap();
     mapper.map(batch, &vec![Op::Updated; batch.num_rows()], "s", rows).unwrap()
 }
 

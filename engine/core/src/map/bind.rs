@@ -7,6 +7,7 @@
 use arrow::array::{Array, RecordBatch};
 use outflow_contract::{Op, Result};
 
+use super::coerce::{self, Wanted};
 use super::compile::{Asked, JsonFrom, JsonPlace, Node, Part, Place};
 use super::directives::array_path::{Items, JsonItems};
 use super::directives::condition::Choice;
@@ -49,6 +50,7 @@ pub(crate) enum Bound<'a> {
     Template(Vec<BoundPart<'a>>),
     If(Box<Choice<'a>>),
     Case(bool, Box<Bound<'a>>),
+    Typed(&'a Wanted, Box<Bound<'a>>),
     Items(Box<Items<'a>>),
     JsonItems(Box<JsonItems<'a>>),
 }
@@ -89,6 +91,7 @@ impl<'a> Bound<'a> {
                 }))
             }
             Node::Case { upper, value } => Self::Case(*upper, boxed(value)?),
+            Node::Typed { wanted, value } => Self::Typed(wanted, boxed(value)?),
             Node::Items { place, shape } => {
                 let (way, array) = way(place, root, input)?;
                 let (ranges, items) = match place.route.end {
@@ -124,6 +127,7 @@ impl<'a> Bound<'a> {
             Self::Template(parts) => template::write(parts, i, out),
             Self::If(choice) => return condition::write(choice, i, out),
             Self::Case(upper, value) => return case::write(*upper, value, i, out),
+            Self::Typed(wanted, value) => return coerce::write(wanted, value, i, out),
             Self::Items(items) => return array_path::write(items, i, out),
             Self::JsonItems(items) => return array_path::write_json(items, i, out),
         }

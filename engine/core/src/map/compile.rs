@@ -7,6 +7,7 @@ use outflow_contract::expr::{Expr, OP, Path, SEGMENT_ID, SYNC_ID, TemplatePart, 
 use outflow_contract::{Error, Result};
 use serde_json::Value;
 
+use super::coerce::Wanted;
 use super::directives::case;
 use super::json::Trie;
 use super::output::JsonSource;
@@ -39,6 +40,11 @@ pub(crate) enum Node {
     },
     Case {
         upper: bool,
+        value: Box<Node>,
+    },
+    /// A declared field: the value in its kind.
+    Typed {
+        wanted: Box<Wanted>,
         value: Box<Node>,
     },
     /// `@arrayPath` over a list, or over an object as if it were a list of one.

@@ -27,13 +27,17 @@
 //! Invariants: the payloads depend on nothing but the expression, the record and its operation, and the sync's id: not on
 //! batches, encodings or neighbours. A payload holds no line break outside its strings, and none inside unescaped.
 //!
+//! Fields that the action declares get values of their kind (see `coerce`).
+//!
 //! Not here: parsing mappings (the planner), selecting records (the diff), cutting requests (deliver).
 
 mod bind;
+mod coerce;
 mod compile;
 mod directives;
 mod json;
 mod layout;
+mod moment;
 mod output;
 mod route;
 mod scan;
@@ -51,6 +55,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use arrow::array::{Array, RecordBatch};
 use arrow::datatypes::SchemaRef;
+use outflow_contract::destination::Field;
 use outflow_contract::expr::Expr;
 use outflow_contract::limits::Limits;
 use outflow_contract::outcome::Rejection;
@@ -102,20 +107,26 @@ pub struct Unmapped {
     pub row: u32,
     /// Its identifier as JSON text.
     pub id: String,
-    /// Why: `record_too_large`, `value_too_large`, `invalid_json`, `too_deep` or `empty_payload`.
+    /// Why: `record_too_large`, `value_too_large`, `invalid_json`, `too_deep`, `empty_payload`, and `missing_field`, `wrong_type` or
+    /// `wrong_choice` where fields are declared.
     pub rejection: Rejection,
 }
 
 impl Mapper {
-    /// Compiles `expr` for records of `schema` (their columns and nothing else), identified by the columns `id`.
+    /// Compiles `expr` for records of `schema` (their columns and nothing else), identified by the columns `id`. Where the action
+    /// declares its fields, values are turned to their kinds (see `coerce`), and members that are none of them are dropped.
     ///
     /// Fails if a column is not there, or holds what has no JSON form.
-    pub fn compile(expr: &Expr, schema: &SchemaRef, id: &[String], limits: &Limits) -> Result<Self> {
+    pub fn compile(expr: &Expr, declared: Option<&[Field]>, schema: &SchemaRef, id: &[String], limits: &Limits) -> Result<Self> {
         if id.is_empty() {
             return Err(Error::bug("a mapper needs at least one identifier column"));
         }
         let mut compiler = Compiler::new(schema, id);
         let root = compiler.root(expr)?;
+        let root = match declared {
+            Some(fields) => coerce::payload(fields, root)?,
+            None => root,
+        };
         let identifier = compiler.identifier()?;
         let (sources, columns) = compiler.finish();
         Ok(Self {

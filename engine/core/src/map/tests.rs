@@ -70,7 +70,7 @@ fn batch(columns: Vec<(&str, ArrayRef)>) -> RecordBatch {
 
 fn run_limited(expr: &Expr, batch: &RecordBatch, limits: &Limits) -> Mapped {
     let id = [batch.schema().field(0).name().clone()];
-    let mapper = Mapper::compile(expr, &batch.schema(), &id, limits).unwrap();
+    let mapper = Mapper::compile(expr, None, &batch.schema(), &id, limits).unwrap();
     let rows: Vec<u32> = (0..batch.num_rows() as u32).collect();
     mapper.map(batch, &vec![Op::Added; batch.num_rows()], "sync-1", &rows).unwrap()
 }
@@ -166,7 +166,7 @@ fn the_root_is_the_record_with_its_reserved_names() {
 #[test]
 fn each_record_has_its_own_operation() {
     let batch = batch(vec![("id", Arc::new(Int64Array::from(vec![1, 2, 3])))]);
-    let mapper = Mapper::compile(&path("__op"), &batch.schema(), &["id".into()], &Limits::default()).unwrap();
+    let mapper = Mapper::compile(&path("__op"), None, &batch.schema(), &["id".into()], &Limits::default()).unwrap();
     let mapped = mapper.map(&batch, &Op::ALL, "s", &[2, 0]).unwrap();
     assert_eq!(payloads(&mapped), [r#""deleted""#, r#""added""#]);
     assert_eq!((mapped.rows, mapped.ids), (vec![2, 0], vec!["3".to_owned(), "1".to_owned()]));
@@ -177,12 +177,12 @@ fn several_identifier_columns_are_an_object_of_them_in_their_order() {
     let batch = batch(vec![("region", text(&[Some("EU"), None])), ("n", Arc::new(Int32Array::from(vec![5, 6])))]);
     let expr = object(&[("id", path("__segment_id")), ("n", path("__segment_id.n")), ("other", path("__segment_id.x"))]);
     let id = ["n".to_owned(), "region".to_owned()];
-    let mapper = Mapper::compile(&expr, &batch.schema(), &id, &Limits::default()).unwrap();
+    let mapper = Mapper::compile(&expr, None, &batch.schema(), &id, &Limits::default()).unwrap();
     let mapped = mapper.map(&batch, &[Op::Added; 2], "s", &[0, 1]).unwrap();
     assert_eq!(payloads(&mapped), [r#"{"id":{"n":5,"region":"EU"},"n":5}"#, r#"{"id":{"n":6,"region":null},"n":6}"#]);
     assert_eq!(mapped.ids, [r#"{"n":5,"region":"EU"}"#, r#"{"n":6,"region":null}"#]);
     assert_eq!(mapper.columns(), [0, 1]);
-    let shaped = Mapper::compile(&items("__segment_id", path("n")), &batch.schema(), &id, &Limits::default());
+    let shaped = Mapper::compile(&items("__segment_id", path("n")), None, &batch.schema(), &id, &Limits::default());
     assert!(shaped.unwrap_err().to_string().contains("__segment_id"));
 }
 
@@ -533,7 +533,7 @@ fn a_payload_never_holds_a_line_break() {
 fn a_column_that_is_not_there_is_told_with_those_that_are() {
     let schema: SchemaRef =
         Arc::new(Schema::new(vec![Field::new("id", DataType::Int64, false), Field::new("email", DataType::Utf8, true)]));
-    let compile = |expr: &Expr, id: &str| Mapper::compile(expr, &schema, &[id.to_owned()], &Limits::default());
+    let compile = |expr: &Expr, id: &str| Mapper::compile(expr, None, &schema, &[id.to_owned()], &Limits::default());
     let error = compile(&path("emial"), "id").unwrap_err();
     assert_eq!(error.to_string(), "the mapping reads the column \"emial\", which the query does not return");
     assert_eq!(error.remedy_text(), Some("return it in the query, or use one of its columns: \"id\", \"email\""));
@@ -547,7 +547,7 @@ fn a_column_that_is_not_there_is_told_with_those_that_are() {
 #[test]
 fn a_batch_that_does_not_fit_is_an_error_and_no_panic() {
     let batch = batch(vec![("id", Arc::new(Int64Array::from(vec![1, 2])))]);
-    let mapper = Mapper::compile(&path("id"), &batch.schema(), &["id".into()], &Limits::default()).unwrap();
+    let mapper = Mapper::compile(&path("id"), None, &batch.schema(), &["id".into()], &Limits::default()).unwrap();
     assert!(mapper.map(&batch, &[Op::Added], "s", &[0]).is_err());
     assert!(mapper.map(&batch, &[Op::Added; 2], "s", &[2]).is_err());
     let other = super::tests::batch(vec![("id", text(&[Some("1"), None]))]);

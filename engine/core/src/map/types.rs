@@ -12,7 +12,7 @@
 //! | a list, struct, map | the same; a map's keys are text; what has no members at all is text |
 //! | a constant | by its kind: boolean, 64 bit integer, double, text, list, struct |
 //! | `@template`, `__op`, `__sync_id` | text |
-//! | JSON text, `@if` with branches of two types, lists of several types | text, marked [`ANY_VALUE`]: strings as they are, the rest as JSON |
+//! | JSON text, a declared field of another kind than its value, `@if` with branches of two types, lists of several types | text, marked [`ANY_VALUE`]: strings as they are, the rest as JSON |
 //! | nothing at all, or null | text |
 //!
 //! Everything may be null. A payload that is no object with members, or only known at run time to be one, has no schema.
@@ -20,9 +20,11 @@
 use std::sync::Arc;
 
 use arrow::datatypes::{DECIMAL256_MAX_PRECISION, DataType, Field, Fields, Schema, SchemaRef, TimeUnit};
+use outflow_contract::destination::FieldKind;
 use outflow_contract::outcome::ANY_VALUE;
 use serde_json::Value;
 
+use super::coerce::Wanted;
 use super::compile::{Node, Place};
 use super::route::{End, Typed};
 
@@ -60,8 +62,24 @@ fn node(node: &Node) -> Option<Told> {
             either(branch(then), branch(otherwise))
         }
         Node::Case { value, .. } => self::node(value),
+        Node::Typed { wanted, value } => Some(turned(wanted, self::node(value))),
         Node::Items { shape, .. } => Some(list(std::iter::once(self::node(shape)))),
     }
+}
+
+/// A declared field: text is text, other values keep their type where that is of the field's kind.
+fn turned(wanted: &Wanted, told: Option<Told>) -> Told {
+    let (kind, Some(Told::Is(data_type))) = (wanted.kind(), told) else { return Told::Any };
+    let keeps = match kind {
+        _ if wanted.is_multiple() => false,
+        FieldKind::String => return Told::Is(DataType::Utf8),
+        FieldKind::Number => data_type.is_numeric(),
+        FieldKind::Integer => data_type.is_integer(),
+        FieldKind::Boolean => data_type == DataType::Boolean,
+        FieldKind::Datetime => true,
+        FieldKind::Object | FieldKind::StringOrObject => data_type.is_nested(),
+    };
+    if keeps { Told::Is(data_type) } else { Told::Any }
 }
 
 /// The name in an object member's prefix, `,"name":`.

@@ -148,7 +148,7 @@ impl Engine {
         let destination = self.destinations.get(&mapping.name).ok_or_else(|| Error::bug("a mapping without a destination"))?;
         let model = self.project.model(&mapping.model).ok_or_else(|| Error::bug("a mapping without a model"))?;
         let schema = schema_of(&extracted.head)?;
-        let mapper = Mapper::compile(&mapping.fields, &schema, &model.id, &self.project.limits)?;
+        let mapper = Mapper::compile(&mapping.fields, mapping.declared.as_deref(), &schema, &model.id, &self.project.limits)?;
         let reading = Arc::new(payloads::Reading {
             store: Arc::clone(&self.store),
             mapping: Arc::new(mapping.clone()),

@@ -99,7 +99,7 @@ fn changes(reading: &Reading, files: &[ValueFile], after: &RecordBatch, at: Loca
 /// One value as JSON text.
 fn text(record: &RecordBatch, column: &str) -> Result<String> {
     let expr = Expr::Path(Path { segments: vec![column.to_owned()] });
-    let mapper = Mapper::compile(&expr, record.schema_ref(), &[column.to_owned()], &Limits::default())?;
+    let mapper = Mapper::compile(&expr, None, record.schema_ref(), &[column.to_owned()], &Limits::default())?;
     let mapped = mapper.map(record, &[Op::Added], "", &[0])?;
     let text = String::from_utf8_lossy(&mapped.bytes).into_owned();
     Ok(if text.chars().count() > VALUE_CHARS_MAX { text.chars().take(VALUE_CHARS_MAX).chain(['…']).collect() } else { text })

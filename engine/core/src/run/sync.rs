@@ -270,7 +270,7 @@ impl<'a> Sync<'a> {
         let config = engine.project.destination(&self.mapping.destination).ok_or_else(|| Error::bug("a mapping without a destination"))?;
         let model = engine.project.model(&self.mapping.model).ok_or_else(|| Error::bug("a mapping without a model"))?;
         let schema = Arc::clone(&settling.schema);
-        let mapper = Mapper::compile(&self.mapping.fields, &schema, &model.id, &engine.project.limits)
+        let mapper = Mapper::compile(&self.mapping.fields, self.mapping.declared.as_deref(), &schema, &model.id, &engine.project.limits)
             .map_err(|error| error.with("mapping", &self.mapping.name))?;
         let transport = engine.transport(config)?;
 

@@ -1,0 +1,416 @@
+//! Declared fields: the written JSON of a value is turned to the kind that its field holds, on bytes, where it stands.
+//!
+//! | field | takes besides its own kind |
+//! |---|---|
+//! | text | numbers, with all their digits, and true and false |
+//! | number | text that is a number (blank text is 0), true and false as 1 and 0 |
+//! | whole number | the same, without a fraction |
+//! | true or false | `"true"`, `"false"`, 1, 0 |
+//! | moment | text that can be read as one, and numbers: both as they are |
+//! | object | nothing; with declared members the others are dropped, and these are turned to their kinds |
+//! | several | one value, as a list of one |
+//!
+//! A list of one scalar is that scalar. Null is as good as missing unless the field allows it; so is `""` unless the field holds
+//! text or a moment. A value that cannot be turned makes its record fail (`wrong_type`), and so does one that is missing where it
+//! is required (`missing_field`).
+//!
+//! Nearly every value is of its kind already, which its first byte tells; nothing is copied then. The members of an object that the
+//! mapping draws are turned one by one as they are written, and constants once, when the mapping is compiled.
+
+use outflow_contract::destination::{Field, FieldKind};
+use outflow_contract::outcome::Rejection;
+use outflow_contract::{Error, Result};
+
+use super::bind::Bound;
+use super::compile::Node;
+use super::json::{Piece, unescaped};
+use super::moment::is_moment;
+use super::output::Output;
+use super::scan::{Problem, Scanner};
+use super::value::key_prefix;
+use super::write;
+
+/// A declared field.
+#[derive(Clone, Debug)]
+pub(crate) struct Wanted {
+    name: String,
+    /// `,"name":`.
+    prefix: Vec<u8>,
+    /// From the payload's root, for messages: `location.latitude`.
+    path: String,
+    kind: FieldKind,
+    multiple: bool,
+    required: bool,
+    allow_null: bool,
+    choices: Vec<String>,
+    members: Vec<Wanted>,
+}
+
+/// The payload `node` with its members turned to the kinds of `fields`.
+pub(crate) fn payload(fields: &[Field], node: Node) -> Result<Node> {
+    match node {
+        Node::Object(members) => Ok(object(&all(fields, ""), members)),
+        _ => Err(Error::bug("the payload of an action with fields is no object of them")),
+    }
+}
+
+fn all(fields: &[Field], parent: &str) -> Vec<Wanted> {
+    // Constants go to the destination's settings, and are no part of any payload.
+    fields.iter().filter(|field| !field.constant).map(|field| Wanted::new(field, parent)).collect()
+}
+
+/// Members that the mapping draws. Those that are not declared are dropped.
+fn object(fields: &[Wanted], members: Vec<(Vec<u8>, Node)>) -> Node {
+    let mut drawn: Vec<(Vec<u8>, Node)> = Vec::with_capacity(members.len());
+    for (prefix, value) in members {
+        if let Some(field) = fields.iter().find(|field| field.prefix == prefix) {
+            drawn.push((prefix, field.over(value)));
+        }
+    }
+    for field in fields.iter().filter(|field| field.required) {
+        if drawn.iter().all(|(other, _)| *other != field.prefix) {
+            drawn.push((field.prefix.clone(), field.over(Node::Missing)));
+        }
+    }
+    Node::Object(drawn)
+}
+
+/// Appends the value turned to its kind. False if it is missing, or fails the record.
+pub(crate) fn write<'a>(wanted: &Wanted, value: &Bound<'a>, i: usize, out: &mut Output<'a>) -> bool {
+    let start = out.buf.len();
+    if value.write(i, out) {
+        if wanted.fits(&out.buf[start..]) {
+            return true;
+        }
+        match wanted.turn(out, start) {
+            Ok(true) => return true,
+            Ok(false) => {}
+            Err(Rejection { code, message }) => {
+                out.fail(&code, || message);
+                return false;
+            }
+        }
+    }
+    if wanted.required {
+        out.fail("missing_field", || wanted.missing().message);
+    }
+    false
+}
+
+impl Wanted {
+    /// What the field holds.
+    pub(crate) fn kind(&self) -> FieldKind {
+        self.kind
+    }
+
+    /// It is a list of them.
+    pub(crate) fn is_multiple(&self) -> bool {
+        self.multiple
+    }
+
+    fn new(field: &Field, parent: &str) -> Self {
+        let path = format!("{parent}{}", field.name);
+        Self {
+            name: field.name.clone(),
+            prefix: key_prefix(&field.name),
+            kind: field.kind,
+            multiple: field.multiple,
+            required: field.required,
+            allow_null: field.allow_null,
+            choices: field.choices.clone(),
+            members: all(&field.properties, &format!("{path}.")),
+            path,
+        }
+    }
+
+    /// `value`, turned to this kind whenever it is written; at once if it is a constant.
+    fn over(&self, value: Node) -> Node {
+        match value {
+            Node::Object(members) if !self.members.is_empty() && !self.multiple && self.takes_objects() => object(&self.members, members),
+            Node::Literal(text) => {
+                let mut turned = Vec::with_capacity(text.len());
+                let known = std::str::from_utf8(&text).ok().map(|text| self.convert(text, &mut turned));
+                match known {
+                    Some(Ok(true)) => Node::Literal(turned),
+                    Some(Ok(false)) if !self.required => Node::Missing,
+                    // It fails every record, and each of them says so.
+                    _ => self.typed(Node::Literal(text)),
+                }
+            }
+            value => self.typed(value),
+        }
+    }
+
+    fn typed(&self, value: Node) -> Node {
+        Node::Typed { wanted: Box::new(self.clone()), value: Box::new(value) }
+    }
+
+    fn takes_objects(&self) -> bool {
+        matches!(self.kind, FieldKind::Object | FieldKind::StringOrObject)
+    }
+
+    fn is_text(&self) -> bool {
+        matches!(self.kind, FieldKind::String | FieldKind::Datetime | FieldKind::StringOrObject)
+    }
+
+    /// Is this JSON what the field wants, as it stands? May say no where a closer look says yes.
+    fn fits(&self, json: &[u8]) -> bool {
+        if self.multiple || !self.choices.is_empty() {
+            return false;
+        }
+        match (self.kind, json) {
+            (FieldKind::String | FieldKind::StringOrObject, [b'"', ..])
+            | (FieldKind::Number | FieldKind::Datetime, [b'-' | b'0'..=b'9', ..])
+            | (FieldKind::Boolean, [b't' | b'f', ..]) => true,
+            (FieldKind::Integer, [b'-', digits @ ..] | digits) => digits.iter().all(u8::is_ascii_digit),
+            (FieldKind::Datetime, [b'"', text @ .., b'"']) => std::str::from_utf8(text).is_ok_and(is_moment),
+            (FieldKind::Object | FieldKind::StringOrObject, [b'{', ..]) => self.members.is_empty(),
+            _ => false,
+        }
+    }
+
+    /// Turns the value that ends the buffer. Ok(false): it is as good as missing, and gone.
+    #[cold]
+    fn turn(&self, out: &mut Output<'_>, start: usize) -> Result<bool, Rejection> {
+        let mut text = std::mem::take(&mut out.scratch);
+        text.extend_from_slice(&out.buf[start..]);
+        out.buf.truncate(start);
+        let result = match std::str::from_utf8(&text) {
+            Ok(value) => self.convert(value, &mut out.buf),
+            Err(_) => Err(self.wrong("something that is no text")),
+        };
+        text.clear();
+        out.scratch = text;
+        result
+    }
+
+    /// Appends `text`, a JSON value, turned to this kind. Ok(false): it is as good as missing, and nothing is appended.
+    fn convert(&self, text: &str, buf: &mut Vec<u8>) -> Result<bool, Rejection> {
+        if text == "null" {
+            if self.allow_null {
+                buf.extend_from_slice(b"null");
+            }
+            return Ok(self.allow_null);
+        }
+        if text == "\"\"" && (self.multiple || !self.is_text()) {
+            return Ok(false);
+        }
+        if !self.multiple {
+            return self.single(text, buf).map(|()| true);
+        }
+        buf.push(b'[');
+        if text.starts_with('[') {
+            let start = buf.len();
+            for item in self.items(text)? {
+                if item.text() == "null" || (item.text() == "\"\"" && !self.is_text()) {
+                    continue;
+                }
+                if buf.len() > start {
+                    buf.push(b',');
+                }
+                self.single(item.text(), buf)?;
+            }
+        } else {
+            self.single(text, buf)?;
+        }
+        buf.push(b']');
+        Ok(true)
+    }
+
+    fn items<'t>(&self, text: &'t str) -> Result<impl Iterator<Item = Piece<'t>>, Rejection> {
+        Piece::parse(text).map(Piece::items).map_err(|_| self.wrong(came(text)))
+    }
+
+    /// One value that is neither null nor as good as missing.
+    fn single(&self, text: &str, buf: &mut Vec<u8>) -> Result<(), Rejection> {
+        let start = buf.len();
+        let is_object = text.starts_with('{');
+        if text.starts_with('[') {
+            let mut items = self.items(text)?;
+            return match (items.next(), items.next()) {
+                (Some(one), None) if !one.text().starts_with(['[', '{', 'n']) => self.single(one.text(), buf),
+                _ => Err(self.wrong("a list")),
+            };
+        }
+        match self.kind {
+            _ if is_object && self.takes_objects() => self.object(text, buf)?,
+            FieldKind::String | FieldKind::StringOrObject if !is_object => quoted(text, buf),
+            FieldKind::Number => buf.extend_from_slice(self.number(text)?.as_bytes()),
+            FieldKind::Integer => self.integer(text, buf)?,
+            FieldKind::Boolean => buf.extend_from_slice(self.boolean(text)?.as_bytes()),
+            FieldKind::Datetime => {
+                self.moment(text)?;
+                buf.extend_from_slice(text.as_bytes());
+            }
+            _ => return Err(self.wrong(came(text))),
+        }
+        self.choice(&buf[start..])
+    }
+
+    /// The number that `text` is, or stands for, as JSON.
+    fn number(&self, text: &str) -> Result<String, Rejection> {
+        let content = match text.as_bytes() {
+            [b'-' | b'0'..=b'9', ..] => return Ok(text.to_owned()),
+            [b't', ..] => return Ok("1".to_owned()),
+            [b'f', ..] => return Ok("0".to_owned()),
+            [b'"', ..] => unescaped(&text[1..text.len() - 1]),
+            _ => return Err(self.wrong(came(text))),
+        };
+        let content = content.trim();
+        if content.is_empty() {
+            return Ok("0".to_owned());
+        }
+        let finite = |text: &str| text.parse::<f64>().ok().filter(|number| number.is_finite());
+        if content.starts_with(|c: char| c.is_ascii_digit() || c == '-') && Piece::parse(content).is_ok() && finite(content).is_some() {
+            return Ok(content.to_owned());
+        }
+        // `+5`, `.5`, `5.`: numbers that JSON writes in another way. Not `inf` and `nan`, which are words.
+        let number = content.strip_prefix('+').unwrap_or(content);
+        let plain = number.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'e' | b'E' | b'-' | b'+'));
+        match finite(number).filter(|_| plain) {
+            Some(number) => {
+                let mut written = Vec::new();
+                write::double(&mut written, number);
+                Ok(String::from_utf8(written).unwrap_or_default())
+            }
+            None => Err(self.wrong("text that is no number")),
+        }
+    }
+
+    fn integer(&self, text: &str, buf: &mut Vec<u8>) -> Result<(), Rejection> {
+        let number = self.number(text)?;
+        if number.strip_prefix('-').unwrap_or(&number).bytes().all(|b| b.is_ascii_digit()) {
+            buf.extend_from_slice(number.as_bytes());
+            return Ok(());
+        }
+        let whole = number.parse::<f64>().ok().filter(|number| number.is_finite() && number.fract() == 0.0);
+        let number = whole.ok_or_else(|| self.wrong("a number with a fraction"))?;
+        write::double(buf, number);
+        Ok(())
+    }
+
+    fn boolean(&self, text: &str) -> Result<&'static str, Rejection> {
+        let number = || text.parse::<f64>().ok();
+        match text {
+            "true" | "\"true\"" => Ok("true"),
+            "false" | "\"false\"" => Ok("false"),
+            _ if number() == Some(1.0) => Ok("true"),
+            _ if number() == Some(0.0) => Ok("false"),
+            _ if text.starts_with('"') => Err(self.wrong("other text")),
+            _ => Err(self.wrong(if number().is_some() { "a number that is neither 1 nor 0" } else { came(text) })),
+        }
+    }
+
+    fn moment(&self, text: &str) -> Result<(), Rejection> {
+        match text.as_bytes() {
+            [b'-' | b'0'..=b'9', ..] => Ok(()),
+            [b'"', ..] if is_moment(&unescaped(&text[1..text.len() - 1])) => Ok(()),
+            [b'"', ..] => Err(self.wrong("text that cannot be read as one")),
+            _ => Err(self.wrong(came(text))),
+        }
+    }
+
+    fn object(&self, text: &str, buf: &mut Vec<u8>) -> Result<(), Rejection> {
+        if self.members.is_empty() {
+            buf.extend_from_slice(text.as_bytes());
+            return Ok(());
+        }
+        let mut found = vec![false; self.members.len()];
+        buf.push(b'{');
+        let start = buf.len();
+        let walked = walk(text, |key, value| {
+            let key = unescaped(key);
+            let Some(at) = self.members.iter().position(|member| *member.name == *key) else { return Ok(()) };
+            let (member, before) = (&self.members[at], buf.len());
+            buf.extend_from_slice(&member.prefix[usize::from(before == start)..]);
+            if member.convert(value, buf)? {
+                found[at] = true;
+            } else {
+                buf.truncate(before);
+            }
+            Ok(())
+        });
+        walked.map_err(|_| self.wrong(came(text)))??;
+        buf.push(b'}');
+        let missing = self.members.iter().zip(&found).find(|(member, found)| member.required && !**found);
+        missing.map_or(Ok(()), |(member, _)| Err(member.missing()))
+    }
+
+    /// Is what was written one of the choices, if there are any?
+    fn choice(&self, json: &[u8]) -> Result<(), Rejection> {
+        let text = std::str::from_utf8(json).unwrap_or_default();
+        let content = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).map_or(text.into(), unescaped);
+        if self.choices.is_empty() || self.choices.iter().any(|choice| *choice == *content) {
+            return Ok(());
+        }
+        let choices = self.choices.join(", ");
+        Err(Rejection {
+            code: "wrong_choice".to_owned(),
+            message: format!("field `{}` is one of {choices}, and this is another value", self.path),
+        })
+    }
+
+    #[cold]
+    fn wrong(&self, came: &str) -> Rejection {
+        let wanted = match self.kind {
+            FieldKind::String => "text",
+            FieldKind::Number => "a number",
+            FieldKind::Integer => "a whole number",
+            FieldKind::Boolean => "true or false",
+            FieldKind::Datetime => "a moment",
+            FieldKind::Object => "an object",
+            FieldKind::StringOrObject => "text or an object",
+        };
+        Rejection { code: "wrong_type".to_owned(), message: format!("field `{}` takes {wanted}, and this is {came}", self.path) }
+    }
+
+    #[cold]
+    fn missing(&self) -> Rejection {
+        Rejection {
+            code: "missing_field".to_owned(),
+            message: format!("field `{}` is required, and this record has no value for it", self.path),
+        }
+    }
+}
+
+/// What a JSON value is, for messages.
+fn came(text: &str) -> &'static str {
+    match text.as_bytes() {
+        [b'"', ..] => "text",
+        [b'{', ..] => "an object",
+        [b'[', ..] => "a list",
+        [b't' | b'f', ..] => "true or false",
+        _ => "a number",
+    }
+}
+
+/// Appends a scalar as text: a string as it is, anything else in quotes.
+fn quoted(text: &str, buf: &mut Vec<u8>) {
+    let quote: &[u8] = if text.starts_with('"') { b"" } else { b"\"" };
+    buf.extend_from_slice(quote);
+    buf.extend_from_slice(text.as_bytes());
+    buf.extend_from_slice(quote);
+}
+
+/// Goes over the members of an object: the outer error says that it is none, the inner one is that of `each`.
+fn walk(text: &str, mut each: impl FnMut(&str, &str) -> Result<(), Rejection>) -> Result<Result<(), Rejection>, Problem> {
+    let mut scanner = Scanner::new(text);
+    scanner.open()?;
+    scanner.space();
+    while !scanner.take(b'}') {
+        let key = scanner.key()?;
+        let start = scanner.at;
+        scanner.skip()?;
+        if let Err(rejection) = each(key, scanner.since(start)) {
+            return Ok(Err(rejection));
+        }
+        scanner.space();
+        if scanner.take(b',') {
+            scanner.space();
+        }
+    }
+    Ok(Ok(()))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,173 @@
+//! Values turned to the kinds of their fields: the reference's own cases, and what they leave out.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
+use arrow::datatypes::{DataType, Field as Column, Schema};
+use outflow_contract::Op;
+use outflow_contract::destination::{Field, FieldKind};
+use outflow_contract::expr::{Expr, Path};
+use outflow_contract::limits::Limits;
+use outflow_contract::source::{EXTENSION_NAME, JSON_EXTENSION};
+use serde_json::{Value, json};
+
+use crate::map::Mapper;
+
+/// Cases that come out otherwise on purpose, by the end of their names, each with the reason.
+const DIFFERENT: [(&str, &str); 6] = [
+    ("/bigstr", "a number in text keeps all its digits"),
+    ("string_allownull/arr1", "a list of one text is that text, whether null is allowed or not"),
+    ("datetime/arrnum", "a list of one number is that number, and not text"),
+    ("datetime_allownull/arrnum", "a list of one number is that number, and not text"),
+    ("object_multiple_props/objnull", "a null member is as good as missing in a list, too"),
+    ("object_multiple_props/arrobj", "a null member is as good as missing in a list, too"),
+];
+
+fn path(text: &str) -> Expr {
+    Expr::Path(Path { segments: text.split('.').map(Into::into).collect() })
+}
+
+/// What one record with this JSON in its column `v` becomes, or why it fails.
+fn mapped(fields: &[Field], expr: &Expr, v: &str) -> Result<String, (String, String)> {
+    let json = Column::new("v", DataType::Utf8, true).with_metadata([(EXTENSION_NAME.to_owned(), JSON_EXTENSION.to_owned())].into());
+    let schema = Arc::new(Schema::new(vec![Column::new("id", DataType::Int64, true), json]));
+    let columns: Vec<ArrayRef> = vec![Arc::new(Int64Array::from(vec![7])), Arc::new(StringArray::from(vec![v]))];
+    let batch = RecordBatch::try_new(Arc::clone(&schema), columns).unwrap();
+    let mapper = Mapper::compile(expr, Some(fields), &schema, &["id".to_owned()], &Limits::default()).unwrap();
+    let mapped = mapper.map(&batch, &[Op::Added], "s", &[0]).unwrap();
+    match mapped.failed.into_iter().next() {
+        Some(failed) => Err((failed.rejection.code, failed.rejection.message)),
+        None => Ok(String::from_utf8(mapped.bytes).unwrap()),
+    }
+}
+
+/// `{"f": $.v.f}`, which is how the cases are mapped.
+fn plain() -> Expr {
+    Expr::Object(vec![("f".into(), path("v.f"))])
+}
+
+fn one(field: Field, v: &str) -> Result<String, (String, String)> {
+    mapped(&[field], &plain(), v)
+}
+
+fn field(name: &str, case: &Value) -> Field {
+    let kind = match case["type"].as_str().unwrap() {
+        "string" => FieldKind::String,
+        "number" => FieldKind::Number,
+        "integer" => FieldKind::Integer,
+        "boolean" => FieldKind::Boolean,
+        "datetime" => FieldKind::Datetime,
+        "object" => FieldKind::Object,
+        other => panic!("{other}"),
+    };
+    let flag = |name: &str| case.get(name).is_some_and(|flag| flag == true);
+    let choice = |choice: &Value| choice.as_str().or(choice["value"].as_str()).unwrap().to_owned();
+    Field {
+        required: flag("required"),
+        multiple: flag("multiple"),
+        allow_null: flag("allowNull"),
+        choices: case.get("choices").and_then(Value::as_array).map(|list| list.iter().map(choice).collect()).unwrap_or_default(),
+        properties: case
+            .get("properties")
+            .and_then(Value::as_object)
+            .map(|members| members.iter().map(|(name, member)| field(name, member)).collect())
+            .unwrap_or_default(),
+        ..Field::new(name, kind, "A field of a case.")
+    }
+}
+
+/// Numbers as doubles, so that two ways to write one are equal.
+fn comparable(value: &Value) -> Value {
+    match value {
+        Value::Number(number) => number.as_f64().map_or(Value::Null, |number| json!(number)),
+        Value::Array(items) => items.iter().map(comparable).collect(),
+        Value::Object(members) => {
+            Value::Object(members.iter().map(|(k, v)| (k.clone(), comparable(v))).collect::<BTreeMap<_, _>>().into_iter().collect())
+        }
+        other => other.clone(),
+    }
+}
+
+#[test]
+fn the_cases_of_the_reference_come_out_the_same() {
+    let cases: Value = serde_json::from_str(include_str!("../../../../../tests/cases/_coercion.json")).unwrap();
+    let cases = cases["cases"].as_array().unwrap();
+    let mut wrong = Vec::new();
+    for case in cases {
+        let id = case["id"].as_str().unwrap();
+        let got = one(field("f", &case["field"]), &case["input"].to_string());
+        let same = match (&got, case.get("expected")) {
+            (Ok(payload), Some(expected)) => comparable(&serde_json::from_str(payload).unwrap()) == comparable(expected),
+            (Err(_), None) => true,
+            _ => false,
+        };
+        let different = DIFFERENT.iter().any(|(end, _)| id.ends_with(end));
+        if same == different && !(different && id.ends_with("/bigstr")) {
+            wrong.push(format!("{id}: {} became {got:?}, not {}", case["input"], case.get("expected").unwrap_or(&json!("an error"))));
+        }
+    }
+    assert!(cases.len() > 300, "the cases are there");
+    assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
+}
+
+#[test]
+fn numbers_keep_their_digits_when_they_become_text_and_when_they_come_from_it() {
+    let text = |v: &str| one(Field::new("f", FieldKind::String, ""), v).unwrap();
+    assert_eq!(text(r#"{"f": 12345678901234567890123}"#), r#"{"f":"12345678901234567890123"}"#);
+    assert_eq!(text(r#"{"f": 1.50}"#), r#"{"f":"1.50"}"#);
+    let number = |v: &str| one(Field::new("f", FieldKind::Number, ""), v);
+    assert_eq!(number(r#"{"f": "12345678901234567890.10"}"#).unwrap(), r#"{"f":12345678901234567890.10}"#);
+    for (text, expected) in [("+5", "5"), (".5", "0.5"), ("5.", "5"), ("\\t-7\\n", "-7"), ("007", "7")] {
+        assert_eq!(number(&format!(r#"{{"f": "{text}"}}"#)).unwrap(), format!(r#"{{"f":{expected}}}"#), "{text}");
+    }
+    for text in ["inf", "NaN", "1e999", "0x10", "1_000", "--1", "1 2"] {
+        assert_eq!(number(&format!(r#"{{"f": "{text}"}}"#)).unwrap_err().0, "wrong_type", "{text}");
+    }
+}
+
+#[test]
+fn a_failure_names_the_field_what_it_takes_and_what_came() {
+    let location = Field::new("location", FieldKind::Object, "")
+        .properties(vec![Field::new("latitude", FieldKind::Number, ""), Field::new("city", FieldKind::String, "").required()]);
+    let drawn = Expr::Object(vec![("location".into(), Expr::Object(vec![("latitude".into(), path("v.a")), ("city".into(), path("v.b"))]))]);
+    let whole = Expr::Object(vec![("location".into(), path("v"))]);
+    let fails = |expr: &Expr, v: &str| mapped(std::slice::from_ref(&location), expr, v).unwrap_err();
+    let wrong = ("wrong_type".to_owned(), "field `location.latitude` takes a number, and this is text that is no number".to_owned());
+    assert_eq!(fails(&drawn, r#"{"a": "north", "b": "x"}"#), wrong);
+    assert_eq!(fails(&whole, r#"{"latitude": "north", "city": "x"}"#), wrong);
+    let missing = ("missing_field".to_owned(), "field `location.city` is required, and this record has no value for it".to_owned());
+    assert_eq!(fails(&drawn, r#"{"a": 1, "b": null}"#), missing);
+    assert_eq!(fails(&whole, r#"{"latitude": 1}"#), missing);
+    assert_eq!(fails(&whole, "[1, 2]").1, "field `location` takes an object, and this is a list");
+}
+
+#[test]
+fn members_that_are_not_declared_are_dropped_wherever_they_come_from() {
+    let fields = [Field::new("o", FieldKind::Object, "").properties(vec![Field::new("a\"b", FieldKind::String, "")])];
+    let whole = Expr::Object(vec![("o".into(), path("v")), ("other".into(), path("v"))]);
+    assert_eq!(mapped(&fields, &whole, r#"{"x": 1, "a\"b": 2, "y": {"a\"b": 3}}"#).unwrap(), r#"{"o":{"a\"b":"2"}}"#);
+    let drawn = Expr::Object(vec![("o".into(), Expr::Object(vec![("x".into(), path("id")), ("a\"b".into(), path("id"))]))]);
+    assert_eq!(mapped(&fields, &drawn, "{}").unwrap(), r#"{"o":{"a\"b":"7"}}"#);
+}
+
+#[test]
+fn a_constant_is_turned_once_and_one_that_cannot_be_fails_every_record() {
+    let literal = |value: Value| Expr::Object(vec![("f".into(), Expr::Literal(value))]);
+    let text = [Field::new("f", FieldKind::String, "")];
+    assert_eq!(mapped(&text, &literal(json!(5)), "{}").unwrap(), r#"{"f":"5"}"#);
+    assert_eq!(mapped(&text, &literal(json!(null)), "{}").unwrap(), "{}");
+    assert_eq!(mapped(&text, &literal(json!({"a": 1})), "{}").unwrap_err().0, "wrong_type");
+    let required = [Field::new("f", FieldKind::String, "").required()];
+    assert_eq!(mapped(&required, &literal(json!(null)), "{}").unwrap_err().0, "missing_field");
+    assert_eq!(mapped(&required, &Expr::Object(vec![]), "{}").unwrap_err().0, "missing_field");
+    let constant = [Field::new("f", FieldKind::String, "").required().constant()];
+    assert_eq!(mapped(&constant, &Expr::Object(vec![]), "{}").unwrap(), "{}", "a constant is no part of the payload");
+}
+
+#[test]
+fn a_payload_that_is_no_object_of_fields_is_refused() {
+    let schema = Arc::new(Schema::new(vec![Column::new("id", DataType::Int64, true)]));
+    let compiled = Mapper::compile(&path("id"), Some(&[]), &schema, &["id".to_owned()], &Limits::default());
+    assert!(compiled.is_err());
+}

@@ -1,0 +1,192 @@
+//! What the reference sends for the same records and mappings: `cases/` holds its answers, and the whole way from the mapping in a
+//! project file to the body of a request has to give the same.
+//!
+//! A record of a case becomes one row: `properties` and `context` as JSON text, everything else as text.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests: what is missing is a failure")]
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, RecordBatch, StringArray};
+use arrow::datatypes::{DataType, Field, Schema};
+use outflow_contract::destination::{Destination, Origin, RecordOrigin};
+use outflow_contract::limits::Limits;
+use outflow_contract::outcome::{Records, Request};
+use outflow_contract::plan::{Mapping, Settings};
+use outflow_contract::source::{EXTENSION_NAME, JSON_EXTENSION};
+use outflow_contract::{Op, RecordId};
+use outflow_engine::map::Mapper;
+use outflow_planner::{Options, load};
+use outflow_tests::Project;
+use serde_json::{Map, Value, json};
+
+/// Records that come out otherwise on purpose: the file, the record's number, and the reason.
+const DIFFERENT: [(&str, usize, &str); 0] = [];
+
+/// The columns of the rows; the first is the identifier.
+const COLUMNS: [&str; 8] = ["messageId", "type", "event", "timestamp", "userId", "anonymousId", "properties", "context"];
+
+/// One file of cases, ready to run.
+struct Case {
+    mapping: Mapping,
+    destination: Arc<dyn Destination>,
+    records: RecordBatch,
+    /// For each record: the messages, or `None` where it is refused.
+    expected: Vec<Option<Value>>,
+}
+
+impl Case {
+    fn new(text: &str) -> Self {
+        let case: Value = serde_json::from_str(text).unwrap();
+        let kind = case["destination"].as_str().unwrap();
+        let project = Project::with(&format!(
+            "version: 1
+sources: {{ warehouse: {{ type: files, tables: {{ events: {{ path: events.ndjson, columns: {{ properties: json, context: json }} }} }} }} }}
+models: {{ events: {{ source: warehouse, table: events, id: messageId, timestamp: timestamp }} }}
+destinations: {{ it: {{ type: {kind}, settings: {} }} }}
+mappings: {{ case: {{ model: events, destination: it, action: {}, records: all, fields: {} }} }}
+",
+            case["settings"], case["action"], case["mapping"]
+        ));
+        let descriptors = outflow_connectors::descriptors();
+        let options = Options { root: project.root(), target: None, env: &|_| None, descriptors: &descriptors };
+        let loaded = load(&options).unwrap_or_else(|problems| panic!("{problems}"));
+        let mapping = loaded.project.mappings[0].clone();
+        let config = loaded.project.destination("it").unwrap();
+        let destination = outflow_connectors::connector(kind).unwrap().configure(config, &mapping.action, &mapping.constants).unwrap();
+        let expected = case["expected_requests"]["single"].as_array().unwrap();
+        let expected = expected.iter().map(|one| if one.get("error").is_some() { None } else { Some(one["returned"]["batch"].clone()) });
+        Self { mapping, destination, records: batch(case["records"].as_array().unwrap()), expected: expected.collect() }
+    }
+
+    /// The messages that a request carries for one record, or why it is refused.
+    fn sent(&self, row: usize) -> Result<Value, String> {
+        let schema = self.records.schema();
+        let id = [COLUMNS[0].to_owned()];
+        let mapper = Mapper::compile(&self.mapping.fields, self.mapping.declared.as_deref(), &schema, &id, &Limits::default()).unwrap();
+        let ops = vec![Op::Added; self.records.num_rows()];
+        let mapped = mapper.map(&self.records, &ops, "sync", &[u32::try_from(row).unwrap()]).unwrap();
+        if let Some(failed) = mapped.failed.first() {
+            return Err(failed.rejection.code.clone());
+        }
+        let mut bytes = Vec::new();
+        let origin = RecordOrigin { id: RecordId(row as u128), op: Op::Added };
+        self.destination.shape(&mapped.bytes, &origin, &mut bytes).map_err(|rejection| rejection.code)?;
+        let records = Records { ends: vec![bytes.len()], bytes: bytes.into(), ops: vec![Op::Added], ids: mapped.ids, schema: None };
+        let origin = Origin { mapping: "case".to_owned(), epoch: 1, sequence: 0 };
+        let Request::Http(request) = self.destination.encode(&records, &origin).unwrap() else { panic!("not HTTP") };
+        assert_eq!((request.method.as_str(), request.url.as_str()), ("POST", "https://api.segment.io/v1/batch"));
+        let mut body: Value = serde_json::from_slice(&request.body).unwrap();
+        assert_eq!(body.as_object().unwrap().len(), 1);
+        Ok(body["batch"].take())
+    }
+}
+
+/// Rows of the records: text as it is, objects as JSON text, and null where a record has no such member.
+fn batch(records: &[Value]) -> RecordBatch {
+    let column = |name: &str| -> ArrayRef {
+        let value = |record: &Value| match record.get(name) {
+            None | Some(Value::Null) => None,
+            Some(Value::String(text)) => Some(text.clone()),
+            Some(other) => Some(other.to_string()),
+        };
+        Arc::new(records.iter().map(value).collect::<StringArray>())
+    };
+    let field = |name: &str| {
+        let field = Field::new(name, DataType::Utf8, true);
+        let json = matches!(name, "properties" | "context");
+        if json { field.with_metadata([(EXTENSION_NAME.to_owned(), JSON_EXTENSION.to_owned())].into()) } else { field }
+    };
+    let schema = Schema::new(COLUMNS.map(field).to_vec());
+    RecordBatch::try_new(Arc::new(schema), COLUMNS.map(column).to_vec()).unwrap()
+}
+
+/// A value in which two ways to write one number are equal, and the order of members does not count.
+fn comparable(value: &Value) -> Value {
+    match value {
+        Value::Number(number) => json!(number.as_f64()),
+        Value::Array(items) => items.iter().map(comparable).collect(),
+        Value::Object(members) => {
+            let mut sorted: Vec<(String, Value)> = members.iter().map(|(name, value)| (name.clone(), comparable(value))).collect();
+            sorted.sort_by(|a, b| a.0.cmp(&b.0));
+            Value::Object(sorted.into_iter().collect::<Map<_, _>>())
+        }
+        other => other.clone(),
+    }
+}
+
+/// Actions whose message with every field filled comes out otherwise on purpose: the destination, the action, a member of the context
+/// that only ours has, and the reason.
+const MORE: [(&str, &str, &str, &str); 1] =
+    [("segment", "sendScreen", "timezone", "the reference offers the field and throws it away; what is mapped is sent")];
+
+#[test]
+fn every_field_of_every_segment_action_arrives_where_the_reference_puts_it() {
+    let cases: Value = serde_json::from_str(include_str!("../cases/segment.fields.json")).unwrap();
+    let config = |kind: &str| {
+        let project = Project::with(&format!(
+            "version: 1\ndestinations: {{ it: {{ type: {kind}, settings: {} }} }}\n",
+            if kind == "segment" { "{ source_write_key: key }" } else { "{}" }
+        ));
+        let descriptors = outflow_connectors::descriptors();
+        let options = Options { root: project.root(), target: None, env: &|_| None, descriptors: &descriptors };
+        let loaded = load(&options).unwrap_or_else(|problems| panic!("{problems}"));
+        loaded.project.destination("it").unwrap().clone()
+    };
+    let constants = Settings(json!({ "engage_space": "key" }).as_object().unwrap().clone());
+    for case in cases.as_array().unwrap() {
+        let (kind, action) = (case["destination"].as_str().unwrap(), case["action"].as_str().unwrap());
+        let connector = outflow_connectors::connector(kind).unwrap();
+        let declared = connector.descriptor().action(action).unwrap().fields.clone().unwrap();
+        let unknown: Vec<&String> =
+            case["fields"].as_object().unwrap().keys().filter(|name| declared.iter().all(|field| field.name != **name)).collect();
+        assert!(unknown.is_empty(), "{kind} {action} has no field {unknown:?}");
+        let destination = connector.configure(&config(kind), action, &constants).unwrap();
+        let mut out = Vec::new();
+        let origin = RecordOrigin { id: RecordId(1), op: Op::Added };
+        destination.shape(case["fields"].to_string().as_bytes(), &origin, &mut out).unwrap();
+        let mut message: Value = serde_json::from_slice(&out).unwrap();
+        for (.., member, _) in MORE.iter().filter(|(k, a, ..)| (*k, *a) == (kind, action)) {
+            assert!(message["context"].as_object_mut().unwrap().remove(*member).is_some());
+        }
+        assert_eq!(comparable(&message), comparable(&case["message"]), "{kind} {action}");
+    }
+}
+
+#[track_caller]
+fn same(file: &str, text: &str) {
+    let case = Case::new(text);
+    assert_eq!(case.expected.len(), case.records.num_rows());
+    let mut wrong = Vec::new();
+    for (row, expected) in case.expected.iter().enumerate() {
+        let sent = case.sent(row);
+        let equal = match (&sent, expected) {
+            (Ok(sent), Some(expected)) => comparable(sent) == comparable(expected),
+            (Err(_), None) => true,
+            _ => false,
+        };
+        let different = DIFFERENT.iter().any(|(other, number, _)| *other == file && *number == row);
+        if equal == different {
+            wrong.push(format!("record {row}:\n  sent     {sent:?}\n  expected {expected:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{file}:\n{}", wrong.join("\n"));
+}
+
+macro_rules! cases {
+    ($($name:ident: $file:literal,)*) => { $(
+        #[test]
+        fn $name() {
+            same($file, include_str!(concat!("../cases/", $file, ".json")));
+        }
+    )* };
+}
+
+cases! {
+    segment_identify_is_that_of_the_reference: "segment.sendIdentify",
+    segment_page_is_that_of_the_reference: "segment.sendPage",
+    segment_track_is_that_of_the_reference: "segment.sendTrack",
+    profiles_group_is_that_of_the_reference: "segment-profiles.sendGroup",
+    profiles_subscription_is_that_of_the_reference: "segment-profiles.sendSubscription",
+    profiles_track_is_that_of_the_reference: "segment-profiles.sendTrack",
+}

@@ -1,0 +1,269 @@
+//! The Segment destinations against a server that keeps the API's limits and takes each message once.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use arrow::datatypes::DataType;
+use outflow_tests::segment_server::{MESSAGES_MAX, REQUEST_BYTES_MAX, SegmentServer};
+use outflow_tests::{Act, Outflow, Project, Run, Table};
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use serde_json::{Value, json};
+
+use crate::counts;
+
+/// A write key, and the same with a colon in base64.
+const KEY: &str = "s3gm3nt-k3y";
+const CREDENTIALS: &str = "czNnbTNudC1rM3k6";
+
+const IDENTIFY: &str =
+    "{ model: people, destination: segment, action: sendIdentify, fields: { user_id: $.id, traits: { name: $.name, plan: $.plan } } }";
+
+/// A project of one table and one mapping, and the server behind it.
+struct Workspace {
+    project: Project,
+    server: SegmentServer,
+    table: Table,
+}
+
+impl Workspace {
+    fn new(n: i64, mapping: &str) -> Self {
+        let mut table =
+            Table::new(&[("id", DataType::Int64), ("name", DataType::Utf8), ("plan", DataType::Utf8), ("seen_at", DataType::Utf8)]);
+        for id in 1..=n {
+            table.push(json!([id, format!("name {id}"), "free", "2024-06-01 10:00:00"]));
+        }
+        let workspace = Self { project: Project::new(), server: SegmentServer::start(CREDENTIALS), table };
+        workspace.configure("segment, settings: { source_write_key: '${env:KEY}' }", mapping, "");
+        workspace.write();
+        workspace
+    }
+
+    fn configure(&self, destination: &str, mapping: &str, model: &str) {
+        let url = self.server.url();
+        self.project.config(&format!(
+            "version: 1
+sources: {{ warehouse: {{ type: files, tables: {{ people: people.parquet }} }} }}
+models: {{ people: {{ source: warehouse, table: people, id: id{model} }} }}
+destinations:
+  segment: {{ gateway: '{url}', request_timeout: 2s, request_lifetime: 100ms, concurrency: 4, type: {destination} }}
+mappings:
+  people: {mapping}
+"
+        ));
+    }
+
+    fn write(&self) {
+        self.project.parquet("people.parquet", &self.table);
+    }
+
+    fn program(&self, args: &str) -> Outflow {
+        Outflow::at(&self.project).args(args).env("KEY", KEY)
+    }
+
+    fn outflow(&self, args: &str) -> Run {
+        self.program(args).run()
+    }
+
+    #[track_caller]
+    fn run(&self, code: i32) -> Value {
+        self.outflow("run").expect(code);
+        self.project.read_json("target/run_results.json")["results"][0].clone()
+    }
+
+    /// Fails unless the workspace knows every user of the table as the table has them, and nothing went wrong in silence.
+    #[track_caller]
+    fn assert_same(&mut self) {
+        let held = self.server.held();
+        let expected: BTreeMap<String, Value> =
+            self.table.records().iter().map(|r| (r["id"].to_string(), json!({ "name": r["name"], "plan": r["plan"] }))).collect();
+        for (id, traits) in &expected {
+            assert_eq!(held.traits.get(id), Some(traits), "user {id}");
+        }
+        assert_eq!(held.conflicts, Vec::<String>::new(), "an id came again with other content");
+        assert_eq!(held.dropped, Vec::<Value>::new(), "a message was thrown away in silence");
+    }
+}
+
+fn ids(messages: &[Value]) -> BTreeSet<String> {
+    messages.iter().map(|message| message["messageId"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn a_first_sync_sends_every_record_within_the_limits() {
+    let mut workspace = Workspace::new(6_000, IDENTIFY);
+    assert_eq!(counts(&workspace.run(0), "delivered"), (6_000, 0, 0));
+    workspace.assert_same();
+    let batches = workspace.server.take_batches();
+    assert_eq!(batches.len(), 3, "as few requests as the limits allow");
+    assert!(batches.iter().all(|batch| batch.messages.len() <= MESSAGES_MAX && batch.bytes <= REQUEST_BYTES_MAX));
+    let messages: Vec<Value> = batches.into_iter().flat_map(|batch| batch.messages).collect();
+    let ids = ids(&messages);
+    assert_eq!(ids.len(), 6_000);
+    assert!(ids.iter().all(|id| id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit())));
+    assert!(messages.iter().all(|message| message["userId"].is_string()), "a number becomes text");
+    assert_eq!(workspace.run(0)["status"], "no_changes");
+}
+
+#[test]
+fn a_value_that_changes_and_changes_back_arrives_each_time() {
+    let mut workspace = Workspace::new(5, IDENTIFY);
+    workspace.run(0);
+    let mut seen = ids(&workspace.server.take_batches()[0].messages);
+    for plan in ["pro", "free", "pro"] {
+        workspace.table.set(3, "plan", plan);
+        workspace.write();
+        assert_eq!(counts(&workspace.run(0), "delivered"), (0, 1, 0));
+        let sent = ids(&workspace.server.take_batches()[0].messages);
+        assert!(seen.is_disjoint(&sent), "a state that came back is sent under a new id");
+        seen.extend(sent);
+        workspace.assert_same();
+    }
+}
+
+#[test]
+fn killed_at_any_moment_nothing_is_lost_and_no_message_counts_twice() {
+    let mut random = StdRng::seed_from_u64(20_261_121);
+    let mut workspace = Workspace::new(12_000, IDENTIFY);
+    let kills = if std::env::var_os("OUTFLOW_LONG").is_some() { 100 } else { 8 };
+    for round in 0..kills {
+        let acts = [
+            Act::Hold(Duration::from_millis(30)),
+            Act::DropAfter,
+            Act::Status(503),
+            Act::Hold(Duration::from_millis(60)),
+            Act::Throttle(Some("0".to_owned())),
+            Act::Answer(200, "{}".into()),
+        ];
+        workspace.server.script((0..3).map(|_| acts[random.random_range(0..acts.len())].clone()));
+        let mut running = workspace.program("run").spawn();
+        let delay = Duration::from_millis(random.random_range(5..500));
+        let start = std::time::Instant::now();
+        running.until(|| start.elapsed() > delay);
+        running.kill();
+        for _ in 0..200 {
+            let at = random.random_range(0..workspace.table.records().len());
+            let plan = ["free", "pro", "team"][random.random_range(0..3)];
+            workspace.table.records()[at].insert("plan".into(), json!(plan));
+        }
+        workspace.table.push(json!([100_000 + round, "new", "free", null]));
+        workspace.write();
+    }
+    workspace.server.behave();
+    workspace.run(0);
+    workspace.assert_same();
+    workspace.server.take_batches();
+    assert_eq!(workspace.run(0)["status"], "no_changes");
+    assert_eq!(workspace.server.arrived(), 0);
+}
+
+#[test]
+fn a_busy_api_is_waited_for() {
+    let mut workspace = Workspace::new(10, IDENTIFY);
+    workspace.server.script([Act::Status(503), Act::Throttle(Some("0".to_owned())), Act::Status(500)]);
+    assert_eq!(counts(&workspace.run(0), "delivered"), (10, 0, 0));
+    let statuses: Vec<_> = workspace.server.take_batches().iter().map(|batch| batch.status).collect();
+    assert_eq!(statuses, [503, 429, 500, 200].map(Some));
+    workspace.assert_same();
+}
+
+#[test]
+fn an_answer_that_was_lost_is_asked_for_again_under_the_same_ids() {
+    let mut workspace = Workspace::new(10, IDENTIFY);
+    workspace.server.script(vec![Act::Answer(200, "<html>".into()); 8]);
+    assert_ne!(workspace.outflow("run").code, Some(0), "an answer that proves nothing acknowledges nothing");
+    let first = workspace.server.take_batches();
+    workspace.server.behave();
+    workspace.run(0);
+    let again = workspace.server.take_batches();
+    assert_eq!(ids(&first[0].messages), ids(&again[0].messages));
+    workspace.assert_same();
+}
+
+#[test]
+fn a_reset_sends_everything_under_new_ids() {
+    let mut workspace = Workspace::new(20, IDENTIFY);
+    workspace.run(0);
+    let first = ids(&workspace.server.take_batches()[0].messages);
+    workspace.outflow("reset people --yes").expect(0);
+    workspace.run(0);
+    let second = ids(&workspace.server.take_batches()[0].messages);
+    assert_eq!(second.len(), 20);
+    assert!(first.is_disjoint(&second));
+    assert_eq!(workspace.server.held().applied, 40);
+    workspace.assert_same();
+}
+
+#[test]
+fn records_that_segment_would_throw_away_fail_here_and_the_others_go_on() {
+    let mapping = "{ model: people, destination: segment, action: sendIdentify, fields: { user_id: $.name, traits: { plan: $.plan } } }";
+    let mut workspace = Workspace::new(40, mapping);
+    workspace.table.set(7, "name", Value::Null);
+    workspace.table.set(8, "plan", "x".repeat(40_000));
+    for id in 10..=40 {
+        workspace.table.set(id, "plan", "y".repeat(25_000));
+    }
+    workspace.write();
+    let result = workspace.run(3);
+    assert_eq!(counts(&result, "delivered"), (38, 0, 0));
+    assert_eq!(counts(&result, "failed"), (2, 0, 0));
+    let mut codes: Vec<&str> = result["failure_groups"].as_array().unwrap().iter().map(|group| group["code"].as_str().unwrap()).collect();
+    codes.sort_unstable();
+    assert_eq!(codes, ["missing_user", "record_too_large"]);
+    let batches = workspace.server.take_batches();
+    assert!(batches.len() > 1 && batches.iter().all(|batch| batch.status == Some(200)), "requests are cut by their bytes");
+    assert!(workspace.server.held().dropped.is_empty());
+}
+
+#[test]
+fn a_wrong_key_is_refused_and_the_right_one_never_shown() {
+    let workspace = Workspace::new(3, IDENTIFY);
+    let run = workspace.program("run").env("KEY", "wr0ng-wr0ng").run().expect(1);
+    assert!(run.to_string().contains("source_write_key"), "{run}");
+    let shown = format!("{run}{}", workspace.outflow("show").stdout);
+    for secret in ["wr0ng-wr0ng", KEY, CREDENTIALS, "d3IwbmctdzIwbmc"] {
+        assert!(!shown.contains(secret), "{secret}: {shown}");
+    }
+    for file in workspace.project.files("state").into_iter().chain(workspace.project.files("target")) {
+        let bytes = std::fs::read(workspace.project.path(&file)).unwrap();
+        let text = String::from_utf8_lossy(&bytes);
+        assert!(!text.contains("wr0ng-wr0ng") && !text.contains(CREDENTIALS), "{file}");
+    }
+}
+
+#[test]
+fn events_happened_when_the_models_timestamp_says() {
+    let mapping = "{ model: people, destination: segment, action: sendTrack, records: added, fields: { user_id: $.id, event_name: Signed Up, properties: { plan: $.plan } } }";
+    let workspace = Workspace::new(2, mapping);
+    workspace.configure("segment, settings: { source_write_key: '${env:KEY}' }", mapping, ", timestamp: seen_at");
+    workspace.run(0);
+    let events = workspace.server.held().events;
+    assert_eq!(events.len(), 2);
+    assert_eq!((&events[0]["timestamp"], &events[0]["event"]), (&json!("2024-06-01 10:00:00"), &json!("Signed Up")));
+    assert_eq!(events[0]["properties"], json!({"plan": "free"}));
+}
+
+#[test]
+fn subscriptions_reach_the_space_whose_key_the_mapping_has() {
+    let mapping = "{ model: people, destination: segment, action: sendSubscription, fields: { engage_space: '${env:KEY}', user_id: $.id, email: $.name, email_subscription_status: $.plan } }";
+    let mut workspace = Workspace::new(4, mapping);
+    workspace.configure("segment-profiles", mapping, "");
+    for (id, plan) in [(1, "true"), (2, "Unsubscribed"), (3, ""), (4, "perhaps")] {
+        workspace.table.set(id, "plan", plan);
+    }
+    workspace.write();
+    let result = workspace.run(3);
+    assert_eq!(counts(&result, "delivered"), (3, 0, 0));
+    assert_eq!(result["failure_groups"][0]["code"], "missing_status");
+    let mut statuses: Vec<Value> = workspace.server.take_batches()[0]
+        .messages
+        .iter()
+        .map(|message| message["context"]["messaging_subscriptions"][0]["status"].clone())
+        .collect();
+    statuses.sort_by_key(ToString::to_string);
+    assert_eq!(statuses, ["INVALID", "SUBSCRIBED", "UNSUBSCRIBED"]);
+    for file in workspace.project.files("state").into_iter().chain(workspace.project.files("target")) {
+        let bytes = std::fs::read(workspace.project.path(&file)).unwrap();
+        assert!(!String::from_utf8_lossy(&bytes).contains(KEY), "{file}");
+    }
+}
