@@ -234,7 +234,7 @@ mod tests {
     }
 
     fn types(expr: &Expr) -> Option<Vec<String>> {
-        let mapper = Mapper::compile(expr, &columns(), &["id".to_owned()], &Limits::default()).unwrap();
+        let mapper = Mapper::compile(expr, None, &columns(), &["id".to_owned()], &Limits::default()).unwrap();
         let shown = |field: &Arc<Field>| {
             let any = if field.metadata().contains_key(ANY_VALUE) { " (any)" } else { "" };
             format!("{} {}{any}", field.name(), field.data_type())
