@@ -124,20 +124,27 @@ fn a_value_that_changes_and_changes_back_arrives_each_time() {
 #[test]
 fn killed_at_any_moment_nothing_is_lost_and_no_message_counts_twice() {
     let mut random = StdRng::seed_from_u64(20_261_121);
-    let mut workspace = Workspace::new(12_000, IDENTIFY);
+    let mut workspace = Workspace::new(3_000, IDENTIFY);
+    // Long names, so that the first sync is of many requests.
+    workspace.table.records().iter_mut().for_each(|record| drop(record.insert("name".into(), json!("n".repeat(1_500)))));
+    workspace.write();
     let kills = if std::env::var_os("OUTFLOW_LONG").is_some() { 100 } else { 8 };
     for round in 0..kills {
         let acts = [
-            Act::Hold(Duration::from_millis(30)),
+            Act::Usual,
+            Act::Hold(Duration::from_millis(40)),
             Act::DropAfter,
             Act::Status(503),
-            Act::Hold(Duration::from_millis(60)),
             Act::Throttle(Some("0".to_owned())),
             Act::Answer(200, "{}".into()),
         ];
-        workspace.server.script((0..3).map(|_| acts[random.random_range(0..acts.len())].clone()));
+        workspace.server.behave();
+        workspace.server.script((0..6).map(|_| acts[random.random_range(0..acts.len())].clone()));
+        // Killed with requests under way: so many have come in, and then a moment.
+        let wanted = workspace.server.arrived() + random.random_range(1..4);
+        let delay = Duration::from_millis(random.random_range(0..30));
         let mut running = workspace.program("run").spawn();
-        let delay = Duration::from_millis(random.random_range(5..500));
+        running.until(|| workspace.server.arrived() >= wanted);
         let start = std::time::Instant::now();
         running.until(|| start.elapsed() > delay);
         running.kill();
@@ -152,6 +159,8 @@ fn killed_at_any_moment_nothing_is_lost_and_no_message_counts_twice() {
     workspace.server.behave();
     workspace.run(0);
     workspace.assert_same();
+    let held = workspace.server.held();
+    assert!(held.repeated > 0, "requests whose answers were lost have been sent again");
     workspace.server.take_batches();
     assert_eq!(workspace.run(0)["status"], "no_changes");
     assert_eq!(workspace.server.arrived(), 0);
