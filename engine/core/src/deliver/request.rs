@@ -52,7 +52,7 @@ pub(super) async fn send(delivery: &Arc<Delivery>, draft: Draft, results: &Resul
         let request = match delivery.destination.encode(&draft.records, &origin) {
             Ok(request) => request,
             Err(error) => {
-                let Some(rest) = without_unencodable(delivery, draft, &origin, &error, results) else { return Ok(()) };
+                let Some(rest) = without_unencodable(delivery, &draft, &origin, &error, results) else { return Ok(()) };
                 draft = rest;
                 match delivery.destination.encode(&draft.records, &origin) {
                     Ok(request) => request,
@@ -75,17 +75,17 @@ pub(super) async fn send(delivery: &Arc<Delivery>, draft: Draft, results: &Resul
 
 /// Refuses the records of a draft that cannot be encoded, and returns the others, if there are any. What the destination finds wrong
 /// with a record ([`Kind::Refused`]) is traced to it by halving the draft; any other error concerns them all.
-fn without_unencodable(delivery: &Delivery, draft: Draft, origin: &Origin, error: &Error, results: &Results) -> Option<Draft> {
+fn without_unencodable(delivery: &Delivery, draft: &Draft, origin: &Origin, error: &Error, results: &Results) -> Option<Draft> {
     let records = draft.positions.len();
     if records == 1 || error.kind() != Kind::Refused {
-        refuse_unencodable(&draft, error, results);
+        refuse_unencodable(draft, error, results);
         return None;
     }
     let mut good = Vec::new();
     let mut open = vec![records / 2..records, 0..records / 2];
     while let Some(range) = open.pop() {
         let which: Vec<usize> = range.clone().collect();
-        let part = pick(&draft, &which);
+        let part = pick(draft, &which);
         match delivery.destination.encode(&part.records, origin) {
             Ok(_) => good.extend(which),
             Err(_) if range.len() > 1 => {
@@ -95,7 +95,7 @@ fn without_unencodable(delivery: &Delivery, draft: Draft, origin: &Origin, error
             Err(error) => refuse_unencodable(&part, &error, results),
         }
     }
-    (!good.is_empty()).then(|| pick(&draft, &good))
+    (!good.is_empty()).then(|| pick(draft, &good))
 }
 
 fn refuse_unencodable(draft: &Draft, error: &Error, results: &Results) {

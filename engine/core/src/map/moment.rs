@@ -102,8 +102,8 @@ fn is_other(text: &str) -> bool {
     if text.len() > 64 || !text.bytes().any(|byte| byte.is_ascii_digit()) {
         return false;
     }
-    let formed = |form: &&str| BrokenDownTime::parse(form, text).is_ok_and(|parsed| parsed.to_date().is_ok());
-    is_iso(text.as_bytes()) || text.parse::<DateTime>().is_ok() || rfc2822::parse(text).is_ok() || FORMS.iter().any(|form| formed(&form))
+    let formed = |form: &str| BrokenDownTime::parse(form, text).is_ok_and(|parsed| parsed.to_date().is_ok());
+    is_iso(text.as_bytes()) || text.parse::<DateTime>().is_ok() || rfc2822::parse(text).is_ok() || FORMS.iter().any(|form| formed(form))
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@
 
 use std::sync::Arc;
 
-use arrow::datatypes::{DECIMAL256_MAX_PRECISION, DataType, Field, Fields, Schema, SchemaRef, TimeUnit};
+use arrow::datatypes::{DECIMAL128_MAX_PRECISION, DECIMAL256_MAX_PRECISION, DataType, Field, Fields, Schema, SchemaRef, TimeUnit};
 use outflow_contract::destination::FieldKind;
 use outflow_contract::outcome::ANY_VALUE;
 use serde_json::Value;
@@ -190,8 +190,8 @@ fn plain(typed: Typed<'_>) -> Option<Told> {
 fn decimal(precision: u8, scale: i8) -> DataType {
     let (precision, scale) = if scale < 0 { (precision.saturating_add(scale.unsigned_abs()), 0) } else { (precision, scale) };
     match precision {
-        ..=38 => DataType::Decimal128(precision, scale),
-        ..=DECIMAL256_MAX_PRECISION => DataType::Decimal256(precision, scale),
+        ..=DECIMAL128_MAX_PRECISION => DataType::Decimal128(precision, scale),
+        39..=DECIMAL256_MAX_PRECISION => DataType::Decimal256(precision, scale),
         _ => DataType::Utf8,
     }
 }

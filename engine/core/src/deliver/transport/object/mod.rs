@@ -135,7 +135,7 @@ impl Place {
         for part in url.path_segments().into_iter().flatten().take(parts.saturating_sub(own)) {
             bucket = format!("{bucket}/{part}");
         }
-        Ok(Self { scheme, path, bucket, url })
+        Ok(Self { scheme, url, path, bucket })
     }
 }
 
