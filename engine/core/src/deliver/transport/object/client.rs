@@ -70,9 +70,11 @@ impl Exchange {
 
     /// A request for credentials was answered, and with none.
     fn refused(&self, response: &Response, host: &str, redactor: &Redactor) {
-        let words: String = String::from_utf8_lossy(&response.body).chars().filter(|c| !c.is_control()).take(WORDS_MAX).collect();
+        // Secrets go first and the cut comes after, so that none is left in part.
+        let clean = redactor.clean(&String::from_utf8_lossy(&response.body));
+        let words: String = clean.chars().filter(|c| !c.is_control()).take(WORDS_MAX).collect();
         let status = response.status;
-        let said = if words.is_empty() { String::new() } else { format!(": {}", redactor.clean(&words)) };
+        let said = if words.is_empty() { String::new() } else { format!(": {words}") };
         let error = Error::new(Kind::Unauthorized, format!("{host} answered the request for them with the status {status}{said}"));
         self.seen.borrow_mut().other = Some(error);
     }
