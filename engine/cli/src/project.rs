@@ -163,7 +163,7 @@ pub(crate) fn open_sources(loaded: &Loaded) -> Result<Engine> {
         sources: sources(project, 1)?,
         destinations: BTreeMap::new(),
         proxy: proxy_env(),
-        storage: StorageEnv::default(),
+        storage: storage_env(&project.redactor),
         workers: 1,
         observer: Arc::new(Silent),
     })

@@ -100,11 +100,11 @@ fn said(status: u16, code: &str, body: &str, redactor: &Redactor) -> String {
     for (text, before) in [(code, ", "), (message, ": ")] {
         if !text.is_empty() {
             words.push_str(before);
-            // One line of plain text, whatever they send.
-            words.extend(text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(WORDS_MAX));
+            // One line of plain text, whatever they send; secrets go before the cut, so that none is left in part.
+            words.extend(redactor.clean(text).chars().map(|c| if c.is_control() { ' ' } else { c }).take(WORDS_MAX));
         }
     }
-    redactor.clean(words.trim_end())
+    words.trim_end().to_owned()
 }
 
 /// The text of the first element of that name.

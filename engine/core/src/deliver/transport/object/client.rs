@@ -13,9 +13,9 @@ use object_store::ClientOptions;
 use object_store::client::{
     ClientConfigKey, HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpResponseBody, HttpService,
 };
-use outflow_contract::Error;
 use outflow_contract::outcome::HttpResponse as Response;
 use outflow_contract::secret::Redactor;
+use outflow_contract::{Error, Kind};
 use reqwest::header::{HeaderName, HeaderValue};
 use reqwest::{Body, Client, Method, Request, StatusCode, Url};
 
@@ -26,6 +26,9 @@ use super::answers;
 
 /// How long the service at a machine's side that gives out credentials may take: it answers at once, or is not there.
 const METADATA_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Characters of a refusal's own words that are shown.
+const WORDS_MAX: usize = 200;
 
 tokio::task_local! {
     /// The upload under way in this task.
@@ -63,6 +66,17 @@ impl Exchange {
 
     fn answered(&self, response: &Response, redactor: &Redactor) {
         self.seen.borrow_mut().sent = Some(answers::judge(response, &self.bucket, &self.path, redactor));
+    }
+
+    /// A request for credentials was answered, and with none.
+    fn refused(&self, response: &Response, host: &str, redactor: &Redactor) {
+        // Secrets go first and the cut comes after, so that none is left in part.
+        let clean = redactor.clean(&String::from_utf8_lossy(&response.body));
+        let words: String = clean.chars().filter(|c| !c.is_control()).take(WORDS_MAX).collect();
+        let status = response.status;
+        let said = if words.is_empty() { String::new() } else { format!(": {words}") };
+        let error = Error::new(Kind::Unauthorized, format!("{host} answered the request for them with the status {status}{said}"));
+        self.seen.borrow_mut().other = Some(error);
     }
 
     fn failed(&self, upload: bool, failed: Sent) {
@@ -128,12 +142,15 @@ impl std::fmt::Debug for Service {
 impl HttpService for Service {
     async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
         let upload = !self.metadata && request.method() == Method::PUT;
+        let host = request.uri().host().unwrap_or_default().to_owned();
         // Without anybody to tell what becomes of it, nothing leaves.
         told(|exchange| exchange.seen.borrow_mut().begun |= upload)?;
         match self.exchange(request).await {
             Ok(response) => {
                 if upload {
                     told(|exchange| exchange.answered(&response, &self.faults.redactor))?;
+                } else if response.status >= 400 {
+                    told(|exchange| exchange.refused(&response, &host, &self.faults.redactor))?;
                 }
                 Ok(library_response(response))
             }

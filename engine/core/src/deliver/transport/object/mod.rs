@@ -95,12 +95,12 @@ impl Objects {
             (_, (Some(sent), _, _)) => sent,
             (Err(_), (None, _, true)) => Sent::Unknown(self.faults.timed_out(bucket)),
             (Err(_), (None, ..)) => Sent::NotSent(no_credentials(bucket, Some(self.faults.timed_out("the server that gives them out")))),
-            (Ok(_), (None, Some(error), _)) => Sent::NotSent(no_credentials(bucket, Some(error))),
+            (Ok(Err(_)), (None, Some(error), _)) => Sent::NotSent(no_credentials(bucket, Some(error))),
             (Ok(Err(error)), (None, None, _)) => {
                 let why = Error::new(Kind::Unauthorized, self.faults.redactor.clean(&error.to_string()));
                 Sent::NotSent(no_credentials(bucket, Some(why)))
             }
-            (Ok(Ok(_)), (None, None, _)) => Sent::Unknown(Error::bug(format!("an upload to {bucket} was not seen to leave"))),
+            (Ok(Ok(_)), (None, ..)) => Sent::Unknown(Error::bug(format!("an upload to {bucket} was not seen to leave"))),
         }
     }
 

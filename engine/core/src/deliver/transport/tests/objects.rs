@@ -93,6 +93,11 @@ async fn without_credentials_nothing_is_sent_and_it_says_where_they_go() {
     assert!(error.remedy_text().unwrap().contains("AWS_ACCESS_KEY_ID"), "{error:?}");
     assert_eq!(silent.connections(), 0);
 
+    let refusing = Server::answering("HTTP/1.1 403 X\r\nContent-Length: 3\r\n\r\nno\n").await;
+    let options = self::options(&[("aws_endpoint", silent.url.as_str()), ("aws_metadata_endpoint", refusing.url.as_str())]);
+    let error = not_sent(transport().send_unpermitted(&object("s3://bucket/1", &options)).await);
+    assert!(error.to_string().ends_with("127.0.0.1 answered the request for them with the status 403: no"), "{error:?}");
+
     let half = self::options(&[("aws_endpoint", silent.url.as_str()), ("aws_access_key_id", "key")]);
     let error = not_sent(transport().send_unpermitted(&object("s3://bucket/1", &half)).await);
     assert!(error.to_string().contains("SecretAccessKey"), "{error:?}");
