@@ -32,6 +32,7 @@ impl ObjectStore {
     }
 
     #[track_caller]
+    #[allow(clippy::disallowed_methods, reason = "waits for another process, whose time is the real one")]
     fn start(bucket: &str, unchecked: &str) -> Self {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let mut command = Command::new(program());

@@ -86,7 +86,7 @@ macro_rules! golden {
         settings.add_filter(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ", "<moment>");
         settings.add_filter(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[0-9.]*Z", "<moment>");
         settings.add_filter(r#""(seconds|from|share)": ?[0-9.e-]+"#, "\"$1\":<s>");
-        settings.add_filter(r#": \d+\.\d+(e-\d+)?"#, ": <s>");
+        settings.add_filter(r": \d+\.\d+(e-\d+)?", ": <s>");
         settings.add_filter(r#""(rate|records_per_second)": ?\d+"#, "\"$1\":<n>");
         settings.add_filter(r"[0-9,]+ records?/s", "<n> records/s");
         settings.add_filter(r"(?m)^phase .*\n(?:(?:extract|plan|deliver|commit|waiting|total) .*\n)+", "<timeline>\n");

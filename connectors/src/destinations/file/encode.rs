@@ -118,11 +118,8 @@ fn members_as_text(members: &mut Map<String, Value>, fields: &Fields) {
 /// Turns whatever stands where the field is marked into text.
 fn as_text(value: &mut Value, field: &Field) {
     match (field.data_type(), value) {
-        (_, value) if is_any(field) => {
-            if !matches!(value, Value::Null | Value::String(_)) {
-                *value = Value::String(value.to_string());
-            }
-        }
+        (_, Value::Null | Value::String(_)) => {}
+        (_, value) if is_any(field) => *value = Value::String(value.to_string()),
         (DataType::Struct(fields), Value::Object(members)) => members_as_text(members, fields),
         (DataType::List(items), Value::Array(values)) => values.iter_mut().for_each(|value| as_text(value, items)),
         (DataType::Map(entries, _), Value::Object(members)) => {

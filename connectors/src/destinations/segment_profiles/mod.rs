@@ -95,7 +95,7 @@ impl Destination for Profiles {
     }
 
     fn checked(&self, _answer: &Answer) -> Result<String> {
-        self.source.checked()
+        Ok(self.source.checked())
     }
 
     fn encode(&self, records: &Records, _: &Origin) -> Result<Request> {
