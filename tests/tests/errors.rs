@@ -259,7 +259,10 @@ fn a_disk_that_is_full_or_read_only() {
     let mut said = Said::default();
     // Names that do not compress.
     let scattered = |i: u128| (i + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
-    let names: String = (0..20_000).map(|i| format!("{i},{:032x}{:032x}\n", scattered(i), scattered(scattered(i)))).collect();
+    let mut names = String::new();
+    for i in 0..20_000 {
+        names += &format!("{i},{:032x}{:032x}\n", scattered(i), scattered(scattered(i)));
+    }
     out.write("people.csv", format!("id,name\n{names}"));
     said.note("the destination's disk is full", &out, &on_small_disk(&out, "true", "rw"));
     said.note("the destination's disk is read-only", &out, &on_small_disk(&out, "mkdir out", "ro"));

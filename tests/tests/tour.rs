@@ -33,15 +33,12 @@ fn steps(page: &str) -> Vec<Step> {
         } else if let (true, Some(command)) = (inside, line.strip_prefix("$ ")) {
             steps.push(Step { lines: number + 1..number + 1, command: command.to_owned(), printed: String::new() });
         } else if let (true, Some(step)) = (inside, steps.last_mut()) {
-            match line.strip_prefix("> ").or((line == ">").then_some("")).filter(|_| step.printed.is_empty()) {
-                Some(more) => {
-                    write!(step.command, "\n{more}").unwrap();
-                    step.lines = number + 1..number + 1;
-                }
-                None => {
-                    writeln!(step.printed, "{line}").unwrap();
-                    step.lines.end = number + 1;
-                }
+            if let Some(more) = line.strip_prefix("> ").or((line == ">").then_some("")).filter(|_| step.printed.is_empty()) {
+                write!(step.command, "\n{more}").unwrap();
+                step.lines = number + 1..number + 1;
+            } else {
+                writeln!(step.printed, "{line}").unwrap();
+                step.lines.end = number + 1;
             }
         }
     }

@@ -79,7 +79,9 @@ fn wanted_setting(field: &Field, destination: &str, level: usize, lines: &mut Li
     let inner: Vec<&Field> = field.properties.iter().filter(|inner| is_wanted(inner)).collect();
     if field.kind == FieldKind::Object && !inner.is_empty() && !field.multiple {
         lines.entry(level, &format!("{}:", scalar(&field.name)), &field.description);
-        inner.into_iter().for_each(|inner| wanted_setting(inner, destination, level + 1, lines));
+        for inner in inner {
+            wanted_setting(inner, destination, level + 1, lines);
+        }
         return;
     }
     lines.entry(level, &format!("{}: {}", scalar(&field.name), setting_value(field, destination)), &field.description);
@@ -150,7 +152,9 @@ fn wanted_field(field: &Field, destination: &str, prefix: &str, level: usize, li
     if plain && !inner.is_empty() {
         lines.entry(level, &format!("{}:", scalar(&field.name)), &field.description);
         let prefix = format!("{prefix}{}_", field.name);
-        inner.into_iter().for_each(|inner| wanted_field(inner, destination, &prefix, level + 1, lines));
+        for inner in inner {
+            wanted_field(inner, destination, &prefix, level + 1, lines);
+        }
         return;
     }
     let given = field.default.as_ref().filter(|default| !reads_columns(default)).map(written);

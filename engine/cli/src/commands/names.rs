@@ -8,7 +8,9 @@ use crate::render::Console;
 
 pub(crate) fn run(global: &Global, args: &NamesArgs, console: &Console) -> Exit {
     if args.what == Named::Type {
-        project::descriptors().iter().for_each(|descriptor| console.line(&descriptor.name));
+        for descriptor in project::descriptors() {
+            console.line(&descriptor.name);
+        }
         return Exit::Ok;
     }
     if let Ok(loaded) = project::load(global) {
@@ -19,7 +21,9 @@ pub(crate) fn run(global: &Global, args: &NamesArgs, console: &Console) -> Exit 
             Named::Testable => test::names(project, None),
             Named::Type => Vec::new(),
         };
-        names.into_iter().for_each(|name| console.line(name));
+        for name in names {
+            console.line(name);
+        }
     }
     Exit::Ok
 }

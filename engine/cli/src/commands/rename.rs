@@ -64,15 +64,12 @@ async fn forget(engine: &Engine, args: &RenameArgs, console: &Console) -> Result
 
 fn agreed(args: &RenameArgs, console: &Console) -> Result<bool, Error> {
     let old = &args.old;
-    match &args.new {
-        Some(new) => {
-            let question = format!("What is remembered of `{old}` will be that of `{new}`.");
-            confirmed(console, args.yes, &format!("outflow rename {old} {new}"), "moves what is remembered", &question)
-        }
-        None => {
-            let question = format!("What was delivered by `{old}` will be forgotten: a mapping of that name would send everything again.");
-            confirmed(console, args.yes, &format!("outflow rename {old} --forget"), "forgets what was delivered", &question)
-        }
+    if let Some(new) = &args.new {
+        let question = format!("What is remembered of `{old}` will be that of `{new}`.");
+        confirmed(console, args.yes, &format!("outflow rename {old} {new}"), "moves what is remembered", &question)
+    } else {
+        let question = format!("What was delivered by `{old}` will be forgotten: a mapping of that name would send everything again.");
+        confirmed(console, args.yes, &format!("outflow rename {old} --forget"), "forgets what was delivered", &question)
     }
 }
 

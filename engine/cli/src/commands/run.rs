@@ -38,7 +38,9 @@ pub(crate) async fn run(global: &Global, args: &RunArgs, console: &Console) -> R
         }
     }
     if !console.is_json() || console.logs_json() {
-        errors.iter().for_each(|error| console.tell(error));
+        for error in &errors {
+            console.tell(error);
+        }
     }
     results::write(&loaded.project, &document)?;
     Ok(errors.iter().map(exit_of).max_by_key(|exit| *exit as u8).unwrap_or_else(|| exit(&reports)))

@@ -92,7 +92,9 @@ fn title(console: &Console, text: &str) {
 }
 
 fn text(console: &Console, text: &str) {
-    wrap(text, console.width()).iter().for_each(|line| console.line(line));
+    for line in wrap(text, console.width()) {
+        console.line(&line);
+    }
 }
 
 fn takes(action: &Action) -> String {

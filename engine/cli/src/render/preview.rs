@@ -102,7 +102,9 @@ fn blocks(console: &Console, columns: &[PreviewColumn], cells: &[Vec<Cell>]) {
         format!("  {}  {}", pad(console, &name, names, Align::Left), pad(console, &kind, kinds, Align::Left))
     };
     if cells.is_empty() {
-        columns.iter().for_each(|column| console.line(label(column).trim_end()));
+        for column in columns {
+            console.line(label(column).trim_end());
+        }
     }
     for (n, record) in cells.iter().enumerate() {
         if n > 0 {

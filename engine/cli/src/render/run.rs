@@ -109,7 +109,7 @@ fn sum(console: &Console, reports: &[SyncReport], elapsed: Duration) {
     for (part, tone) in parts {
         if used > 0 && used + 1 + width(&part) > console.width() {
             console.line(&line);
-            line = "  ".to_owned();
+            "  ".clone_into(&mut line);
             used = 2;
         } else if used > 0 {
             line.push(' ');

@@ -5,7 +5,9 @@ use super::{Console, wrap};
 impl Console {
     /// A sentence of results.
     pub(crate) fn say(&self, text: &str) {
-        wrap(text, self.table_width()).iter().for_each(|line| self.line(line));
+        for line in wrap(text, self.table_width()) {
+            self.line(&line);
+        }
     }
 
     /// A question on standard error; the answer is typed behind it.
