@@ -251,6 +251,6 @@ mod tests {
     #[test]
     fn columns_are_named_as_warehouses_name_them() {
         let named = ["externalId", "email", "e-mail", "URLName", "2nd", "$x"].map(column);
-        assert_eq!(named, ["external_id", "email", "e_mail", "urlname", "column_2nd", "x"]);
+        assert_eq!(named, ["external_id", "email", "e_mail", "urlname", "column_2nd", "x"]); // typos: on purpose
     }
 }

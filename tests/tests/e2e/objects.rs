@@ -58,7 +58,8 @@ fn records_become_objects_and_what_is_delivered_is_not_sent_again() {
     outflow(&project, "run").run().success();
     let keys = store.keys("lake");
     assert_eq!(keys.len(), 1);
-    assert!(keys[0].starts_with("crm/people-people-000001-00000-") && keys[0].ends_with(".jsonl"), "{keys:?}");
+    let name = keys[0].strip_suffix(".jsonl").unwrap();
+    assert!(name.starts_with("crm/people-people-000001-00000-"), "{keys:?}");
     assert_eq!(ids(&store, "lake"), (1..=100).collect::<Vec<i64>>());
     outflow(&project, "run").run().success();
     assert_eq!(store.keys("lake"), keys);
