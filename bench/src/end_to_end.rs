@@ -1,4 +1,5 @@
-//! The whole path, measured from outside: an `outflow` binary reads Parquet and delivers to an HTTP server on loopback.
+//! The whole path, measured from outside: an `outflow` binary reads Parquet and delivers to an HTTP server on loopback, as a webhook or as
+//! Segment's tracking API.
 //!
 //! Each round begins with no state:
 //!
@@ -30,9 +31,21 @@ const MEMORY_INTERVAL: Duration = Duration::from_millis(5);
 /// How much of a failed run's log is shown.
 const LOG_BYTES_SHOWN: usize = 4_000;
 
+/// Where the records go.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Destination {
+    /// A webhook that takes lines.
+    #[default]
+    Webhook,
+    /// Segment's tracking API: each record is shaped into an identify message with an id of its own, in requests of 500 KB.
+    Segment,
+}
+
 /// What to measure.
 #[derive(Clone, Debug)]
 pub struct Options {
+    /// Where the records go.
+    pub destination: Destination,
     /// The `outflow` binary.
     pub binary: PathBuf,
     /// Where the project is made. What is there of an earlier measurement is replaced.
@@ -120,7 +133,7 @@ impl Project {
         parquet_file::write(&Data::new(&shuffled)?, &folder.join("shuffled.parquet"), options.threads)?;
         let schema = data.schema();
         let columns: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
-        fs::write(folder.join("outflow.yml"), configuration(receiver, &columns)).map_err(failed)?;
+        fs::write(folder.join("outflow.yml"), configuration(options.destination, receiver, &columns)).map_err(failed)?;
         Ok(Self { folder, file_bytes })
     }
 
@@ -208,8 +221,24 @@ impl Project {
     }
 }
 
-fn configuration(receiver: &Receiver, columns: &[&str]) -> String {
-    let fields: Vec<String> = columns.iter().map(|column| format!("      {column}: $.{column}\n")).collect();
+fn configuration(destination: Destination, receiver: &Receiver, columns: &[&str]) -> String {
+    let address = receiver.address();
+    let (settings, action) = match destination {
+        Destination::Webhook => {
+            let batch = format!("{{ records: {REQUEST_RECORDS}, body: ndjson }}");
+            (format!("type: webhook\n    settings: {{ url: http://{address}/records, batch: {batch} }}"), "send")
+        }
+        Destination::Segment => {
+            (format!("type: segment\n    gateway: http://{address}\n    settings: {{ source_write_key: key }}"), "sendIdentify")
+        }
+    };
+    let fields: Vec<String> = match destination {
+        Destination::Webhook => columns.iter().map(|column| format!("      {column}: $.{column}\n")).collect(),
+        Destination::Segment => {
+            let traits: Vec<String> = columns.iter().map(|column| format!("{column}: $.{column}")).collect();
+            vec![format!("      user_id: $.id\n      traits: {{ {} }}\n", traits.join(", "))]
+        }
+    };
     format!(
         "version: 1
 state: ./state
@@ -224,20 +253,16 @@ models:
     id: id
 destinations:
   receiver:
-    type: webhook
-    settings:
-      url: http://{}/records
-      batch: {{ records: {REQUEST_RECORDS}, body: ndjson }}
+    {settings}
 mappings:
   records_to_receiver:
     model: records
     destination: receiver
-    action: send
+    action: {action}
     records: added_or_updated
     fields:
 {}",
         columns.join(", "),
-        receiver.address(),
         fields.concat(),
     )
 }

@@ -65,6 +65,9 @@ struct EndToEnd {
     /// The outflow binary
     #[arg(long, value_name = "PATH")]
     outflow: PathBuf,
+    /// Deliver to Segment's tracking API rather than to a webhook
+    #[arg(long)]
+    segment: bool,
     /// Records of the model
     #[arg(long, default_value_t = 1_000_000)]
     records: u64,
@@ -106,6 +109,7 @@ fn generate(arguments: &Generate) -> Result<()> {
 fn measure(arguments: EndToEnd) -> Result<()> {
     let temporary = tempfile::tempdir().map_err(|error| Error::io("could not make a temporary folder", error))?;
     let options = end_to_end::Options {
+        destination: if arguments.segment { end_to_end::Destination::Segment } else { end_to_end::Destination::Webhook },
         binary: arguments.outflow,
         folder: arguments.folder.unwrap_or_else(|| temporary.path().to_owned()),
         records: arguments.records,

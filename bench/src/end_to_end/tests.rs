@@ -11,7 +11,10 @@ fn options(script: &str) -> (tempfile::TempDir, Options) {
     fs::write(&binary, format!("#!/bin/bash\nset -eu\nmkdir -p target state\n{script}\n")).unwrap();
     fs::set_permissions(&binary, fs::Permissions::from_mode(0o755)).unwrap();
     let project = folder.path().join("project");
-    (folder, Options { binary, folder: project, records: 3, columns: 10, seed: 1, rounds: 2, threads: 1 })
+    (
+        folder,
+        Options { destination: Destination::Webhook, binary, folder: project, records: 3, columns: 10, seed: 1, rounds: 2, threads: 1 },
+    )
 }
 
 /// Sends so many lines, and leaves the results that a run leaves.
