@@ -16,7 +16,7 @@
 //! Nothing here looks at the selection, except for mappings that share a destination: what is selected is asked of the result, with
 //! [`Entry::op`] and [`Selection::contains`].
 
-use outflow_contract::{Attempt, Before, Entry, Op, RowHash, Selection};
+use outflow_contract::{Attempt, Before, Entry, Key, Op, RowHash, Selection};
 
 /// How a mapping composes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +70,18 @@ pub fn reset_entry(entry: Entry) -> Entry {
         Before::Unknown(attempt) => Attempt { op: Op::Added, request: None, ..attempt },
     };
     Entry { before: Before::Unknown(attempt), ..entry }
+}
+
+/// A record of the model's snapshot as an entry of its own: where a mapping has not begun, and the destination has nothing of it; or
+/// after a reset, where it may have any state of it (rule 15).
+pub fn snapshot_entry(key: Key, row: RowHash, version: u64, resend: bool) -> Entry {
+    let doubt = || Before::Unknown(Attempt { op: Op::Added, after: Some(row), version, request: None });
+    Entry { key, before: if resend { doubt() } else { Before::Absent }, after: Some(row), version }
+}
+
+/// A record of the model's snapshot that is sent ahead of its sync though nothing is to be done for it: the destination has it already.
+pub fn unchanged_entry(key: Key, row: RowHash, version: u64) -> Entry {
+    Entry { key, before: Before::Known(row), after: Some(row), version }
 }
 
 /// Rules 19 and 20: the destination's other mappings act on the versions one by one, so an operation that this mapping does not

@@ -147,6 +147,13 @@ pub fn fold_entry(sealed: &Entry, class: Class<'_>) -> Option<Entry> {
     }
 }
 
+/// What stays of the one record that was sent ahead of its sync: an entry in any case, since the versions after the cursor are yet to
+/// be composed onto it. Acknowledged, it says that the destination has what the model has, and cancels with them.
+pub fn fold_ahead(sealed: &Entry, class: Class<'_>) -> Entry {
+    let acknowledged = || Entry { before: sealed.after.map_or(Before::Absent, Before::Known), ..*sealed };
+    fold_entry(sealed, class).unwrap_or_else(acknowledged)
+}
+
 impl Classes {
     /// How many positions.
     pub fn len(&self) -> usize {

@@ -19,6 +19,7 @@
 //! | [`compose`] | **pure**: what a mapping has to send |
 //! | [`requests`] | **pure**: which unanswered requests are built again under their first key |
 //! | [`fold`] | **pure**: what a journal says about each record, and what stays pending |
+//! | [`next`] | **pure**: what the next commit of a mapping says |
 //! | [`decide`] | **pure**: deadlines, waiting, and which answers are definite |
 //! | [`failures`] | the records that failed, for people |
 //!
@@ -32,6 +33,7 @@ pub mod decide;
 pub mod failures;
 pub mod fold;
 pub mod journal;
+pub mod next;
 pub mod object;
 pub mod paths;
 pub mod requests;

@@ -53,16 +53,7 @@ impl Engine {
             if chain.head(store)?.is_none() {
                 let epoch = runs::next_epoch(store, &old)?;
                 let pending = copy_pending(store, &head.pending, &new, epoch, nonces[0])?;
-                // Failures are for people: what is known of them stays with the old name.
-                let moved = MappingCommit {
-                    number: 1,
-                    at: at.clone(),
-                    destination,
-                    pending,
-                    failures: None,
-                    closed_through: epoch,
-                    ..head.clone()
-                };
+                let moved = MappingCommit { at: at.clone(), ..head.clone().carried_over(destination, pending, epoch) };
                 chain.commit(store, &moved, nonces[1], &format!("mapping `{new}`"))?;
             }
             end(store, &old, head.clone(), &new, at, nonces[2])?;
