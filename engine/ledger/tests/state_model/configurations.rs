@@ -132,5 +132,5 @@ pub(crate) const MUTANTS: &[Config] = &[
     mutant(Rule::SameBytesOnly, BY_KEY.remap()).short(),
     mutant(Rule::IdOutlivesRenaming, BY_KEY.rename()).short(),
     mutant(Rule::IdOutlivesRenaming, BY_ID.rename()).short(),
-    mutant(Rule::PartIsANewRequest, BY_KEY.batch().runs(2).attempts(1).parts().repeats_allowed()).short(),
+    mutant(Rule::RefusedGoesOutAnew, BASE.batch().runs(2)).short(),
 ];

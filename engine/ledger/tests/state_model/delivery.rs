@@ -69,6 +69,9 @@ impl World {
             (At::Append, Some(open)) => self.append_step(s, run, open, each),
             (At::Commit, Some(open)) => {
                 next.run = None;
+                if open.requests.is_empty() {
+                    self.on_seal(&mut next, run.mapping, run.head, run.only);
+                }
                 self.settle(&mut next, run.mapping, open, Some(run.had_unread));
                 each(Step::Commit, next);
             }
@@ -100,9 +103,12 @@ impl World {
             each(Step::NothingToSend, next);
             return;
         }
-        self.on_seal(&mut next, m, run.head, run.only);
         self.check_operations(&mut next, &sealed);
         let requests = self.requests(s, m, &sealed);
+        if !requests.is_empty() {
+            // Where nothing is sent, nothing is durable before the commit.
+            self.on_seal(&mut next, m, run.head, run.only);
+        }
         let at = if requests.is_empty() { At::Commit } else { At::Intent };
         let open = Open { sealed, requests, journal: Vec::new(), truth: [Truth::Nothing; KEYS] };
         next.run = Some(Run { at, open: Some(Box::new(open)), ..run.clone() });
@@ -150,7 +156,9 @@ impl World {
             next.run = Some(Run { at, request, outcome: None, open: Some(Box::new(open)), ..run.clone() });
             next
         };
-        if self.without(Rule::OutcomeIsTerminal) && run.attempts < self.config.attempts && all(Said::NotProcessed) {
+        let again = self.without(Rule::OutcomeIsTerminal) && all(Said::NotProcessed)
+            || self.without(Rule::RefusedGoesOutAnew) && all(Said::Refused);
+        if again && run.attempts < self.config.attempts {
             each(Step::AppendAndSendAgain, next_of(open.clone(), At::Send, run.request));
         }
         let whole = open.requests[run.request].clone();
@@ -160,9 +168,6 @@ impl World {
             for &k in &whole.records {
                 let number = open.requests.len();
                 let mut part = self.new_request(s, run.mapping, &open.sealed, vec![k], number);
-                if self.without(Rule::PartIsANewRequest) {
-                    (part.key, part.origin) = (whole.key, whole.origin);
-                }
                 part.part = true;
                 open.requests.push(part);
             }

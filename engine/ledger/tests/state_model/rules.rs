@@ -95,6 +95,6 @@ rules! {
     SameBytesOnly = "same-bytes-only",
     /// 21 and 22, for a renamed mapping: ids keep the origin.
     IdOutlivesRenaming = "id-outlives-renaming",
-    /// 8, for a request that is divided: its parts are new requests.
-    PartIsANewRequest = "part-is-a-new-request",
+    /// 8, for a request that is divided: what goes out again has an intent of its own.
+    RefusedGoesOutAnew = "refused-goes-out-anew",
 }

@@ -6,8 +6,11 @@
 use std::collections::{HashSet, VecDeque};
 use std::fmt::Write as _;
 
+use outflow_contract::Before;
+
 use crate::config::Config;
-use crate::state::{REJECTED, State, fingerprint};
+use crate::rules::Rule;
+use crate::state::{Item, Mapping, REJECTED, State, fingerprint, value};
 use crate::world::World;
 
 /// More states are a mistake in the model.
@@ -110,7 +113,7 @@ impl World {
             }
             Some(_) => {}
         }
-        if s.left.drops > 0 && (s.run.is_none() || self.without(crate::rules::Rule::FoldTakesTheLock)) {
+        if s.left.drops > 0 && (s.run.is_none() || self.without(Rule::FoldTakesTheLock)) {
             for oldest in s.log.oldest + 1..=s.log.head() {
                 let mut next = self.retain(s, oldest);
                 next.left.drops -= 1;
@@ -193,18 +196,23 @@ fn detail(step: Step, before: &State, after: &State) -> String {
     let open = |state: &State| state.run.as_ref().and_then(|run| Some((run.request, run.open.clone()?)));
     match (step, open(before), open(after)) {
         (Step::Seal, _, Some((_, open))) => {
-            let entry = |item: &crate::state::Item| {
+            let item = |item: &Item| {
                 let entry = item.work.entry;
-                format!("{:?} {:?}: {:?} -> {:?} @{}", item.fate, entry.op(), entry.before, entry.after, entry.version)
+                let before = match entry.before {
+                    Before::Unknown(attempt) => format!("unknown ({} {})", attempt.op.as_str(), value(attempt.after)),
+                    Before::Known(row) => value(Some(row)).to_string(),
+                    Before::Absent => "0".to_owned(),
+                };
+                format!("{:?} {} {before} -> {} of version {}", item.fate, entry.op().as_str(), value(entry.after), entry.version)
             };
-            format!(" {:?}", open.sealed.items.iter().flatten().map(entry).collect::<Vec<_>>())
+            format!(" {:?}", open.sealed.items.iter().flatten().map(item).collect::<Vec<_>>())
         }
         (Step::Send, _, Some((number, open))) => {
             let request = &open.requests[number];
             format!(" records {:?} under {}", request.records, &request.key.to_string()[..6])
         }
         (Step::Commit, ..) => {
-            let state = |m: &crate::state::Mapping| format!("cursor {:?}, pending {}", m.cursor, m.pending.iter().flatten().count());
+            let state = |m: &Mapping| format!("cursor {:?}, pending {}", m.cursor, m.pending.iter().flatten().count());
             format!(" {:?}", after.mappings.iter().map(state).collect::<Vec<_>>())
         }
         (Step::LateLands | Step::Acked | Step::Landed | Step::LandedAndRetried, ..) => {

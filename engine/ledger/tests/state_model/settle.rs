@@ -182,6 +182,10 @@ impl World {
             None => head.after_run(end),
         };
         self.adopt(s, m, &next, pending);
+        if next.resend {
+            // What was sent ahead of a reset's sync goes out with that once more.
+            believed = believed.map(|believed| if believed == 0 { 0 } else { UNKNOWN });
+        }
         if !self.without(Rule::JournalFoldedOnce) {
             s.mappings[m].open = None;
         }
