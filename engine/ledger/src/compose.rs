@@ -43,7 +43,12 @@ pub fn compose(a: Entry, b: Entry) -> Option<Entry> {
 
 /// What remains to be done for one key: its pending entry, if there is one, with its entries in the model's versions after
 /// the cursor, in order. `None` if nothing is.
+///
+/// Before is that of the first, after and its version those of the last (rules 2 and 3), whatever composes them later. A record that
+/// was sent ahead of its sync is pending with a state from beyond the cursor: the steps up to that state are in it already.
 pub fn compose_key(pending: Option<Entry>, steps: &[Entry], options: &Options) -> Option<Entry> {
+    let held = pending.map_or(0, |pending| steps.partition_point(|step| step.version <= pending.version));
+    let steps = &steps[held..];
     let mut first = pending.or_else(|| steps.first().copied())?;
     let last = steps.last().copied().unwrap_or(first);
     if options.resend {

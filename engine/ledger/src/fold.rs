@@ -113,7 +113,7 @@ const REFUSED: u8 = 4;
 const UNRESOLVED: u8 = 8;
 const SEEN: u8 = 16;
 
-/// Classifies the `n` positions of a sealed change set by the frames of its journal, in their order.
+/// Classifies the `n` positions of a sealed change set by the frames of its journal, in their order (rule 9).
 pub fn classify(frames: impl IntoIterator<Item = Frame>, n: usize) -> Classes {
     let mut fold = Fold { classes: Classes { flags: vec![0; n], ..Classes::default() }, ..Fold::default() };
     for frame in frames {

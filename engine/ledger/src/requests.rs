@@ -78,7 +78,7 @@ impl Identity {
 /// Key, epoch, sequence and number of records.
 type Attempted = (RequestKey, u64, u32, u32);
 
-/// Groups the entries to be sent into requests that can be built again, by age, and the positions of all others, in order.
+/// Groups the entries to be sent into requests that can be built again (rule 21), by age, and the positions of all others, in order.
 pub fn regroup(entries: impl IntoIterator<Item = (u32, Entry)>) -> (Vec<Rebuild>, Vec<u32>) {
     let mut rest = Vec::new();
     // Told apart by everything that a request is, so that entries which contradict one another never meet in a group.

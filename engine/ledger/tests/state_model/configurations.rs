@@ -69,6 +69,7 @@ pub(crate) const EXTENSIONS: &[Config] = &[
     AHEAD.repeats(Repeats::DropsRecords).of(ALL).reset().named("ahead, deduplicates by record id, reset, all"),
     AHEAD.shared(UPSERTS_AND_DELETED).edits(4).named("ahead, upserts and deletes share a destination"),
     AHEAD.shared(UPSERTS_AND_DELETED).repeats(Repeats::DropsRecords).named("ahead, siblings, deduplicates by record id"),
+    AHEAD.shared(UPSERTS_AND_DELETED).runs(2).repeats(Repeats::DropsRequests).named("ahead, siblings, deduplicates by request key"),
     AHEAD.shared(EACH_APART).named("ahead, added, updated and deleted share a destination"),
     AHEAD.shared(UPSERTS_AND_DELETED).retention().named("ahead, siblings, retention"),
     BASE.attempts(1).shared(UPSERTS_AND_DELETED).reset().retention().named("siblings, reset, retention"),
@@ -129,6 +130,7 @@ pub(crate) const MUTANTS: &[Config] = &[
     mutant(Rule::OneRecordPerRequestKey, BY_KEY.batch().runs(2).attempts(1)).short(),
     // Not in the reference.
     mutant(Rule::WorkAheadIsKept, AHEAD.of(ALL)).short(),
+    mutant(Rule::WorkAheadIsComposedOnce, AHEAD.shared(UPSERTS_AND_DELETED).runs(2).repeats(Repeats::DropsRequests)).short(),
     mutant(Rule::SameBytesOnly, BY_KEY.remap()).short(),
     mutant(Rule::IdOutlivesRenaming, BY_KEY.rename()).short(),
     mutant(Rule::IdOutlivesRenaming, BY_ID.rename()).short(),

@@ -91,6 +91,8 @@ rules! {
     IdHasGeneration = "id-has-generation",
     /// Beyond the 22, for a record that is sent ahead of its sync: what is left of it counts, although there is no cursor yet.
     WorkAheadIsKept = "work-ahead-is-kept",
+    /// Likewise: versions that its entry already holds are not composed onto it once more.
+    WorkAheadIsComposedOnce = "work-ahead-is-composed-once",
     /// 21, for an edited mapping: a key is used again for the same bytes only.
     SameBytesOnly = "same-bytes-only",
     /// 21 and 22, for a renamed mapping: ids keep the origin.

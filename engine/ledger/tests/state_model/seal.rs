@@ -35,7 +35,14 @@ impl World {
         let shared = self.config.shared && !self.without(Rule::SeenStepByStep);
         let options = Options { shared, selection: self.config.mappings[m], resend };
         let pending = mapping.pending[k].as_ref();
-        let entry = compose_key(pending.map(|work| work.entry), &self.steps(s, mapping.cursor, to, k), &options)?;
+        let mut first = pending.map(|work| work.entry);
+        if self.without(Rule::WorkAheadIsComposedOnce) {
+            first.iter_mut().for_each(|first| first.version = 0);
+        }
+        let mut entry = compose_key(first, &self.steps(s, mapping.cursor, to, k), &options)?;
+        if let (0, Some(pending)) = (entry.version, pending) {
+            entry.version = pending.entry.version;
+        }
         let earlier = pending.map(|work| work.earlier.clone()).unwrap_or_default();
         if let Before::Unknown(attempt) = entry.before {
             let of_no_request = Attempt { op: Op::Updated, after: None, version: 0, request: None };
