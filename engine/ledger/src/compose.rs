@@ -1,4 +1,4 @@
-//! What a mapping has to send: its pending entries composed with its model's versions after the cursor. Pure; rules 2 to 5, 15, 19 and 20.
+//! What a mapping has to send: its pending entries composed with its model's versions after the cursor. Pure; rules 2, 3, 14, 15, 19 and 20.
 //!
 //! ```text
 //!   pending   before ─► after₀                       Option<Entry>
@@ -62,6 +62,15 @@ pub fn compose_key(pending: Option<Entry>, steps: &[Entry], options: &Options) -
         entry.before = steps.iter().map(|step| step.before).find(|before| matches!(before, Before::Unknown(_))).unwrap_or(first.before);
     }
     unsettled(entry)
+}
+
+/// What stays of a key once retention has composed the versions up to `to` onto it, before it drops them (rule 14): whatever the mapping
+/// selects, so that what is sent does not depend on retention. What was sent ahead, with a state from beyond `to`, stays as it is.
+pub fn fold_key(pending: Option<Entry>, steps: &[Entry], to: u64, options: &Options) -> Option<Entry> {
+    match pending {
+        Some(pending) if pending.version > to => Some(pending),
+        _ => compose_key(pending, steps, options),
+    }
 }
 
 /// The belief of a mapping that was reset, where adds are selected (rule 15): whatever the destination is believed to hold

@@ -23,7 +23,7 @@
 //! | [`decide`] | **pure**: deadlines, waiting, and which answers are definite |
 //! | [`failures`] | the records that failed, for people |
 //!
-//! The rules are numbered; "rule 9" in a comment means the ninth of them. Nothing here knows a runtime, a clock or a network.
+//! The rules are numbered; "rule 9" in a comment means the ninth of them. The crate's README lists them with their places. Nothing here knows a runtime, a clock or a network.
 
 pub mod chain;
 pub mod changes;

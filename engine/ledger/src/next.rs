@@ -75,11 +75,7 @@ impl MappingCommit {
         let only_upserts = !fresh.selection.contains(Op::Deleted);
         let generation = self.generation + 1;
         let next = Self { generation, model: fresh.model, account: fresh.account, id: fresh.id, ..self };
-        if moved || only_upserts {
-            Self { cursor: None, pending: Vec::new(), ahead: false, ..next }
-        } else {
-            Self { resend: true, ..next }
-        }
+        if moved || only_upserts { Self { cursor: None, pending: Vec::new(), ahead: false, ..next } } else { Self { resend: true, ..next } }
     }
 
     /// A baseline (rule 16): what the model holds at `version` counts as delivered. Only after recovery, and once no request travels.
@@ -106,8 +102,7 @@ impl MappingCommit {
         self.cursor.or_else(|| (shared || self.has_begun()).then_some(0))
     }
 
-    /// After that. `pending` is composed with [`crate::compose::compose_key`], whatever the mapping selects: what is sent does not
-    /// depend on retention. `ahead`: it holds records of which nothing is to be done.
+    /// After that, with `pending` as [`crate::compose::fold_key`] has it. `ahead`: it holds records of which nothing is to be done.
     pub fn folded(self, version: u64, pending: Vec<PendingFile>, ahead: bool) -> Self {
         Self { cursor: Some(version), pending, ahead, ..self }
     }

@@ -66,6 +66,16 @@ fn what_was_sent_ahead_is_not_composed_with_the_versions_that_it_holds() {
 }
 
 #[test]
+fn retention_folds_what_it_drops_and_leaves_what_was_sent_ahead() {
+    let all = alone(Selection::Deleted);
+    assert_eq!(fold_key(None, &steps(&[1, 2]), 1, &all), Some(entry(known(1), 2, 1)), "selected or not");
+    assert_eq!(fold_key(Some(entry(known(1), 2, 1)), &[entry(known(2), 1, 2)], 2, &all), None);
+    let ahead = entry(known(2), 2, 3);
+    assert_eq!(fold_key(Some(ahead), &steps(&[0, 1]), 1, &all), Some(ahead));
+    assert_eq!(fold_key(Some(ahead), &steps(&[0, 1, 0, 2]), 3, &all), None);
+}
+
+#[test]
 fn a_refused_record_goes_out_with_its_newest_state_or_not_at_all() {
     let refused = entry(known(1), 2, 4);
     let newest = compose_key(Some(refused), &[entry(known(2), 3, 6)], &alone(Selection::Updated)).unwrap();

@@ -17,11 +17,9 @@ impl World {
             if s.left.resets > 0 && self.selects(m, Op::Added) && s.mappings[m].committed {
                 let mut next = self.reset(s, m);
                 next.left.resets -= 1;
-                if !self.config.shared {
-                    let mut emptied = next.clone();
-                    emptied.destinations[m].holds = [0; KEYS];
-                    each(Step::EmptyAndReset(m), emptied);
-                }
+                let mut emptied = next.clone();
+                emptied.destinations[self.destination(m)].holds = [0; KEYS];
+                each(Step::EmptyAndReset(m), emptied);
                 each(Step::Reset(m), next);
             }
             if s.left.baselines > 0
@@ -119,15 +117,7 @@ impl World {
             if head.folds_from(self.config.shared).is_none_or(|from| from >= oldest) {
                 continue;
             }
-            let mut pending: [Option<Work>; KEYS] = std::array::from_fn(|k| self.compose(&next, m, k, oldest, false));
-            for work in pending.iter_mut().flatten() {
-                if self.without(Rule::FoldKeepsVersion) {
-                    work.entry.version = oldest;
-                }
-            }
-            if self.without(Rule::FoldIgnoresSelection) {
-                pending = pending.map(|work| work.filter(|work| self.selects(m, self.op(&work.entry))));
-            }
+            let pending: [Option<Work>; KEYS] = std::array::from_fn(|k| self.fold(&next, m, k, oldest));
             let before = self.beliefs(&next, m);
             let commit = head.folded(oldest, files(&pending), any_settled(&pending));
             self.adopt(&mut next, m, &commit, pending);

@@ -131,8 +131,7 @@ impl World {
         // Rules that were tried instead of rule 13: to wait here.
         let travels = next.flights.iter().any(|flight| self.destination(flight.mapping) == self.destination(run.mapping));
         let before = |k: &usize| open.sealed.items[*k].as_ref().map(|item| item.work.entry.before);
-        let unknown =
-            open.requests[run.request].records.iter().any(|k| matches!(before(k), Some(outflow_contract::Before::Unknown(_))));
+        let unknown = open.requests[run.request].records.iter().any(|k| matches!(before(k), Some(outflow_contract::Before::Unknown(_))));
         let waits = self.without(Rule::SealedOnlyWhenCold) || self.without(Rule::HotOutlivesAck) && unknown;
         if travels && open.sealed.hot && waits {
             return;
@@ -315,7 +314,7 @@ impl World {
             let k = record.key;
             if self.config.repeats != Repeats::Upserts && !record.forced {
                 let appeared = appeared(s, k, record.value, record.version);
-                let appended = (k, record.value, appeared, record.generation, record.fields);
+                let appended = (flight.mapping, k, record.value, appeared, record.generation, record.fields);
                 if !insert(&mut s.destinations[d].appended, appended) && self.config.once {
                     s.fail(|| format!("duplicate: record {k} is appended twice as {}", record.value));
                 }

@@ -60,10 +60,12 @@ fn rules_named(text: &str) -> Vec<u32> {
 /// The documentation of a function, or of a type; `None` if there is none of that name.
 fn documentation(source: &str, item: &str) -> Option<String> {
     let lines: Vec<&str> = source.lines().collect();
-    let is_item = |line: &&str| ["fn", "struct", "enum"].iter().any(|what| {
-        let name = line.split(&format!("{what} {item}")).nth(1);
-        name.is_some_and(|rest| !rest.starts_with(|c: char| c.is_alphanumeric() || c == '_'))
-    });
+    let is_item = |line: &&str| {
+        ["fn", "struct", "enum"].iter().any(|what| {
+            let name = line.split(&format!("{what} {item}")).nth(1);
+            name.is_some_and(|rest| !rest.starts_with(|c: char| c.is_alphanumeric() || c == '_'))
+        })
+    };
     let at = lines.iter().position(|line| is_item(line) && !line.trim_start().starts_with("//"))?;
     let above = lines[..at].iter().rev().map(|line| line.trim_start());
     let mut text: Vec<&str> = above.take_while(|line| line.starts_with("///") || line.starts_with("#[")).collect();
@@ -102,9 +104,12 @@ fn every_rule_has_something_that_catches_its_loss() {
 
 #[test]
 fn numbers_of_rules_are_read_as_people_write_them() {
-    assert_eq!(rules_named("Rule 9: x. See rules 5, 8 and 11 to 13, or rule 2."), [5, 8, 11, 11, 12, 13, 2].iter().fold(vec![9], |mut all, &n| {
-        all.push(n);
-        all
-    }));
+    assert_eq!(
+        rules_named("Rule 9: x. See rules 5, 8 and 11 to 13, or rule 2."),
+        [5, 8, 11, 11, 12, 13, 2].iter().fold(vec![9], |mut all, &n| {
+            all.push(n);
+            all
+        })
+    );
     assert_eq!(rules_named("the rule of thumb, 7 of them"), [0; 0]);
 }

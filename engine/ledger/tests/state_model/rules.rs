@@ -93,6 +93,10 @@ rules! {
     WorkAheadIsKept = "work-ahead-is-kept",
     /// Likewise: versions that its entry already holds are not composed onto it once more.
     WorkAheadIsComposedOnce = "work-ahead-is-composed-once",
+    /// Likewise: retention leaves it, acknowledged or not, while its state is from beyond what is folded.
+    FoldKeepsWorkAhead = "fold-keeps-work-ahead",
+    /// 21, for mappings that share a destination: a state that was left and came back is another.
+    KeyIsForOneVersion = "key-is-for-one-version",
     /// 21, for an edited mapping: a key is used again for the same bytes only.
     SameBytesOnly = "same-bytes-only",
     /// 21 and 22, for a renamed mapping: ids keep the origin.

@@ -1,7 +1,7 @@
 //! What a run seals, and the requests that it is cut into: the crate's `compose`, `decide::is_sent` and `requests`.
 
 use outflow_contract::{Attempt, Before, Entry, Op, RecordId, RequestKey, Selection};
-use outflow_ledger::compose::{Options, compose_key, snapshot_entry, unchanged_entry};
+use outflow_ledger::compose::{Options, compose_key, fold_key, snapshot_entry, unchanged_entry};
 use outflow_ledger::decide;
 use outflow_ledger::requests::{Identity, regroup, request_key};
 
@@ -10,6 +10,12 @@ use crate::rules::Rule;
 use crate::settle::any_settled;
 use crate::state::{Fate, Item, KEYS, Mapping, Record, Request, Sealed, State, Work, key, known, row, value};
 use crate::world::World;
+
+/// `entry` as what has become of pending work.
+fn continued(pending: Option<&Work>, entry: Entry) -> Work {
+    let earlier = pending.map(|work| work.earlier.clone()).unwrap_or_default();
+    Work { entry, earlier, forced: pending.is_some_and(|work| work.forced && work.entry.version == entry.version) }
+}
 
 impl World {
     /// The model's entries of record `k` after version `from`, up to `to`. For a mapping that has not begun, what the oldest snapshot
@@ -29,31 +35,52 @@ impl World {
         entries
     }
 
-    /// What is to be done for record `k` at version `to`.
-    pub(crate) fn compose(&self, s: &State, m: usize, k: usize, to: u64, resend: bool) -> Option<Work> {
-        let mapping = &s.mappings[m];
+    fn options(&self, m: usize, resend: bool) -> Options {
         let shared = self.config.shared && !self.without(Rule::SeenStepByStep);
-        let options = Options { shared, selection: self.config.mappings[m], resend };
+        Options { shared, selection: self.config.mappings[m], resend }
+    }
+
+    /// What is to be done for record `k` at version `to`.
+    fn compose(&self, s: &State, m: usize, k: usize, to: u64, resend: bool) -> Option<Work> {
+        let mapping = &s.mappings[m];
         let pending = mapping.pending[k].as_ref();
         let mut first = pending.map(|work| work.entry);
         if self.without(Rule::WorkAheadIsComposedOnce) {
             first.iter_mut().for_each(|first| first.version = 0);
         }
-        let mut entry = compose_key(first, &self.steps(s, mapping.cursor, to, k), &options)?;
+        let mut entry = compose_key(first, &self.steps(s, mapping.cursor, to, k), &self.options(m, resend))?;
         if let (0, Some(pending)) = (entry.version, pending) {
             entry.version = pending.entry.version;
         }
-        let earlier = pending.map(|work| work.earlier.clone()).unwrap_or_default();
+        let work = continued(pending, entry);
         if let Before::Unknown(attempt) = entry.before {
             let of_no_request = Attempt { op: Op::Updated, after: None, version: 0, request: None };
             if self.without(Rule::NoCancelAmongSiblings) && attempt == of_no_request {
                 return None;
             }
-            if self.without(Rule::UnknownNeverCancels) && earlier.first().is_some_and(|first| first.0 == value(entry.after)) {
+            if self.without(Rule::UnknownNeverCancels) && work.earlier.first().is_some_and(|first| first.0 == value(entry.after)) {
                 return None;
             }
         }
-        Some(Work { entry, earlier })
+        Some(work)
+    }
+
+    /// What stays of record `k` when retention drops the versions before `to`.
+    pub(crate) fn fold(&self, s: &State, m: usize, k: usize, to: u64) -> Option<Work> {
+        let mapping = &s.mappings[m];
+        let pending = mapping.pending[k].as_ref();
+        let entry = pending.map(|work| work.entry);
+        let mut work = continued(pending, fold_key(entry, &self.steps(s, mapping.cursor, to, k), to, &self.options(m, false))?);
+        if self.without(Rule::FoldKeepsVersion) {
+            work.entry.version = to;
+        }
+        if self.without(Rule::FoldIgnoresSelection) && !self.selects(m, self.op(&work.entry)) {
+            return None;
+        }
+        if self.without(Rule::FoldKeepsWorkAhead) && work.entry.is_settled() {
+            return None;
+        }
+        Some(work)
     }
 
     /// What a run seals for record `k`.
@@ -65,14 +92,16 @@ impl World {
         }
         let snapshot = s.log.at(head);
         let record = row(snapshot.values[k]).map(|row| (row, snapshot.versions[k]));
-        let plain = |entry| Some(Work { entry, earlier: Vec::new() });
+        let plain = |entry| Some(continued(None, entry));
         if ahead {
             let composed = if mapping.committed && !mapping.resend { self.compose(s, m, k, head, false) } else { None };
-            return composed.or_else(|| match record? {
+            let mut work = composed.or_else(|| match record? {
                 (row, version) if mapping.resend => plain(snapshot_entry(key(k), row, version, true)),
                 (row, version) if begun => plain(unchanged_entry(key(k), row, version)),
                 (row, version) => plain(snapshot_entry(key(k), row, version, false)),
-            });
+            })?;
+            work.forced |= work.entry.is_settled();
+            return Some(work);
         }
         match record {
             _ if !begun && self.config.shared => self.compose(s, m, k, head, false),
@@ -119,21 +148,21 @@ impl World {
     pub(crate) fn records(&self, s: &State, m: usize, sealed: &Sealed, records: &[usize]) -> Vec<Record> {
         let mapping = &s.mappings[m];
         let identity = self.identity(m, mapping);
-        let entries = records.iter().filter_map(|&k| Some((k, sealed.items[k].as_ref()?.work.entry)));
-        let record = |(k, entry): (usize, Entry)| {
+        let works = records.iter().filter_map(|&k| Some((k, &sealed.items[k].as_ref()?.work)));
+        let record = |(k, Work { entry, forced, .. }): (usize, &Work)| {
             let version = if self.without(Rule::IdHasVersion) { 0 } else { entry.version };
             let with_id = self.config.repeats == Repeats::DropsRecords;
             Record {
                 key: k,
-                value: if self.op(&entry) == Op::Deleted { 0 } else { value(entry.after) },
+                value: if self.op(entry) == Op::Deleted { 0 } else { value(entry.after) },
                 version: entry.version,
                 generation: mapping.generation,
                 fields: mapping.fields,
                 id: if with_id { identity.record_id(key(k), version) } else { RecordId(0) },
-                forced: sealed.only.is_some() && entry.is_settled(),
+                forced: *forced,
             }
         };
-        entries.map(record).collect()
+        works.map(record).collect()
     }
 
     /// The bytes of a request: what its records say, and to a destination that knows records by their ids those.
@@ -169,7 +198,14 @@ impl World {
             requests.extend(rest.iter().filter_map(|&k| old(k)));
             rest.retain(|&k| old(k).is_none());
         }
-        let (groups, _) = regroup(rest.iter().filter_map(|&k| Some((k as u32, sent(k)?.entry))));
+        let entry = |k: usize| {
+            let mut entry = sent(k)?.entry;
+            if let (true, Before::Unknown(attempt)) = (self.without(Rule::KeyIsForOneVersion), entry.before) {
+                entry.version = attempt.version;
+            }
+            Some((k as u32, entry))
+        };
+        let (groups, _) = regroup(rest.iter().filter_map(|&k| entry(k)));
         for group in groups {
             let records: Vec<usize> = group.positions.iter().map(|&position| position as usize).collect();
             let body = self.body(s, m, sealed, &records);

@@ -168,14 +168,8 @@ impl World {
         }
         let deadline_ms = self.deadline(open, &classes, &pending, had_unread);
         let version = if self.without(Rule::CursorIsWhatWasSealed) { s.log.head() } else { open.sealed.head };
-        let end = RunEnd {
-            epoch: s.mappings[m].epoch,
-            sync_id: String::new(),
-            version,
-            pending: files(&pending),
-            failures: None,
-            deadline_ms,
-        };
+        let end =
+            RunEnd { epoch: s.mappings[m].epoch, sync_id: String::new(), version, pending: files(&pending), failures: None, deadline_ms };
         let head = self.commit_of(m, &s.mappings[m]);
         let next = match open.sealed.only {
             Some(_) => head.after_one(end, any_settled(&pending)),
@@ -251,7 +245,7 @@ impl World {
                 attempt.request = None;
             }
         }
-        (Some(Work { entry: folded, earlier }), believed)
+        (Some(Work { entry: folded, earlier, forced: item.work.forced }), believed)
     }
 
     /// Rules 11 and 12.

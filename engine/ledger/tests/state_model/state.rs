@@ -93,6 +93,8 @@ pub(crate) struct Work {
     pub(crate) entry: Entry,
     /// For broken rules only: states and keys of earlier attempts, or the state before the first of them.
     pub(crate) earlier: Vec<(Value, u128)>,
+    /// A person wanted it sent though it had not changed.
+    pub(crate) forced: bool,
 }
 
 impl Hash for Work {
@@ -107,7 +109,7 @@ impl Hash for Work {
                 (2, attempt.op, attempt.after, attempt.version, request).hash(hasher);
             }
         }
-        self.earlier.hash(hasher);
+        (&self.earlier, self.forced).hash(hasher);
     }
 }
 
@@ -253,7 +255,7 @@ pub(crate) struct Record {
     pub(crate) generation: u64,
     pub(crate) fields: u8,
     pub(crate) id: RecordId,
-    /// A person wanted it sent though it had not changed.
+    /// See [`Work::forced`].
     pub(crate) forced: bool,
 }
 
@@ -275,9 +277,12 @@ pub(crate) struct Destination {
     pub(crate) requests: Vec<(RequestKey, Vec<(usize, Value, u8)>)>,
     /// Ids of records that it accepted.
     pub(crate) ids: Vec<RecordId>,
-    /// What was appended, to be appended once: key, value, the version in which it appeared, generation, fields.
-    pub(crate) appended: Vec<(usize, Value, u64, u64, u8)>,
+    /// What was appended, to be appended once by each mapping.
+    pub(crate) appended: Vec<Appended>,
 }
+
+/// One state of a record in one mapping: mapping, key, value, the version in which it appeared, generation, fields.
+pub(crate) type Appended = (usize, usize, Value, u64, u64, u8);
 
 /// Adds to a sorted list; false if it was there.
 pub(crate) fn insert<T: Ord>(list: &mut Vec<T>, item: T) -> bool {
