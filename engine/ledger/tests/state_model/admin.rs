@@ -103,6 +103,9 @@ impl World {
         let commit = head.clone().carried_over(String::new(), head.pending, mapping.epoch);
         self.adopt_alike(&mut next, m, &commit);
         next.mappings[m].name += 1;
+        if self.without(Rule::EpochsGoOn) {
+            next.mappings[m].epoch = 1;
+        }
         next
     }
 

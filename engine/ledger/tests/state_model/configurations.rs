@@ -143,5 +143,6 @@ pub(crate) const MUTANTS: &[Config] = &[
     mutant(Rule::SameBytesOnly, BY_KEY.remap()).short(),
     mutant(Rule::IdOutlivesRenaming, BY_KEY.rename()).short(),
     mutant(Rule::IdOutlivesRenaming, BY_ID.rename()).short(),
+    mutant(Rule::EpochsGoOn, BY_KEY.rename().attempts(1)).short(),
     mutant(Rule::RefusedGoesOutAnew, BASE.batch().runs(2)).short(),
 ];

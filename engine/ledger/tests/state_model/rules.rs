@@ -101,6 +101,8 @@ rules! {
     SameBytesOnly = "same-bytes-only",
     /// 21 and 22, for a renamed mapping: ids keep the origin.
     IdOutlivesRenaming = "id-outlives-renaming",
+    /// 21, for a renamed mapping: its runs go on counting.
+    EpochsGoOn = "epochs-go-on",
     /// 8, for a request that is divided: what goes out again has an intent of its own.
     RefusedGoesOutAnew = "refused-goes-out-anew",
 }
