@@ -1,4 +1,4 @@
-//! What a mapping has to send: its pending entries composed with its model's versions after the cursor. Pure; rules 2 to 5, 15, 19 and 20.
+//! What a mapping has to send: its pending entries composed with its model's versions after the cursor. Pure; rules 2, 3, 14, 15, 19 and 20.
 //!
 //! ```text
 //!   pending   before ─► after₀                       Option<Entry>
@@ -16,7 +16,7 @@
 //! Nothing here looks at the selection, except for mappings that share a destination: what is selected is asked of the result, with
 //! [`Entry::op`] and [`Selection::contains`].
 
-use outflow_contract::{Attempt, Before, Entry, Op, RowHash, Selection};
+use outflow_contract::{Attempt, Before, Entry, Key, Op, RowHash, Selection};
 
 /// How a mapping composes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,7 +43,12 @@ pub fn compose(a: Entry, b: Entry) -> Option<Entry> {
 
 /// What remains to be done for one key: its pending entry, if there is one, with its entries in the model's versions after
 /// the cursor, in order. `None` if nothing is.
+///
+/// Before is that of the first, after and its version those of the last (rules 2 and 3), whatever composes them later. A record that
+/// was sent ahead of its sync is pending with a state from beyond the cursor: the steps up to that state are in it already.
 pub fn compose_key(pending: Option<Entry>, steps: &[Entry], options: &Options) -> Option<Entry> {
+    let held = pending.map_or(0, |pending| steps.partition_point(|step| step.version <= pending.version));
+    let steps = &steps[held..];
     let mut first = pending.or_else(|| steps.first().copied())?;
     let last = steps.last().copied().unwrap_or(first);
     if options.resend {
@@ -59,6 +64,15 @@ pub fn compose_key(pending: Option<Entry>, steps: &[Entry], options: &Options) -
     unsettled(entry)
 }
 
+/// What stays of a key once retention has composed the versions up to `to` onto it, before it drops them (rule 14): whatever the mapping
+/// selects, so that what is sent does not depend on retention. What was sent ahead, with a state from beyond `to`, stays as it is.
+pub fn fold_key(pending: Option<Entry>, steps: &[Entry], to: u64, options: &Options) -> Option<Entry> {
+    match pending {
+        Some(pending) if pending.version > to => Some(pending),
+        _ => compose_key(pending, steps, options),
+    }
+}
+
 /// The belief of a mapping that was reset, where adds are selected (rule 15): whatever the destination is believed to hold
 /// becomes unknown, and is added again. What it certainly does not hold stays so.
 ///
@@ -70,6 +84,18 @@ pub fn reset_entry(entry: Entry) -> Entry {
         Before::Unknown(attempt) => Attempt { op: Op::Added, request: None, ..attempt },
     };
     Entry { before: Before::Unknown(attempt), ..entry }
+}
+
+/// A record of the model's snapshot as an entry of its own: where a mapping has not begun, and the destination has nothing of it; or
+/// after a reset, where it may have any state of it (rule 15).
+pub fn snapshot_entry(key: Key, row: RowHash, version: u64, resend: bool) -> Entry {
+    let doubt = || Before::Unknown(Attempt { op: Op::Added, after: Some(row), version, request: None });
+    Entry { key, before: if resend { doubt() } else { Before::Absent }, after: Some(row), version }
+}
+
+/// A record of the model's snapshot that is sent ahead of its sync though nothing is to be done for it: the destination has it already.
+pub fn unchanged_entry(key: Key, row: RowHash, version: u64) -> Entry {
+    Entry { key, before: Before::Known(row), after: Some(row), version }
 }
 
 /// Rules 19 and 20: the destination's other mappings act on the versions one by one, so an operation that this mapping does not

@@ -1,8 +1,10 @@
-//! When to wait, until when a mapping stays in doubt, and which answers are definite. Pure; rules 8 and 11 to 13.
+//! When to wait, until when a mapping stays in doubt, and which answers are definite. Pure; rules 5, 8 and 11 to 13.
 //!
 //! All times are milliseconds since the Unix epoch, so that they outlive the process. Nothing here reads a clock.
 
 use std::time::Duration;
+
+use outflow_contract::{Op, Selection};
 
 use crate::journal::{Answered, Answers};
 
@@ -15,6 +17,12 @@ pub struct Ended {
     pub lifetime_ms: u64,
     /// Now.
     pub now_ms: u64,
+}
+
+/// Is a sealed entry of `op` sent? If not it is settled as seen, with whatever its state before is (rule 5); that is safe only since
+/// nothing is sealed while a request travels (rule 13). `unused`: it changes nothing that the mapping sends.
+pub fn is_sent(selection: Selection, op: Op, unused: bool) -> bool {
+    selection.contains(op) && !unused
 }
 
 /// How long a run must wait before it seals anything (rule 13): nothing is settled as seen, and nothing sent, while an older
@@ -56,6 +64,13 @@ mod tests {
 
     fn refused() -> Answered {
         Answered::Refused { code: "http_422".into(), message: "no".into() }
+    }
+
+    #[test]
+    fn unselected_is_seen_and_so_is_what_changes_nothing_that_is_sent() {
+        assert!(is_sent(Selection::Updated, Op::Updated, false));
+        assert!(!is_sent(Selection::Updated, Op::Updated, true));
+        assert!(!is_sent(Selection::Updated, Op::Deleted, false));
     }
 
     #[test]

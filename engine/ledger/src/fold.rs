@@ -113,7 +113,7 @@ const REFUSED: u8 = 4;
 const UNRESOLVED: u8 = 8;
 const SEEN: u8 = 16;
 
-/// Classifies the `n` positions of a sealed change set by the frames of its journal, in their order.
+/// Classifies the `n` positions of a sealed change set by the frames of its journal, in their order (rule 9).
 pub fn classify(frames: impl IntoIterator<Item = Frame>, n: usize) -> Classes {
     let mut fold = Fold { classes: Classes { flags: vec![0; n], ..Classes::default() }, ..Fold::default() };
     for frame in frames {
@@ -145,6 +145,13 @@ pub fn fold_entry(sealed: &Entry, class: Class<'_>) -> Option<Entry> {
             Some(entry)
         }
     }
+}
+
+/// What stays of the one record that was sent ahead of its sync: an entry in any case, since the versions after the cursor are yet to
+/// be composed onto it. Acknowledged, it says that the destination has what the model has, and cancels with them.
+pub fn fold_ahead(sealed: &Entry, class: Class<'_>) -> Entry {
+    let acknowledged = || Entry { before: sealed.after.map_or(Before::Absent, Before::Known), ..*sealed };
+    fold_entry(sealed, class).unwrap_or_else(acknowledged)
 }
 
 impl Classes {

@@ -20,10 +20,11 @@
 //! | [`compose`] | **pure**: what a mapping has to send |
 //! | [`requests`] | **pure**: which unanswered requests are built again under their first key |
 //! | [`fold`] | **pure**: what a journal says about each record, and what stays pending |
+//! | [`next`] | **pure**: what the next commit of a mapping says |
 //! | [`decide`] | **pure**: deadlines, waiting, and which answers are definite |
 //! | [`failures`] | the records that failed, for people |
 //!
-//! The rules are numbered; "rule 9" in a comment means the ninth of them. Nothing here knows a runtime, a clock or a network.
+//! The rules are numbered; "rule 9" in a comment means the ninth of them. The crate's README lists them with their places. Nothing here knows a runtime, a clock or a network.
 
 pub mod chain;
 pub mod changes;
@@ -34,6 +35,7 @@ pub mod failures;
 pub mod fold;
 pub mod history;
 pub mod journal;
+pub mod next;
 pub mod object;
 pub mod paths;
 pub mod requests;

@@ -3,7 +3,7 @@
 //!
 //! A destination that takes idempotency keys drops the second copy of a request if it has the same key, and must never drop one that
 //! says something new. So a key is used again only where *every* record of the request is still in doubt because of it, as the
-//! latest attempt of that record, with the same operation and state; and the bytes must come out the same
+//! latest attempt of that record, with the same operation, state and version; and the bytes must come out the same
 //! ([`Rebuild::matches`]): a changed mapping or encoder gives another request.
 //!
 //! ```text
@@ -78,7 +78,7 @@ impl Identity {
 /// Key, epoch, sequence and number of records.
 type Attempted = (RequestKey, u64, u32, u32);
 
-/// Groups the entries to be sent into requests that can be built again, by age, and the positions of all others, in order.
+/// Groups the entries to be sent into requests that can be built again (rule 21), by age, and the positions of all others, in order.
 pub fn regroup(entries: impl IntoIterator<Item = (u32, Entry)>) -> (Vec<Rebuild>, Vec<u32>) {
     let mut rest = Vec::new();
     // Told apart by everything that a request is, so that entries which contradict one another never meet in a group.
@@ -105,10 +105,11 @@ pub fn regroup(entries: impl IntoIterator<Item = (u32, Entry)>) -> (Vec<Rebuild>
     (same, rest)
 }
 
-/// The request that would say about this record what it said before.
+/// The request that would say about this record what it said before. A state that was left and came back is another, with another
+/// version: a mapping beside this one may have carried what lay between to the destination.
 fn unchanged_request(entry: &Entry) -> Option<AttemptRequest> {
     let Before::Unknown(attempt) = entry.before else { return None };
-    let unchanged = attempt.op == entry.op() && attempt.after == entry.after;
+    let unchanged = attempt.op == entry.op() && attempt.after == entry.after && attempt.version == entry.version;
     attempt.request.filter(|_| unchanged)
 }
 
@@ -150,6 +151,7 @@ mod tests {
         let others = [
             with(Before::Unknown(attempt), Some(RowHash(8)), 2),
             with(Before::Unknown(attempt), None, 2),
+            with(Before::Unknown(attempt), Some(RowHash(7)), 3),
             with(Before::Unknown(Attempt { request: None, ..attempt }), Some(RowHash(7)), 2),
             with(Before::Known(RowHash(1)), Some(RowHash(7)), 2),
         ];

@@ -17,10 +17,11 @@ use arrow::datatypes::SchemaRef;
 use outflow_contract::state_store::StateStore;
 use outflow_contract::{Counts, Key, Result, Selection};
 use outflow_ledger::chain::Chain;
-use outflow_ledger::commit::MappingCommit;
+use outflow_ledger::commit::{MappingCommit, PendingFile};
 use outflow_ledger::failures::FailedRecord;
 use outflow_ledger::fold::{Classes, classify};
 use outflow_ledger::journal::Frames;
+use outflow_ledger::next::RunEnd;
 use outflow_ledger::paths;
 use outflow_ledger::runs::{self, Plan};
 
@@ -103,28 +104,14 @@ impl Settling {
             return self.commit_one(key, classes, deadline_ms);
         }
         let pending::Written { files, pending, failures, sampled } = pending::write(self, classes, samples)?;
-        let base = self.base.as_ref();
         let next = MappingCommit {
-            number: base.map_or(0, |base| base.number) + 1,
             at: self.at.clone(),
-            origin: base.map_or_else(|| self.mapping.clone(), |base| base.origin.clone()),
             model: self.plan.model.clone(),
             destination: self.destination.clone(),
             account: self.plan.account.clone(),
             selection: self.selection,
             id: self.id.clone(),
-            cursor: Some(self.plan.version),
-            pending: files,
-            failures,
-            deadline_ms,
-            generation: base.map_or(0, |base| base.generation),
-            resend: false,
-            ahead: false,
-            paused: base.and_then(|base| base.paused.clone()),
-            ended: None,
-            closed_through: self.plan.epoch,
-            sync_id: Some(self.plan.sync_id.clone()),
-            next_file: base.map_or(0, |base| base.next_file),
+            ..self.head().after_run(self.end(files, failures, deadline_ms))
         };
         self.append(&next)?;
         Ok(Settled { pending, sampled })
@@ -133,22 +120,23 @@ impl Settling {
     /// The record that was sent ahead joins what is pending, and the cursor stays: the sync that follows composes it with the rest.
     fn commit_one(&self, key: Key, classes: &Classes, deadline_ms: Option<u64>) -> Result<Settled> {
         let written = one::write(self, key, classes)?;
-        let base = self.base.clone().unwrap_or_else(|| {
-            let plan = &self.plan;
-            MappingCommit::nothing(&self.mapping, &plan.model, &self.destination, plan.account.clone(), self.selection, self.id.clone())
-        });
-        let next = MappingCommit {
-            number: base.number + 1,
-            at: self.at.clone(),
-            pending: written.files,
-            ahead: written.ahead,
-            deadline_ms,
-            closed_through: self.plan.epoch,
-            sync_id: Some(self.plan.sync_id.clone()),
-            ..base
-        };
+        let end = self.end(written.files, None, deadline_ms);
+        let next = MappingCommit { at: self.at.clone(), ..self.head().after_one(end, written.ahead) };
         self.append(&next)?;
         Ok(Settled { pending: written.left, sampled: HashMap::new() })
+    }
+
+    /// The mapping's head before.
+    fn head(&self) -> MappingCommit {
+        self.base.clone().unwrap_or_else(|| {
+            let plan = &self.plan;
+            MappingCommit::nothing(&self.mapping, &plan.model, &self.destination, plan.account.clone(), self.selection, self.id.clone())
+        })
+    }
+
+    fn end(&self, pending: Vec<PendingFile>, failures: Option<String>, deadline_ms: Option<u64>) -> RunEnd {
+        let plan = &self.plan;
+        RunEnd { epoch: plan.epoch, sync_id: plan.sync_id.clone(), version: plan.version, pending, failures, deadline_ms }
     }
 
     fn append(&self, next: &MappingCommit) -> Result<()> {

@@ -8,10 +8,10 @@
 
 use arrow::array::{BooleanArray, RecordBatch};
 use arrow::compute::filter_record_batch;
-use outflow_contract::{Before, Counts, Entry, Error, Key, Result};
+use outflow_contract::{Counts, Error, Key, Result};
 use outflow_ledger::changes::{EntryBuilder, EntryReader, PartInfo, assemble, values_of};
 use outflow_ledger::commit::PendingFile;
-use outflow_ledger::fold::{Classes, fold_entry};
+use outflow_ledger::fold::{Classes, fold_ahead, fold_entry};
 use outflow_ledger::paths;
 
 use super::Settling;
@@ -45,16 +45,14 @@ pub(super) fn write(settling: &Settling, key: Key, classes: &Classes) -> Result<
             let entries = EntryReader::new(&batch)?;
             for i in 0..entries.len() {
                 let (entry, before_at) = entries.get(i);
-                let folded = fold_entry(&entry, classes.get(i));
+                let class = classes.get(i);
+                let folded = fold_entry(&entry, class);
                 if let Some(folded) = &folded {
                     left.add(folded.op(), 1);
                 }
                 let mut builder = EntryBuilder::new();
-                match folded {
-                    Some(folded) => builder.push(&folded, before_at),
-                    // The place of the values before is not that of the state that the destination has now.
-                    None => builder.push(&acknowledged(&entry), None),
-                }
+                // The place of the values before is not that of the state that an acknowledged record has at the destination now.
+                builder.push(&fold_ahead(&entry, class), before_at.filter(|_| folded.is_some()));
                 let values = complete(&values_of(&batch)?, &settling.schema)?.slice(i, 1);
                 pending.write(&assemble(builder.finish(), &values)?)?;
             }
@@ -62,11 +60,6 @@ pub(super) fn write(settling: &Settling, key: Key, classes: &Classes) -> Result<
     }
     let ahead = pending.ahead;
     Ok(Written { files: pending.finish()?, ahead, left })
-}
-
-/// The destination has what the model has.
-fn acknowledged(entry: &Entry) -> Entry {
-    Entry { before: entry.after.map_or(Before::Absent, Before::Known), ..*entry }
 }
 
 struct Pending<'a> {

@@ -12,7 +12,7 @@ use outflow_ledger::changes::{EntryBuilder, EntryReader, PartInfo, assemble, val
 use outflow_ledger::commit::PendingFile;
 use outflow_ledger::failures::{FailedRecord, FailureWriter, read_failures};
 use outflow_ledger::fold::{Class, Classes, fold_entry};
-use outflow_ledger::paths;
+use outflow_ledger::{decide, paths};
 
 use super::{Samples, Settling};
 use crate::map::Mapper;
@@ -103,8 +103,8 @@ impl Folding<'_> {
             let (entry, before_at) = entries.get(i);
             let at = position + i as u32;
             let op = entry.op();
-            let unused = self.settling.sealed.unused.contains(at);
-            let class = if unused || !self.settling.selection.contains(op) { Class::Seen } else { self.classes.get(at as usize) };
+            let sent = decide::is_sent(self.settling.selection, op, self.settling.sealed.unused.contains(at));
+            let class = if sent { self.classes.get(at as usize) } else { Class::Seen };
             let Some(folded) = fold_entry(&entry, class) else { continue };
             builder.push(&folded, before_at);
             counts.add(op, 1);

@@ -142,7 +142,8 @@ impl Publication {
     }
 
     /// The records that the query no longer returns, in the order of their values' places, and the number of null identifiers that
-    /// the next extraction is to be compared with.
+    /// the next extraction is to be compared with. A rejected record is not among them (rule 17), and none is while one without an
+    /// identifier may be one of them.
     fn deletes(&self, gathered: &Gathered, notices: &mut Vec<String>) -> (Vec<Indexed>, u64) {
         let nulls = gathered.rejections.get(Reason::NullId);
         let before = self.head.as_ref().map_or(0, |head| head.extraction.null_ids);

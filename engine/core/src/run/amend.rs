@@ -43,21 +43,10 @@ impl Engine {
             .remedy("reset a mapping that sends added records"));
         }
         let _locks = self.lock_and_recover(&[mapping], wait).await?;
-        let only_upserts = !mapping.selection.contains(Op::Deleted);
         let fresh = self.nothing_yet(mapping)?;
         self.amend(mapping, move |head| {
             let Some(head) = head else { return Ok((None, false)) };
-            let moved = (&head.model, &head.account, &head.id) != (&fresh.model, &fresh.account, &fresh.id);
-            let mut next = MappingCommit { generation: head.generation + 1, ..head };
-            (next.model, next.account, next.id) = (fresh.model, fresh.account, fresh.id);
-            // What was delivered elsewhere, or under another identifier, is none of the new place's business.
-            if moved || only_upserts {
-                // The same as sending every record with its state before unknown: nothing of it is ever deleted by this mapping.
-                (next.cursor, next.pending, next.ahead) = (None, Vec::new(), false);
-            } else {
-                next.resend = true;
-            }
-            Ok((Some(next), true))
+            Ok((Some(head.reset(fresh)), true))
         })
         .await
     }
@@ -76,19 +65,7 @@ impl Engine {
         self.amend(mapping, move |head| {
             let dropped_pending = head.as_ref().map_or(0, |head| head.pending.iter().map(|file| file.counts.total()).sum());
             let head = head.unwrap_or_else(|| fresh.clone());
-            let next = MappingCommit {
-                model: fresh.model,
-                destination: fresh.destination,
-                account: fresh.account,
-                id: fresh.id,
-                cursor: Some(version),
-                pending: Vec::new(),
-                failures: None,
-                resend: false,
-                ahead: false,
-                ..head
-            };
-            Ok((Some(next), Baselined { version, records, dropped_pending }))
+            Ok((Some(head.baseline(fresh, version)), Baselined { version, records, dropped_pending }))
         })
         .await
     }

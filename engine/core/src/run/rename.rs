@@ -53,16 +53,8 @@ impl Engine {
             if there.as_ref().is_none_or(MappingCommit::is_blank) {
                 let epoch = runs::next_epoch(store, &old)?.max(runs::next_epoch(store, &new)?);
                 let pending = copy_pending(store, &head.pending, &new, epoch, nonces[0])?;
-                // Failures are for people: what is known of them stays with the old name.
-                let moved = MappingCommit {
-                    number: there.map_or(0, |there| there.number) + 1,
-                    at: at.clone(),
-                    destination,
-                    pending,
-                    failures: None,
-                    closed_through: epoch,
-                    ..head.clone()
-                };
+                let number = there.map_or(0, |there| there.number) + 1;
+                let moved = MappingCommit { number, at: at.clone(), ..head.clone().carried_over(destination, pending, epoch) };
                 chain.commit(store, &moved, nonces[1], &format!("mapping `{new}`"))?;
             }
             end(store, &old, head.clone(), &new, at, nonces[2])?;

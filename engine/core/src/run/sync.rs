@@ -13,7 +13,7 @@ use outflow_ledger::requests::Identity;
 use outflow_ledger::runs::{self, Plan};
 use outflow_ledger::{decide, paths};
 
-use super::{Engine, RunOptions};
+use super::{Engine, RunOptions, recover};
 use crate::blocking;
 use crate::commit::{Settled, Settling};
 use crate::deliver::pace::Pace;
@@ -85,6 +85,8 @@ impl<'a> Sync<'a> {
     async fn carry_out(&mut self, options: &RunOptions) -> Result<()> {
         let engine = self.engine;
         let account = account(engine, self.mapping)?;
+        // The sync of another mapping in this same run may have ended without its commit, and writes to the same account (rule 18).
+        recover::mappings(engine, &[self.mapping]).await?;
         let state = engine.state_of(self.mapping).await?;
         match &state {
             Some(state) if !state.is_blank() => self.same_identity(state, &account)?,

@@ -30,6 +30,7 @@ use outflow_contract::state_store::StateStore;
 use outflow_contract::{Before, Counts, Error, Key, Op, Result};
 use outflow_ledger::changes::{EntryReader, PartInfo, open_part};
 use outflow_ledger::commit::{MappingCommit, ModelCommit};
+use outflow_ledger::decide;
 use outflow_ledger::runs::{SealedPart, Seen};
 
 pub use guard::{Allowed, Stopped, check as check_guards};
@@ -94,7 +95,7 @@ impl Sealing<'_> {
         if let Some(key) = self.only {
             return one::write(self, key);
         }
-        let state = self.state.filter(|state| state.cursor.is_some() || state.ahead);
+        let state = self.state.filter(|state| state.has_begun());
         let Some(state) = state else {
             return match self.head.versions.as_slice() {
                 [] => Ok(Vec::new()),
@@ -180,7 +181,7 @@ impl Sealing<'_> {
 impl Sealed {
     /// Is an entry of `op` at `position` to be sent?
     pub fn is_selected(&self, mapping: &Mapping, op: Op, position: u32) -> bool {
-        mapping.selection.contains(op) && !self.unused.contains(position)
+        decide::is_sent(mapping.selection, op, self.unused.contains(position))
     }
 }
 

@@ -1,8 +1,9 @@
 //! The whole snapshot as changes of one mapping: for one that has never synced, and for one that was reset.
 
-use outflow_contract::{Attempt, Before, Entry, Op, Result};
+use outflow_contract::Result;
 use outflow_ledger::changes::{EntryBuilder, Locator, assemble};
 use outflow_ledger::commit::MappingCommit;
+use outflow_ledger::compose::snapshot_entry;
 use outflow_ledger::paths;
 use outflow_ledger::runs::SealedPart;
 
@@ -26,13 +27,7 @@ pub(super) fn write(sealing: &Sealing<'_>, state: Option<&MappingCommit>) -> Res
     values::fetch(sealing.store, &sealing.head.files, &places, &schema, |found| {
         let mut entries = EntryBuilder::new();
         for record in next.by_ref().take(found.places.len()) {
-            let before = match state {
-                None => Before::Absent,
-                Some(_) => {
-                    Before::Unknown(Attempt { op: Op::Added, after: Some(record.row), version: u64::from(record.version), request: None })
-                }
-            };
-            entries.push(&Entry { key: record.key, before, after: Some(record.row), version: u64::from(record.version) }, None);
+            entries.push(&snapshot_entry(record.key, record.row, u64::from(record.version), state.is_some()), None);
         }
         writer.write(&assemble(entries.finish(), &found.values)?).map(|_| ())
     })?;

@@ -54,6 +54,28 @@ fn what_came_back_to_where_it_was_needs_nothing() {
 }
 
 #[test]
+fn what_was_sent_ahead_is_not_composed_with_the_versions_that_it_holds() {
+    let acknowledged = entry(known(2), 2, 3);
+    for options in [alone(Selection::AddedOrUpdated), shared(Selection::AddedOrUpdated)] {
+        assert_eq!(compose_key(Some(acknowledged), &steps(&[0, 1, 0, 2]), &options), None);
+        let next = compose_key(Some(acknowledged), &steps(&[0, 1, 0, 2, 1]), &options).unwrap();
+        assert_eq!((next.before, next.after, next.version), (known(2), state(1), 4));
+    }
+    let refused = entry(known(1), 2, 3);
+    assert_eq!(compose_key(Some(refused), &steps(&[1, 0, 1, 2]), &shared(Selection::AddedOrUpdated)), Some(refused));
+}
+
+#[test]
+fn retention_folds_what_it_drops_and_leaves_what_was_sent_ahead() {
+    let all = alone(Selection::Deleted);
+    assert_eq!(fold_key(None, &steps(&[1, 2]), 1, &all), Some(entry(known(1), 2, 1)), "selected or not");
+    assert_eq!(fold_key(Some(entry(known(1), 2, 1)), &[entry(known(2), 1, 2)], 2, &all), None);
+    let ahead = entry(known(2), 2, 3);
+    assert_eq!(fold_key(Some(ahead), &steps(&[0, 1]), 1, &all), Some(ahead));
+    assert_eq!(fold_key(Some(ahead), &steps(&[0, 1, 0, 2]), 3, &all), None);
+}
+
+#[test]
 fn a_refused_record_goes_out_with_its_newest_state_or_not_at_all() {
     let refused = entry(known(1), 2, 4);
     let newest = compose_key(Some(refused), &[entry(known(2), 3, 6)], &alone(Selection::Updated)).unwrap();

@@ -12,7 +12,7 @@ use outflow_contract::{Error, Kind, Result};
 
 use super::{Frame, Intent, Outcome, Refused, frame};
 
-/// The right to send one request: its intent is durable. Whoever sends takes it by value, and there is no other way to get one.
+/// The right to send one request (rule 7): its intent is durable. Whoever sends takes it by value, and there is no other way to get one.
 #[derive(Debug)]
 pub struct SendPermit {
     sequence: u32,

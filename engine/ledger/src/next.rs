@@ -1,0 +1,207 @@
+//! What the next commit of a mapping says: after a run, and after what people do to its state by hand. Pure; rules 6, 11 and 14 to 16.
+//!
+//! ```text
+//!                    cursor      pending       deadline   generation
+//!   after_run        sealed      what is left  later      stays
+//!   after_one        stays       + the one     later      stays
+//!   reset            stays       stays         stays      + 1, and `resend`
+//!     .. upserts only  none      nothing       stays      + 1
+//!   baseline         the head    nothing       stays      stays
+//!   folded           the oldest  + versions    stays      stays
+//!   carried_over     stays       copied        stays      stays
+//! ```
+//!
+//! Only a run raises the deadline, and nothing ever brings it forward: rule 11 is about requests, whatever becomes of the state.
+
+use outflow_contract::Op;
+
+use crate::commit::{MappingCommit, PendingFile};
+
+/// How a run ended.
+#[derive(Clone, Debug)]
+pub struct RunEnd {
+    /// The run.
+    pub epoch: u64,
+    /// The sync, for people.
+    pub sync_id: String,
+    /// The model version that was sealed.
+    pub version: u64,
+    /// What stays pending.
+    pub pending: Vec<PendingFile>,
+    /// Why, for people.
+    pub failures: Option<String>,
+    /// Until when one of its requests may take effect: [`crate::decide::deadline_after`] or `deadline_after_recovery`.
+    pub deadline_ms: Option<u64>,
+}
+
+impl MappingCommit {
+    /// Is there anything that a sync has to be composed with? If not, everything that the model holds is new to the mapping.
+    ///
+    /// Records that were sent ahead of the first sync are such a thing, acknowledged or not: the destination may have them.
+    pub fn has_begun(&self) -> bool {
+        self.cursor.is_some() || !self.pending.is_empty()
+    }
+
+    /// After a run, ended or recovered (rule 6): the cursor is the version that was *sealed*, whatever the model's head is by now, and
+    /// the run is closed.
+    pub fn after_run(self, end: RunEnd) -> Self {
+        let (cursor, failures) = (Some(end.version), end.failures.clone());
+        Self { cursor, failures, resend: false, ahead: false, ..self.closed(end) }
+    }
+
+    /// After a run of nothing but one record ahead of its sync: the cursor stays, and so does a reset that waits for its sync.
+    /// `ahead`: `end.pending` holds records of which nothing is to be done.
+    pub fn after_one(self, end: RunEnd, ahead: bool) -> Self {
+        Self { ahead, ..self.closed(end) }
+    }
+
+    fn closed(self, end: RunEnd) -> Self {
+        Self {
+            number: self.number + 1,
+            pending: end.pending,
+            deadline_ms: end.deadline_ms,
+            ended: None,
+            closed_through: end.epoch,
+            sync_id: Some(end.sync_id),
+            ..self
+        }
+    }
+
+    /// A reset (rule 15): the next sync sends every record. `fresh`: the mapping as the project has it now, without a state.
+    ///
+    /// Where nothing is ever deleted, or what was delivered is elsewhere, forgetting comes to the same as doubting all of it.
+    pub fn reset(self, fresh: Self) -> Self {
+        let moved = (&self.model, &self.account, &self.id) != (&fresh.model, &fresh.account, &fresh.id);
+        let only_upserts = !fresh.selection.contains(Op::Deleted);
+        let generation = self.generation + 1;
+        let next = Self { generation, model: fresh.model, account: fresh.account, id: fresh.id, ..self };
+        if moved || only_upserts { Self { cursor: None, pending: Vec::new(), ahead: false, ..next } } else { Self { resend: true, ..next } }
+    }
+
+    /// A baseline (rule 16): what the model holds at `version` counts as delivered. Only after recovery, and once no request travels.
+    pub fn baseline(self, fresh: Self, version: u64) -> Self {
+        Self {
+            model: fresh.model,
+            destination: fresh.destination,
+            account: fresh.account,
+            id: fresh.id,
+            cursor: Some(version),
+            pending: Vec::new(),
+            failures: None,
+            resend: false,
+            ahead: false,
+            ..self
+        }
+    }
+
+    /// From which version on retention composes the versions that it drops onto `pending`, before it drops them (rule 14); `None` if
+    /// the mapping loses nothing by it: it has not begun, and the snapshot that stays says as much.
+    ///
+    /// Where mappings share a destination none may miss what came and went (rule 19), so there each begins at the empty model.
+    pub fn folds_from(&self, shared: bool) -> Option<u64> {
+        self.cursor.or_else(|| (shared || self.has_begun()).then_some(0))
+    }
+
+    /// After that, with `pending` as [`crate::compose::fold_key`] has it. `ahead`: it holds records of which nothing is to be done.
+    pub fn folded(self, version: u64, pending: Vec<PendingFile>, ahead: bool) -> Self {
+        Self { cursor: Some(version), pending, ahead, ..self }
+    }
+
+    /// The first commit under another name: the same state and the same origin, so that what is sent again is recognised (rules 21 and
+    /// 22). `epoch`: one that the old name has not used; the new one goes on after it.
+    pub fn carried_over(self, destination: String, pending: Vec<PendingFile>, epoch: u64) -> Self {
+        // Failures are for people: what is known of them stays with the old name.
+        Self { number: 1, destination, pending, failures: None, closed_through: epoch, ..self }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use outflow_contract::{Counts, Selection};
+
+    use super::*;
+
+    fn head(selection: Selection) -> MappingCommit {
+        let file = PendingFile { path: "p".into(), rows: 1, bytes: 1, blake3: String::new(), counts: Counts::default() };
+        MappingCommit {
+            number: 7,
+            cursor: Some(4),
+            pending: vec![file],
+            failures: Some("f".into()),
+            deadline_ms: Some(9),
+            generation: 2,
+            ahead: true,
+            paused: Some("why".into()),
+            closed_through: 5,
+            ..fresh(selection)
+        }
+    }
+
+    fn fresh(selection: Selection) -> MappingCommit {
+        MappingCommit::nothing("m", "model", "d", "account".into(), selection, vec!["id".into()])
+    }
+
+    fn end(version: u64) -> RunEnd {
+        RunEnd { epoch: 6, sync_id: "s".into(), version, pending: Vec::new(), failures: None, deadline_ms: Some(12) }
+    }
+
+    #[test]
+    fn a_run_takes_the_cursor_to_what_was_sealed_and_ends_a_reset() {
+        let next = MappingCommit { resend: true, ..head(Selection::All) }.after_run(end(8));
+        assert_eq!((next.number, next.cursor, next.closed_through, next.deadline_ms), (8, Some(8), 6, Some(12)));
+        assert!(!next.resend && !next.ahead && next.pending.is_empty() && next.failures.is_none());
+        assert_eq!((next.generation, next.paused.as_deref()), (2, Some("why")));
+    }
+
+    #[test]
+    fn one_record_ahead_leaves_cursor_and_reset_as_they_are() {
+        let next = MappingCommit { resend: true, ..head(Selection::All) }.after_one(end(8), true);
+        assert_eq!((next.number, next.cursor, next.closed_through, next.deadline_ms), (8, Some(4), 6, Some(12)));
+        assert!(next.resend && next.ahead);
+        assert_eq!(next.failures.as_deref(), Some("f"));
+    }
+
+    #[test]
+    fn a_mapping_that_sent_one_record_ahead_has_begun() {
+        assert!(!fresh(Selection::All).has_begun());
+        assert!(MappingCommit { cursor: Some(0), ..fresh(Selection::All) }.has_begun());
+        assert!(MappingCommit { cursor: None, ahead: false, ..head(Selection::All) }.has_begun());
+    }
+
+    #[test]
+    fn a_reset_doubts_or_forgets_and_keeps_the_deadline() {
+        let doubts = head(Selection::All).reset(fresh(Selection::All));
+        assert_eq!((doubts.cursor, doubts.pending.len(), doubts.resend, doubts.generation), (Some(4), 1, true, 3));
+        let forgets = head(Selection::AddedOrUpdated).reset(fresh(Selection::AddedOrUpdated));
+        assert_eq!((forgets.cursor, forgets.pending.len(), forgets.resend, forgets.generation), (None, 0, false, 3));
+        let elsewhere = MappingCommit { account: "other".into(), ..fresh(Selection::All) };
+        let moved = head(Selection::All).reset(elsewhere);
+        assert_eq!((moved.cursor, moved.account.as_str(), moved.resend), (None, "other", false));
+        assert!([doubts, forgets, moved].iter().all(|next| next.deadline_ms == Some(9) && next.paused.is_some()));
+    }
+
+    #[test]
+    fn a_baseline_drops_what_is_pending_and_keeps_the_deadline() {
+        let next = MappingCommit { resend: true, ..head(Selection::All) }.baseline(fresh(Selection::All), 11);
+        assert_eq!((next.cursor, next.pending.len(), next.deadline_ms, next.generation), (Some(11), 0, Some(9), 2));
+        assert!(!next.resend && !next.ahead && next.failures.is_none());
+    }
+
+    #[test]
+    fn retention_folds_from_the_cursor_and_from_the_start_where_something_hangs_on_it() {
+        let new = fresh(Selection::All);
+        assert_eq!((new.folds_from(false), new.folds_from(true)), (None, Some(0)));
+        assert_eq!(head(Selection::All).folds_from(false), Some(4));
+        let ahead = MappingCommit { cursor: None, ..head(Selection::All) };
+        assert_eq!(ahead.folds_from(false), Some(0));
+        let folded = ahead.folded(3, Vec::new(), false);
+        assert_eq!((folded.cursor, folded.pending.len(), folded.deadline_ms), (Some(3), 0, Some(9)));
+    }
+
+    #[test]
+    fn a_renamed_mapping_keeps_origin_cursor_and_deadline_and_goes_on_counting() {
+        let next = head(Selection::All).carried_over("d2".into(), Vec::new(), 6);
+        assert_eq!((next.number, next.origin.as_str(), next.destination.as_str(), next.closed_through), (1, "m", "d2", 6));
+        assert_eq!((next.cursor, next.deadline_ms, next.generation, next.failures), (Some(4), Some(9), 2, None));
+    }
+}

@@ -1,0 +1,148 @@
+//! The configurations, all of which hold; and those in which one rule is left out, none of which does.
+
+use outflow_contract::Selection;
+
+use crate::config::{BASE, Config, Repeats};
+use crate::rules::Rule;
+
+const ADDED: &[Selection] = &[Selection::Added];
+const UPDATED: &[Selection] = &[Selection::Updated];
+const UPSERTS: &[Selection] = &[Selection::AddedOrUpdated];
+const DELETED: &[Selection] = &[Selection::Deleted];
+const ALL: &[Selection] = &[Selection::All];
+const UPSERTS_AND_UPDATED: &[Selection] = &[Selection::AddedOrUpdated, Selection::Updated];
+const UPSERTS_AND_DELETED: &[Selection] = &[Selection::AddedOrUpdated, Selection::Deleted];
+const EACH_APART: &[Selection] = &[Selection::Added, Selection::Updated, Selection::Deleted];
+
+const DEEP: Config = BASE.edits(4).runs(4);
+const DEEPER: Config = BASE.edits(5).runs(5);
+const ADMIN: Config = BASE.attempts(1).reset().baseline().retention();
+const PAIR: Config = DEEP.attempts(1).shared(UPSERTS_AND_DELETED);
+const TRIO: Config = BASE.attempts(1).shared(EACH_APART);
+const BY_KEY: Config = BASE.repeats(Repeats::DropsRequests);
+const BY_ID: Config = BASE.repeats(Repeats::DropsRecords);
+const AHEAD: Config = BASE.attempts(1).ones(1);
+
+/// What the reference looks at.
+pub(crate) const CONFIGURATIONS: &[Config] = &[
+    DEEP.of(UPSERTS).named("one mapping, added_or_updated"),
+    DEEP.of(ADDED).named("one mapping, added"),
+    DEEPER.of(UPDATED).named("one mapping, updated"),
+    DEEPER.of(DELETED).named("one mapping, deleted"),
+    DEEP.of(ALL).named("one mapping, all"),
+    BASE.of(ALL).named("one mapping, all, three runs").short(),
+    ADMIN.of(UPSERTS).named("reset, baseline, retention, added_or_updated"),
+    ADMIN.of(ADDED).named("reset, baseline, retention, added"),
+    ADMIN.of(UPDATED).named("reset, baseline, retention, updated").short(),
+    ADMIN.of(DELETED).named("reset, baseline, retention, deleted").short(),
+    ADMIN.of(ALL).named("reset, baseline, retention, all"),
+    BASE.of(ALL).attempts(1).rejects().named("rejected rows, all").short(),
+    BASE.of(ALL).retention().parallel().named("head moves during the run, retention"),
+    BASE.keys(2).runs(2).attempts(1).named("two keys"),
+    BASE.batch().attempts(1).named("two keys in one request"),
+    BASE.of(UPSERTS_AND_UPDATED).attempts(1).retention().parallel().named("two mappings, one model, retention"),
+    BY_KEY.edits(4).named("deduplicates by request key"),
+    ADMIN.repeats(Repeats::DropsRequests).named("deduplicates by request key, reset, baseline, retention"),
+    BY_KEY.batch().runs(2).attempts(1).repeats_allowed().named("deduplicates by request key, two keys in one request").short(),
+    BY_ID.edits(4).named("deduplicates by record id"),
+    ADMIN.repeats(Repeats::DropsRecords).named("deduplicates by record id, reset, baseline, retention"),
+    BY_ID.batch().runs(2).attempts(1).named("deduplicates by record id, two keys in one request").short(),
+    PAIR.named("upserts and deletes share a destination"),
+    PAIR.runs(3).retention().named("upserts and deletes share a destination, retention"),
+    TRIO.named("added, updated and deleted share a destination"),
+];
+
+/// What the reference only argues: one record ahead of its sync, renaming, edited mappings, parts of a refused request, pauses; and
+/// what is done by hand among siblings.
+pub(crate) const EXTENSIONS: &[Config] = &[
+    AHEAD.of(UPSERTS).named("ahead, added_or_updated").short(),
+    AHEAD.of(ALL).attempts(2).named("ahead, all"),
+    AHEAD.of(ADDED).named("ahead, added").short(),
+    AHEAD.of(UPDATED).edits(4).named("ahead, updated").short(),
+    AHEAD.of(DELETED).edits(4).named("ahead, deleted").short(),
+    AHEAD.of(ALL).ones(2).runs(2).named("ahead twice, all"),
+    AHEAD.of(ALL).reset().retention().named("ahead, reset, retention, all"),
+    AHEAD.of(UPSERTS).reset().baseline().retention().named("ahead, reset, baseline, retention, added_or_updated"),
+    AHEAD.keys(2).of(ALL).runs(2).named("ahead, two keys, all"),
+    AHEAD.repeats(Repeats::DropsRequests).named("ahead, deduplicates by request key"),
+    AHEAD.repeats(Repeats::DropsRecords).reset().named("ahead, deduplicates by record id, reset"),
+    AHEAD.repeats(Repeats::DropsRecords).of(ALL).reset().named("ahead, deduplicates by record id, reset, all"),
+    AHEAD.shared(UPSERTS_AND_DELETED).edits(4).named("ahead, upserts and deletes share a destination"),
+    AHEAD.shared(UPSERTS_AND_DELETED).repeats(Repeats::DropsRecords).named("ahead, siblings, deduplicates by record id"),
+    AHEAD.shared(UPSERTS_AND_DELETED).runs(2).repeats(Repeats::DropsRequests).named("ahead, siblings, deduplicates by request key"),
+    AHEAD.shared(EACH_APART).named("ahead, added, updated and deleted share a destination"),
+    AHEAD.shared(UPSERTS_AND_DELETED).runs(2).reset().named("ahead, siblings, reset"),
+    AHEAD.shared(UPSERTS_AND_DELETED).retention().named("ahead, siblings, retention"),
+    BASE.attempts(1).shared(UPSERTS_AND_DELETED).reset().retention().named("siblings, reset, retention"),
+    PAIR.runs(3).repeats(Repeats::DropsRequests).named("siblings, deduplicate by request key"),
+    PAIR.runs(3).repeats(Repeats::DropsRecords).named("siblings, deduplicate by record id"),
+    TRIO.repeats(Repeats::DropsRequests).named("added, updated and deleted siblings, deduplicate by request key"),
+    TRIO.repeats(Repeats::DropsRecords).named("added, updated and deleted siblings, deduplicate by record id"),
+    TRIO.reset().named("added, updated and deleted siblings, reset"),
+    BASE.attempts(1).shared(UPSERTS_AND_DELETED).pause().named("siblings, pause"),
+    BASE.of(ALL).pause().reset().attempts(1).named("pause, reset, all"),
+    BASE.repeats(Repeats::DropsRequests).rename().named("renaming, deduplicates by request key").short(),
+    BASE.repeats(Repeats::DropsRecords).rename().reset().attempts(1).named("renaming, deduplicates by record id, reset").short(),
+    PAIR.edits(3).runs(3).rename().named("siblings, renaming"),
+    BASE.repeats(Repeats::DropsRequests).remap().named("edited mapping, deduplicates by request key").short(),
+    BASE.repeats(Repeats::DropsRecords).remap().named("edited mapping, deduplicates by record id").short(),
+    BASE.batch().runs(2).parts().named("parts of a request, upserts"),
+    BASE.batch().runs(2).attempts(1).parts().repeats(Repeats::DropsRecords).named("parts of a request, by record id").short(),
+    BASE.batch().runs(2).attempts(1).parts().repeats(Repeats::DropsRequests).repeats_allowed().named("parts of a request, by request key"),
+    BASE.repeats(Repeats::DropsRequests).parts().named("throttled and sent again, by request key"),
+];
+
+const fn mutant(rule: Rule, config: Config) -> Config {
+    config.without(rule)
+}
+
+/// Each without the rule that it names.
+pub(crate) const MUTANTS: &[Config] = &[
+    mutant(Rule::UnresolvedIsUnknown, BASE).short(),
+    mutant(Rule::IntentDurableFirst, BASE).short(),
+    mutant(Rule::AdvanceByAcks, BASE).short(),
+    mutant(Rule::DoubtOutlastsRefusal, BASE).short(),
+    mutant(Rule::OutcomeIsTerminal, BASE).short(),
+    mutant(Rule::UnknownNeverCancels, BASE).short(),
+    mutant(Rule::JournalFoldedOnce, BASE).short(),
+    mutant(Rule::Settle, BASE).short(),
+    mutant(Rule::HotOutlivesAck, BASE),
+    mutant(Rule::RecoveryIsHot, BASE),
+    mutant(Rule::VersionDurableFirst, BASE).short(),
+    mutant(Rule::CursorIsWhatWasSealed, BASE.parallel()).short(),
+    mutant(Rule::RejectedKeepsEntry, BASE.rejects()).short(),
+    mutant(Rule::NoDeleteOfAPresentRow, BASE.of(DELETED).edits(4)).short(),
+    mutant(Rule::NoDeleteOfAPresentRow, BASE.of(ALL)).short(),
+    mutant(Rule::SealedOnlyWhenCold, DEEPER.of(UPDATED)),
+    mutant(Rule::UnselectedIsSeen, BASE.of(UPDATED)).short(),
+    mutant(Rule::UnselectedIsSeen, BASE.of(DELETED)).short(),
+    mutant(Rule::FoldIgnoresSelection, BASE.of(ADDED).edits(4).retention()).short(),
+    mutant(Rule::FoldTakesTheLock, BASE.retention().parallel()).short(),
+    mutant(Rule::RecoverBeforeFold, BASE.of(UPSERTS_AND_UPDATED).retention()).short(),
+    mutant(Rule::FoldKeepsVersion, BY_ID.keys(2).runs(2).retention()),
+    mutant(Rule::ResetMakesUnknown, BASE.of(ALL).reset()).short(),
+    mutant(Rule::RecoverBeforeReset, BASE.reset()).short(),
+    mutant(Rule::HotSurvivesReset, BASE.reset()),
+    mutant(Rule::BaselineRecoversAndWaits, BASE.baseline()).short(),
+    mutant(Rule::BaselineRecoversAndWaits, BASE.of(UPDATED).baseline()).short(),
+    mutant(Rule::KeySurvivesCrash, BY_KEY).short(),
+    mutant(Rule::KeyHasFirstIntent, BY_KEY),
+    mutant(Rule::LatestRequestOnly, BY_KEY),
+    mutant(Rule::IdHasVersion, BY_ID).short(),
+    mutant(Rule::IdHasGeneration, BY_ID.reset()).short(),
+    mutant(Rule::SeenStepByStep, PAIR).short(),
+    mutant(Rule::HotIsPerDestination, PAIR),
+    mutant(Rule::SiblingsRecoverFirst, PAIR),
+    mutant(Rule::NoCancelAmongSiblings, TRIO),
+    mutant(Rule::OneRecordPerRequestKey, BY_KEY.batch().runs(2).attempts(1)).short(),
+    // Not in the reference.
+    mutant(Rule::WorkAheadIsKept, AHEAD.of(ALL)).short(),
+    mutant(Rule::WorkAheadIsComposedOnce, AHEAD.shared(UPSERTS_AND_DELETED).runs(2).repeats(Repeats::DropsRequests)).short(),
+    mutant(Rule::FoldKeepsWorkAhead, AHEAD.of(ALL).retention()).short(),
+    mutant(Rule::KeyIsForOneVersion, BASE.attempts(1).shared(UPSERTS_AND_DELETED).repeats(Repeats::DropsRequests)).short(),
+    mutant(Rule::SameBytesOnly, BY_KEY.remap()).short(),
+    mutant(Rule::IdOutlivesRenaming, BY_KEY.rename()).short(),
+    mutant(Rule::IdOutlivesRenaming, BY_ID.rename()).short(),
+    mutant(Rule::EpochsGoOn, BY_KEY.rename().attempts(1)).short(),
+    mutant(Rule::RefusedGoesOutAnew, BASE.batch().runs(2)).short(),
+];

@@ -1,0 +1,273 @@
+//! What a journal makes of a mapping: the crate's `fold`, `decide` and `next`. The normal end of a run and its recovery are the same.
+
+use outflow_contract::{Before, Selection};
+use outflow_ledger::commit::{MappingCommit, PendingFile};
+use outflow_ledger::compose::reset_entry;
+use outflow_ledger::decide::{self, Ended};
+use outflow_ledger::fold::{Class, Classes, classify, fold_ahead, fold_entry};
+use outflow_ledger::journal::{Answered, Answers, Frame, Intent, Outcome};
+use outflow_ledger::next::RunEnd;
+
+use crate::config::Repeats;
+use crate::rules::Rule;
+use crate::state::{Fate, Item, KEYS, Line, Mapping, Open, Request, Said, State, Truth, Value, Work, key, known, row, value};
+use crate::world::World;
+
+/// What a destination is believed to hold of a record: a value, or [`UNKNOWN`].
+pub(crate) type Belief = Value;
+/// No value.
+pub(crate) const UNKNOWN: Belief = Value::MAX;
+
+/// All times: a deadline is one tick away, and has passed at the next.
+pub(crate) const LIFETIME: u64 = 1;
+
+fn belief(before: Before) -> Belief {
+    match before {
+        Before::Absent => 0,
+        Before::Known(row) => value(Some(row)),
+        Before::Unknown(_) => UNKNOWN,
+    }
+}
+
+/// An answer in the journal's words.
+pub(crate) fn answered(said: Said) -> Answered {
+    match said {
+        Said::Acked => Answered::Acked,
+        Said::Refused => Answered::Refused { code: "no".into(), message: String::new() },
+        Said::NotProcessed => Answered::NotProcessed,
+        Said::Unknown => Answered::Unknown,
+    }
+}
+
+fn said(answered: &Answered) -> Said {
+    match answered {
+        Answered::Acked => Said::Acked,
+        Answered::Refused { .. } => Said::Refused,
+        Answered::NotProcessed => Said::NotProcessed,
+        Answered::Unknown => Said::Unknown,
+    }
+}
+
+/// What is appended for a request after its last attempt (rule 8): one for each record; `None` if nothing is.
+pub(crate) fn outcome(answers: &[Said], in_doubt: bool) -> Option<Vec<Said>> {
+    match decide::conclude(answers.iter().copied().map(answered).collect(), in_doubt)? {
+        Answers::All(all) => Some(vec![said(&all); answers.len()]),
+        Answers::Each(each) => Some(each.iter().map(said).collect()),
+    }
+}
+
+fn frame(line: &Line, requests: &[Request]) -> Frame {
+    match line {
+        Line::Intent(number) => {
+            let Request { key, origin, records, .. } = &requests[*number];
+            Frame::Intent(Intent {
+                sequence: *number as u32,
+                origin_epoch: origin.0,
+                origin_sequence: origin.1,
+                key: *key,
+                positions: records.iter().map(|&k| k as u32).collect(),
+            })
+        }
+        Line::Outcome(number, said) => {
+            let same = said.iter().all(|one| *one == said[0]);
+            let each = || Answers::Each(said.iter().copied().map(answered).collect());
+            let result = if same { Answers::All(answered(said[0])) } else { each() };
+            Frame::Outcome(Outcome { sequence: *number as u32, result })
+        }
+    }
+}
+
+/// The pending records as a commit names them. The model needs no more of them than whether there are any.
+pub(crate) fn files(pending: &[Option<Work>; KEYS]) -> Vec<PendingFile> {
+    let file = |_: &Work| PendingFile {
+        path: String::new(),
+        rows: 1,
+        bytes: 0,
+        blake3: String::new(),
+        counts: outflow_contract::Counts::default(),
+    };
+    pending.iter().flatten().map(file).collect()
+}
+
+/// Is there a record of which nothing is to be done?
+pub(crate) fn any_settled(pending: &[Option<Work>; KEYS]) -> bool {
+    pending.iter().flatten().any(|work| work.entry.is_settled())
+}
+
+impl World {
+    /// A mapping's state as the crate's functions take it.
+    pub(crate) fn commit_of(&self, m: usize, mapping: &Mapping) -> MappingCommit {
+        MappingCommit {
+            number: u64::from(mapping.committed),
+            cursor: mapping.cursor,
+            pending: files(&mapping.pending),
+            ahead: any_settled(&mapping.pending),
+            deadline_ms: mapping.hot.then_some(LIFETIME),
+            generation: mapping.generation,
+            resend: mapping.resend,
+            paused: mapping.paused.then(String::new),
+            closed_through: mapping.epoch.saturating_sub(1),
+            ..self.nothing(m)
+        }
+    }
+
+    /// The same before its first commit.
+    pub(crate) fn nothing(&self, m: usize) -> MappingCommit {
+        let selection: Selection = self.config.mappings[m];
+        MappingCommit::nothing(&format!("m{m}"), "", "", String::new(), selection, Vec::new())
+    }
+
+    /// Commits `next` with these pending records.
+    pub(crate) fn adopt(&self, s: &mut State, m: usize, next: &MappingCommit, pending: [Option<Work>; KEYS]) {
+        let pending = if next.pending.is_empty() { [None, None] } else { pending };
+        assert_eq!(next.ahead, any_settled(&pending), "`ahead` tells whether there are records of which nothing is to be done");
+        assert_eq!(next.origin, self.nothing(m).origin);
+        let mapping = &mut s.mappings[m];
+        mapping.cursor = next.cursor;
+        mapping.pending = pending;
+        mapping.hot = next.deadline_ms.is_some();
+        mapping.generation = next.generation;
+        mapping.resend = next.resend;
+        mapping.paused = next.paused.is_some();
+        mapping.committed = true;
+        if self.config.repeats == Repeats::DropsRequests {
+            mapping.epoch = next.closed_through + 1;
+        }
+    }
+
+    /// What the mapping believes of each record.
+    pub(crate) fn beliefs(&self, s: &State, m: usize) -> [Belief; KEYS] {
+        let mapping = &s.mappings[m];
+        std::array::from_fn(|k| {
+            let before = match (&mapping.pending[k], mapping.cursor) {
+                (Some(work), _) => work.entry,
+                (None, cursor) => {
+                    let value = cursor.map_or(0, |cursor| s.log.at(cursor).values[k]);
+                    outflow_contract::Entry { key: key(k), before: known(value), after: row(value), version: 0 }
+                }
+            };
+            belief(if mapping.resend { reset_entry(before) } else { before }.before)
+        })
+    }
+
+    /// Ends a run. `had_unread`: whether some attempt went unanswered; `None` in a recovery, when nobody knows.
+    pub(crate) fn settle(&self, s: &mut State, m: usize, open: &Open, had_unread: Option<bool>) {
+        let classes = classify(open.journal.iter().map(|line| frame(line, &open.requests)), KEYS);
+        let mut believed = self.beliefs(s, m);
+        let mut pending = if open.sealed.only.is_some() { s.mappings[m].pending.clone() } else { [None, None] };
+        for k in self.keys() {
+            let Some(item) = &open.sealed.items[k] else {
+                if self.config.shared && open.sealed.only.is_none() {
+                    // What was not selected is seen where it stands (rule 19).
+                    believed[k] = s.log.at(open.sealed.head).values[k];
+                }
+                continue;
+            };
+            let class = self.class(s, open, k, item, &classes);
+            (pending[k], believed[k]) = self.folded(open, item, class);
+        }
+        let deadline_ms = self.deadline(open, &classes, &pending, had_unread);
+        let version = if self.without(Rule::CursorIsWhatWasSealed) { s.log.head() } else { open.sealed.head };
+        let end =
+            RunEnd { epoch: s.mappings[m].epoch, sync_id: String::new(), version, pending: files(&pending), failures: None, deadline_ms };
+        let head = self.commit_of(m, &s.mappings[m]);
+        let next = match open.sealed.only {
+            Some(_) => head.after_one(end, any_settled(&pending)),
+            None => head.after_run(end),
+        };
+        self.adopt(s, m, &next, pending);
+        if next.resend {
+            // What was sent ahead of a reset's sync goes out with that once more.
+            believed = believed.map(|believed| if believed == 0 { 0 } else { UNKNOWN });
+        }
+        if !self.without(Rule::JournalFoldedOnce) {
+            s.mappings[m].open = None;
+        }
+        self.check_factoring(s, m, believed);
+    }
+
+    /// (cursor, pending) says what a plain map from record to belief would say.
+    fn check_factoring(&self, s: &mut State, m: usize, expected: [Belief; KEYS]) {
+        let kept = s.mappings[m].cursor.is_none_or(|cursor| (s.log.oldest..=s.log.head()).contains(&cursor));
+        let found = self.beliefs(s, m);
+        if kept && !self.without(Rule::CursorIsWhatWasSealed) && found != expected {
+            s.fail(|| format!("factoring: cursor and pending say {found:?}, the map says {expected:?}"));
+        }
+    }
+
+    /// Rule 9, against what really happened (I2 and I3).
+    fn class<'a>(&self, s: &mut State, open: &Open, k: usize, item: &Item, classes: &'a Classes) -> Class<'a> {
+        match item.fate {
+            Fate::Seen => return Class::Seen,
+            Fate::Held => return Class::Unattempted,
+            Fate::Sent => {}
+        }
+        let class = match classes.get(k) {
+            Class::Unknown(_) if self.without(Rule::UnresolvedIsUnknown) => Class::Unattempted,
+            class => class,
+        };
+        let truth = open.truth[k];
+        let true_to_it = match class {
+            Class::Acked => truth == Truth::Acked,
+            Class::Refused(_) => truth == Truth::Refused,
+            Class::Unattempted => truth == Truth::Nothing,
+            Class::Unknown(_) => true,
+            Class::Seen => false,
+        };
+        if !true_to_it {
+            s.fail(|| format!("I2, I3: record {k} is folded as {class:?}, and in truth is {truth:?}"));
+        }
+        match class {
+            Class::Refused(_) | Class::Unattempted if self.without(Rule::AdvanceByAcks) => Class::Acked,
+            Class::Refused(_) if self.without(Rule::LatestRequestOnly) => Class::Unattempted,
+            class => class,
+        }
+    }
+
+    /// Rule 10: what stays pending, and what is believed.
+    fn folded(&self, open: &Open, item: &Item, class: Class<'_>) -> (Option<Work>, Belief) {
+        let entry = &item.work.entry;
+        let left = fold_entry(entry, class);
+        let believed = left.map_or(value(entry.after), |left| belief(left.before));
+        let folded = if open.sealed.only.is_some() { Some(fold_ahead(entry, class)) } else { left };
+        let Some(mut folded) = folded else { return (None, believed) };
+        let mut earlier = item.work.earlier.clone();
+        if let (Class::Unknown(request), Before::Unknown(attempt)) = (class, &mut folded.before) {
+            attempt.op = self.op(entry);
+            if self.without(Rule::UnknownNeverCancels) && !matches!(entry.before, Before::Unknown(_)) {
+                earlier = vec![(belief(entry.before), 0)];
+            }
+            if let (true, Some(request)) = (self.without(Rule::LatestRequestOnly), request) {
+                earlier.push((value(entry.after), request.key.0));
+            }
+            if self.config.repeats == Repeats::Upserts {
+                // Which request it was makes no difference there.
+                attempt.request = None;
+            }
+        }
+        (Some(Work { entry: folded, earlier, forced: item.work.forced }), believed)
+    }
+
+    /// Rules 11 and 12.
+    fn deadline(&self, open: &Open, classes: &Classes, pending: &[Option<Work>; KEYS], had_unread: Option<bool>) -> Option<u64> {
+        let unknown = || pending.iter().flatten().any(|work| matches!(work.entry.before, Before::Unknown(_)));
+        if self.without(Rule::HotOutlivesAck) {
+            return unknown().then_some(LIFETIME);
+        }
+        let previous = open.sealed.hot.then_some(LIFETIME);
+        match had_unread {
+            Some(had_unread) => decide::deadline_after(&Ended { had_unread, lifetime_ms: LIFETIME, now_ms: 0 }, previous),
+            None => {
+                let any = if self.without(Rule::RecoveryIsHot) { classes.tally().unknown > 0 } else { classes.any_intent() };
+                decide::deadline_after_recovery(any, LIFETIME, 0, previous)
+            }
+        }
+    }
+
+    /// Folds the journal of a run that was interrupted.
+    pub(crate) fn recover(&self, s: &mut State, m: usize) {
+        if let Some(open) = s.mappings[m].open.clone() {
+            self.settle(s, m, &open, None);
+        }
+    }
+}
