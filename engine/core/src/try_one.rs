@@ -161,7 +161,7 @@ impl Engine {
             return Ok(tried);
         }
         let state = self.state_of(mapping).await?;
-        let identity = identity(mapping, state.as_ref());
+        let identity = identity::of(mapping, state.as_ref());
         let (head, epoch) = self.head_and_epoch(mapping).await?;
         let (key, version) = match &head {
             Some(head) => (key_of(record, model, head)?, head.version),

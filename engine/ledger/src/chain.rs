@@ -183,7 +183,8 @@ mod tests {
             resend: false,
             closed_through: number,
             sync_id: None,
-            next_file: 0,
+            carried: None,
+            fields: String::new(),
         }
     }
 

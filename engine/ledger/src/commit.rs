@@ -148,8 +148,10 @@ pub struct MappingCommit {
     pub closed_through: u64,
     /// The sync that made this commit, if one did.
     pub sync_id: Option<String>,
-    /// The next free file number.
-    pub next_file: u32,
+    /// It was carried over from that mapping at that commit of its, and nothing has happened to it since.
+    pub carried: Option<(String, u64)>,
+    /// The hash of the fields that it was last synced with, as they were written; empty before its first sync.
+    pub fields: String,
 }
 
 impl MappingCommit {
@@ -181,7 +183,8 @@ impl MappingCommit {
             ended: None,
             closed_through: 0,
             sync_id: None,
-            next_file: 0,
+            carried: None,
+            fields: String::new(),
         }
     }
 }

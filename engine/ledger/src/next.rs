@@ -6,6 +6,7 @@
 //!   after_one        stays       + the one     later      stays
 //!   reset            stays       stays         stays      + 1, and `resend`
 //!     .. upserts only  none      nothing       stays      + 1
+//!   begun_anew       none        nothing       stays      stays
 //!   baseline         the head    nothing       stays      stays
 //!   folded           the oldest  + versions    stays      stays
 //!   carried_over     stays       copied        stays      stays
@@ -61,6 +62,7 @@ impl MappingCommit {
             pending: end.pending,
             deadline_ms: end.deadline_ms,
             ended: None,
+            carried: None,
             closed_through: end.epoch,
             sync_id: Some(end.sync_id),
             ..self
@@ -76,6 +78,12 @@ impl MappingCommit {
         let generation = self.generation + 1;
         let next = Self { generation, model: fresh.model, account: fresh.account, id: fresh.id, ..self };
         if moved || only_upserts { Self { cursor: None, pending: Vec::new(), ahead: false, ..next } } else { Self { resend: true, ..next } }
+    }
+
+    /// The state of a mapping of which nothing was ever delivered, in a new place or of a new model: it begins there.
+    pub fn begun_anew(self, fresh: Self) -> Self {
+        let next = Self { cursor: None, pending: Vec::new(), failures: None, ahead: false, resend: false, ..self };
+        Self { model: fresh.model, destination: fresh.destination, account: fresh.account, id: fresh.id, ..next }
     }
 
     /// A baseline (rule 16): what the model holds at `version` counts as delivered. Only after recovery, and once no request travels.
@@ -107,12 +115,43 @@ impl MappingCommit {
         Self { cursor: Some(version), pending, ahead, ..self }
     }
 
-    /// The first commit under another name: the same state and the same origin, so that what is sent again is recognised (rules 21 and
-    /// 22). `epoch`: one that the old name has not used; the new one goes on after it.
-    pub fn carried_over(self, destination: String, pending: Vec<PendingFile>, epoch: u64) -> Self {
-        // Failures are for people: what is known of them stays with the old name.
-        Self { number: 1, destination, pending, failures: None, closed_through: epoch, ..self }
+    /// The commit under another name: the same state and the same origin, so that what is sent again is recognised (rules 21 and 22).
+    /// `onto`: what the new name has, which is blank or was carried over before; a pause of either stays. `epoch`: one that neither name
+    /// has used; the new one goes on after it.
+    pub fn carried_over(self, from: &str, onto: Option<&Self>, destination: String, pending: Vec<PendingFile>, epoch: u64) -> Self {
+        Self {
+            number: onto.map_or(0, |onto| onto.number) + 1,
+            carried: Some((from.to_owned(), self.number)),
+            paused: onto.and_then(|onto| onto.paused.clone()).or_else(|| self.paused.clone()),
+            destination,
+            pending,
+            // Failures are for people: what is known of them stays with the old name.
+            failures: None,
+            closed_through: epoch,
+            ..self
+        }
     }
+
+    /// What a renaming finds under the new name, where `old` is at `number`.
+    pub fn receives(&self, old: &str, number: u64) -> Receives {
+        match &self.carried {
+            Some((from, at)) if from == old && *at == number => Receives::Already,
+            Some((from, _)) if from == old => Receives::Anew,
+            _ if self.is_blank() => Receives::Anew,
+            _ => Receives::Nothing,
+        }
+    }
+}
+
+/// How a state under the new name takes in that of the old one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Receives {
+    /// It has it: a renaming did not come to its end.
+    Already,
+    /// It has nothing of its own.
+    Anew,
+    /// It has one of its own, or has gone on since.
+    Nothing,
 }
 
 #[cfg(test)]
@@ -200,8 +239,25 @@ mod tests {
 
     #[test]
     fn a_renamed_mapping_keeps_origin_cursor_and_deadline_and_goes_on_counting() {
-        let next = head(Selection::All).carried_over("d2".into(), Vec::new(), 6);
+        let next = head(Selection::All).carried_over("m", None, "d2".into(), Vec::new(), 6);
         assert_eq!((next.number, next.origin.as_str(), next.destination.as_str(), next.closed_through), (1, "m", "d2", 6));
-        assert_eq!((next.cursor, next.deadline_ms, next.generation, next.failures), (Some(4), Some(9), 2, None));
+        assert_eq!((next.cursor, next.deadline_ms, next.generation, next.failures.clone()), (Some(4), Some(9), 2, None));
+        let paused = MappingCommit { paused: Some("why".into()), number: 3, ..fresh(Selection::All) };
+        let onto = head(Selection::All).carried_over("m", Some(&paused), "d2".into(), Vec::new(), 6);
+        assert_eq!((onto.number, onto.paused.as_deref()), (4, Some("why")));
+    }
+
+    #[test]
+    fn a_renaming_that_stopped_goes_on_only_where_nothing_has_happened_since() {
+        let old = head(Selection::All);
+        let moved = old.clone().carried_over("m", None, "d2".into(), Vec::new(), 6);
+        assert_eq!(moved.receives("m", old.number), Receives::Already);
+        assert_eq!(moved.receives("m", old.number + 1), Receives::Anew);
+        assert_eq!(moved.receives("other", old.number), Receives::Nothing);
+        let end = RunEnd { epoch: 7, sync_id: String::new(), version: 5, pending: Vec::new(), failures: None, deadline_ms: None };
+        assert_eq!(moved.after_run(end).receives("m", old.number), Receives::Nothing);
+        assert_eq!(fresh(Selection::All).receives("m", old.number), Receives::Anew);
+        let ended = MappingCommit { ended: Some("x".into()), ..old.clone() };
+        assert_eq!(ended.receives("m", old.number), Receives::Anew);
     }
 }

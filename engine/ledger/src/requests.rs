@@ -61,6 +61,13 @@ pub struct Identity {
 }
 
 impl Identity {
+    /// The id of a record that is sent ahead in run `epoch` though nothing is to be done for it: another than it was delivered with, or a
+    /// destination that deduplicates by record would not look at it.
+    pub fn again_id(&self, key: Key, version: u64, epoch: u64) -> RecordId {
+        let again = Self { origin: format!("{}#{epoch}", self.origin), generation: self.generation };
+        again.record_id(key, version)
+    }
+
     /// The id of a record in the state that appeared in `version` of its model (rule 22).
     pub fn record_id(&self, key: Key, version: u64) -> RecordId {
         let mut hasher = blake3::Hasher::new_derive_key("outflow 2026 record id");

@@ -58,6 +58,8 @@ pub struct Settling {
 pub struct Settled {
     /// Records that wait for the next sync.
     pub pending: Counts,
+    /// Records that the destination has acknowledged.
+    pub acked: Counts,
     /// What is written down about the records that samples were given for, by their positions.
     pub sampled: HashMap<u32, FailedRecord>,
 }
@@ -103,27 +105,32 @@ impl Settling {
         if let Some(key) = self.plan.only {
             return self.commit_one(key, classes, deadline_ms);
         }
-        let pending::Written { files, pending, failures, sampled } = pending::write(self, classes, samples)?;
-        let next = MappingCommit {
-            at: self.at.clone(),
-            model: self.plan.model.clone(),
-            destination: self.destination.clone(),
-            account: self.plan.account.clone(),
-            selection: self.selection,
-            id: self.id.clone(),
-            ..self.head().after_run(self.end(files, failures, deadline_ms))
-        };
-        self.append(&next)?;
-        Ok(Settled { pending, sampled })
+        let pending::Written { files, pending, acked, failures, sampled } = pending::write(self, classes, samples)?;
+        let next = self.head().after_run(self.end(files, failures, deadline_ms));
+        self.append(&MappingCommit { fields: self.plan.fields_hash(), ..self.of_now(next) })?;
+        Ok(Settled { pending, acked, sampled })
     }
 
     /// The record that was sent ahead joins what is pending, and the cursor stays: the sync that follows composes it with the rest.
     fn commit_one(&self, key: Key, classes: &Classes, deadline_ms: Option<u64>) -> Result<Settled> {
         let written = one::write(self, key, classes)?;
         let end = self.end(written.files, None, deadline_ms);
-        let next = MappingCommit { at: self.at.clone(), ..self.head().after_one(end, written.ahead) };
-        self.append(&next)?;
-        Ok(Settled { pending: written.left, sampled: HashMap::new() })
+        let next = self.head().after_one(end, written.ahead);
+        self.append(&self.of_now(next))?;
+        Ok(Settled { pending: written.left, acked: written.acked, sampled: HashMap::new() })
+    }
+
+    /// As the mapping is now.
+    fn of_now(&self, next: MappingCommit) -> MappingCommit {
+        MappingCommit {
+            at: self.at.clone(),
+            model: self.plan.model.clone(),
+            destination: self.destination.clone(),
+            account: self.plan.account.clone(),
+            selection: self.selection,
+            id: self.id.clone(),
+            ..next
+        }
     }
 
     /// The mapping's head before.

@@ -8,9 +8,10 @@
 
 use arrow::array::{BooleanArray, RecordBatch};
 use arrow::compute::filter_record_batch;
-use outflow_contract::{Counts, Error, Key, Result};
-use outflow_ledger::changes::{EntryBuilder, EntryReader, PartInfo, assemble, values_of};
-use outflow_ledger::commit::PendingFile;
+use outflow_contract::{Counts, Entry, Error, Key, Result};
+use outflow_ledger::chain::Chain;
+use outflow_ledger::changes::{EntryBuilder, EntryReader, Locator, PartInfo, assemble, values_of};
+use outflow_ledger::commit::{ModelCommit, PendingFile};
 use outflow_ledger::fold::{Classes, fold_ahead, fold_entry};
 use outflow_ledger::paths;
 
@@ -26,6 +27,8 @@ pub(super) struct Written {
     pub(super) ahead: bool,
     /// The record, unless it was acknowledged.
     pub(super) left: Counts,
+    /// The record, if it was.
+    pub(super) acked: Counts,
 }
 
 /// Writes the pending records anew, with that one as it is now.
@@ -38,7 +41,7 @@ pub(super) fn write(settling: &Settling, key: Key, classes: &Classes) -> Result<
             pending.keep_others(&batch?, key)?;
         }
     }
-    let mut left = Counts::default();
+    let (mut left, mut acked) = (Counts::default(), Counts::default());
     for part in &settling.plan.parts {
         for batch in PartReader::open(store, &part.path)?.read()? {
             let batch = batch?;
@@ -47,19 +50,40 @@ pub(super) fn write(settling: &Settling, key: Key, classes: &Classes) -> Result<
                 let (entry, before_at) = entries.get(i);
                 let class = classes.get(i);
                 let folded = fold_entry(&entry, class);
-                if let Some(folded) = &folded {
-                    left.add(folded.op(), 1);
+                match &folded {
+                    Some(folded) => left.add(folded.op(), 1),
+                    None => acked.add(entry.op(), 1),
                 }
+                // What an acknowledged record has at the destination are the values of now.
+                let before_at = if folded.is_some() { before_at } else { place(settling, &entry)? };
                 let mut builder = EntryBuilder::new();
-                // The place of the values before is not that of the state that an acknowledged record has at the destination now.
-                builder.push(&fold_ahead(&entry, class), before_at.filter(|_| folded.is_some()));
+                builder.push(&fold_ahead(&entry, class), before_at);
                 let values = complete(&values_of(&batch)?, &settling.schema)?.slice(i, 1);
                 pending.write(&assemble(builder.finish(), &values)?)?;
             }
         }
     }
     let ahead = pending.ahead;
-    Ok(Written { files: pending.finish()?, ahead, left })
+    Ok(Written { files: pending.finish()?, ahead, left, acked })
+}
+
+/// Where the model keeps the values of the entry's state: in the newest of its files that has it.
+fn place(settling: &Settling, entry: &Entry) -> Result<Option<Locator>> {
+    let store = settling.store.as_ref();
+    let model: Option<ModelCommit> = Chain::of_model(&settling.plan.model).head(store)?;
+    for file in model.iter().flat_map(|model| &model.files).rev() {
+        let mut row = 0;
+        for batch in PartReader::open(store, &file.path)?.narrow().read()? {
+            let batch = batch?;
+            let entries = EntryReader::new(&batch)?;
+            let same = |there: Entry| there.key == entry.key && there.after == entry.after && there.after.is_some();
+            if let Some(i) = (0..entries.len()).find(|&i| same(entries.get(i).0)) {
+                return Ok(Some(Locator::new(file.id, row + i as u32)));
+            }
+            row += entries.len() as u32;
+        }
+    }
+    Ok(None)
 }
 
 struct Pending<'a> {

@@ -29,6 +29,8 @@ pub(super) struct Written {
     pub(super) files: Vec<PendingFile>,
     /// Its records.
     pub(super) pending: Counts,
+    /// Those that the destination has acknowledged.
+    pub(super) acked: Counts,
     /// Where the failures are.
     pub(super) failures: Option<String>,
     /// What they say about the records that samples were given for, by position.
@@ -47,9 +49,10 @@ struct Remaining<'a> {
 pub(super) fn write(settling: &Settling, classes: &Classes, samples: &Samples) -> Result<Written> {
     let mut pending = Counts::default();
     if classes.tally().acked == classes.len() as u64 && settling.sealed.selected.total() == u64::from(settling.sealed.entries) {
-        return Ok(Written::default());
+        return Ok(Written { acked: settling.sealed.selected, ..Written::default() });
     }
-    let mut folding = Folding { settling, classes, samples, failures: None, kept: 0, earlier: None, sampled: HashMap::new() };
+    let mut folding =
+        Folding { settling, classes, samples, failures: None, kept: 0, acked: Counts::default(), earlier: None, sampled: HashMap::new() };
     let path = |i: usize| paths::run_file(&settling.mapping, settling.plan.epoch, &paths::part("pending", settling.nonce, i as u32));
     let mut writer = PartsWriter::new(settling.store.as_ref(), path);
     let mut by_part: Vec<Counts> = Vec::new();
@@ -78,7 +81,7 @@ pub(super) fn write(settling: &Settling, classes: &Classes, samples: &Samples) -
         counts,
     };
     let files = writer.finish()?.into_iter().zip(by_part).map(file).collect();
-    Ok(Written { files, pending, failures, sampled: folding.sampled })
+    Ok(Written { files, pending, acked: folding.acked, failures, sampled: folding.sampled })
 }
 
 struct Folding<'a> {
@@ -88,6 +91,7 @@ struct Folding<'a> {
     failures: Option<FailureWriter>,
     /// How many were written down.
     kept: usize,
+    acked: Counts,
     earlier: Option<HashMap<Key, FailedRecord>>,
     sampled: HashMap<u32, FailedRecord>,
 }
@@ -105,6 +109,9 @@ impl Folding<'_> {
             let op = entry.op();
             let sent = decide::is_sent(self.settling.selection, op, self.settling.sealed.unused.contains(at));
             let class = if sent { self.classes.get(at as usize) } else { Class::Seen };
+            if class == Class::Acked {
+                self.acked.add(op, 1);
+            }
             let Some(folded) = fold_entry(&entry, class) else { continue };
             builder.push(&folded, before_at);
             counts.add(op, 1);

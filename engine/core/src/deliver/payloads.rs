@@ -12,7 +12,7 @@ use outflow_contract::limits::Limits;
 use outflow_contract::outcome::{Records, Rejection};
 use outflow_contract::plan::Mapping;
 use outflow_contract::state_store::StateStore;
-use outflow_contract::{Before, Op, RecordId, Result};
+use outflow_contract::{Before, Entry, Op, RecordId, Result};
 use outflow_ledger::changes::{EntryReader, values_of};
 use outflow_ledger::requests::{Identity, Rebuild, regroup};
 use tokio::sync::mpsc;
@@ -37,6 +37,8 @@ pub(crate) struct Reading {
     pub(crate) destination: Arc<dyn Destination>,
     /// What ids are made with.
     pub(crate) identity: Identity,
+    /// The run.
+    pub(crate) epoch: u64,
     /// The columns of the records.
     pub(crate) schema: SchemaRef,
     /// What is to be sent.
@@ -58,6 +60,14 @@ impl Reading {
         let place = |row: u32| rows.binary_search(&row).unwrap_or_default();
         let origin = |row: u32| RecordOrigin { id: ids.get(place(row)).copied().unwrap_or(RecordId(0)), op: ops[row as usize] };
         Ok(shape(self.destination.as_ref(), mapped, origin))
+    }
+
+    /// The id of an entry's record.
+    pub(crate) fn record_id(&self, entry: &Entry) -> RecordId {
+        match entry.is_settled() {
+            true => self.identity.again_id(entry.key, entry.version, self.epoch),
+            false => self.identity.record_id(entry.key, entry.version),
+        }
     }
 
     /// The mapper for records of `schema`: of the columns of now, in the types of then.
@@ -175,7 +185,7 @@ fn read(reading: &Reading, wanted: &dyn Fn(u32) -> bool, each: &mut dyn FnMut(Se
                 let op = entry.op();
                 if reading.sealed.is_selected(&reading.mapping, op, at) && wanted(at) {
                     if shapes {
-                        ids.push(reading.identity.record_id(entry.key, entry.version));
+                        ids.push(reading.record_id(&entry));
                     }
                     rows.push(i as u32);
                     positions.push(at);

@@ -8,8 +8,7 @@ use std::sync::Arc;
 use futures::StreamExt;
 use outflow_contract::plan::Mapping;
 use outflow_contract::report::Tally;
-use outflow_contract::{Error, Op, Result};
-use outflow_ledger::chain::Chain;
+use outflow_contract::{Error, Kind, Op, Result};
 use outflow_ledger::commit::MappingCommit;
 use outflow_ledger::requests::Identity;
 use serde::Serialize;
@@ -104,13 +103,15 @@ impl Engine {
 
     async fn plan_mapping(&self, mapping: &Mapping, extracted: &Extracted, options: &RunOptions) -> Result<MappingPlan> {
         let shared = !siblings(self, mapping)?.is_empty();
-        let (store, head, owned) = (Arc::clone(&self.store), extracted.head.clone(), mapping.clone());
-        let (state, sealed) = blocking(move || {
-            let state: Option<MappingCommit> = Chain::of_mapping(&owned.name).head(store.as_ref())?;
-            let sealing =
-                Sealing { store: store.as_ref(), head: &head, state: state.as_ref(), mapping: &owned, shared, only: None, epoch: 0 };
-            let sealed = sealing.seal()?;
-            Ok((state, sealed))
+        let (state, asks) = match identity::state_of(self, mapping, &extracted.head).await {
+            Ok(state) => (state, None),
+            Err(error) if error.kind() == Kind::Invalid => (self.state_of(mapping).await?, Some(error)),
+            Err(error) => return Err(error),
+        };
+        let (store, head, owned, base) = (Arc::clone(&self.store), extracted.head.clone(), mapping.clone(), state.clone());
+        let sealed = blocking(move || {
+            let state = base.as_ref();
+            Sealing { store: store.as_ref(), head: &head, state, mapping: &owned, shared, only: None, epoch: 0 }.seal()
         })
         .await?;
         let mut plan = MappingPlan {
@@ -130,9 +131,19 @@ impl Engine {
             disabled: !self.is_enabled(mapping),
             samples: Vec::new(),
         };
+        if let Some(error) = asks {
+            plan.blocked = true;
+            let remedy = error.remedy_text().map(|remedy| format!("; {remedy}")).unwrap_or_default();
+            plan.notices.push(format!("a run would stop here: {error}{remedy}"));
+        }
+        if let Some(reason) = state.as_ref().and_then(|state| state.paused.as_ref()) {
+            plan.disabled = true;
+            let reason = if reason.is_empty() { String::new() } else { format!(" ({reason})") };
+            plan.notices.push(format!("paused{reason}: a run would send nothing until `outflow resume {}`", mapping.name));
+        }
         ask_guards(&mut plan, mapping, extracted, &sealed, state.as_ref(), options);
         let sealed = Arc::new(sealed);
-        self.estimate(&mut plan, mapping, extracted, &sealed, identity(mapping, state.as_ref())).await?;
+        self.estimate(&mut plan, mapping, extracted, &sealed, identity::of(mapping, state.as_ref())).await?;
         Ok(plan)
     }
 
@@ -155,6 +166,7 @@ impl Engine {
             mapper: Arc::new(mapper),
             destination: Arc::clone(destination),
             identity,
+            epoch: 0,
             schema,
             sealed: Arc::clone(sealed),
             sync_id: "plan".to_owned(),

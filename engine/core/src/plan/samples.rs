@@ -60,7 +60,7 @@ fn sample(
     before_at: Option<Locator>,
 ) -> Result<Option<Sample>> {
     let op = entry.op();
-    let mapped = reading.map(record, &[op], &[0], &[reading.identity.record_id(entry.key, entry.version)])?;
+    let mapped = reading.map(record, &[op], &[0], &[reading.record_id(entry)])?;
     let Some(id) = mapped.ids.into_iter().next() else { return Ok(None) };
     let payload = String::from_utf8_lossy(&mapped.bytes).into_owned();
     let changes = match before_at.filter(|_| op == Op::Updated) {

@@ -121,7 +121,7 @@ impl Engine {
             let number = head.as_ref().map_or(0, |head| head.number) + 1;
             let (next, result) = change(head)?;
             if let Some(next) = next {
-                chain.commit(store.as_ref(), &MappingCommit { number, at, ..next }, nonce, &format!("mapping `{name}`"))?;
+                chain.commit(store.as_ref(), &MappingCommit { number, at, carried: None, ..next }, nonce, &format!("mapping `{name}`"))?;
             }
             Ok(result)
         })

@@ -26,13 +26,15 @@ use crate::extract::{Extracted, Extraction};
 use crate::seal::Allowed;
 
 mod amend;
+pub(crate) mod identity;
+mod orphans;
 mod recover;
 mod rename;
 mod sync;
 
 pub use amend::Baselined;
 pub use rename::Renamed;
-pub(crate) use sync::{account, identity, known_before, siblings};
+pub(crate) use sync::{account, known_before, siblings};
 
 /// How often a taken lock is tried again.
 const LOCK_POLL: Duration = Duration::from_millis(100);

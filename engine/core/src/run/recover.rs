@@ -11,7 +11,7 @@ use outflow_ledger::journal::{Frame, Frames};
 use outflow_ledger::runs::{self, Plan, Seen};
 use outflow_ledger::{decide, paths};
 
-use super::{Engine, siblings};
+use super::{Engine, orphans, siblings};
 use crate::blocking;
 use crate::commit::{Samples, Settling};
 use crate::seal::Sealed;
@@ -28,37 +28,39 @@ pub(crate) async fn mappings(engine: &Engine, mappings: &[&Mapping]) -> Result<(
                 recover(engine, one).await?;
             }
         }
+        for orphan in orphans::of(engine, mapping)? {
+            leaving(engine, &orphan).await?;
+        }
     }
     Ok(())
 }
 
 /// Recovers a mapping of the state that the project no longer has, so that its state can be left. Its lock is held.
 pub(super) async fn leaving(engine: &Engine, name: &str) -> Result<()> {
-    runs_of(engine, name, "", &[]).await
+    runs_of(engine, name, "").await
 }
 
 async fn recover(engine: &Engine, mapping: &Mapping) -> Result<()> {
-    let id = engine.project.model(&mapping.model).map(|model| model.id.clone()).unwrap_or_default();
-    runs_of(engine, &mapping.name, &mapping.destination, &id).await?;
+    runs_of(engine, &mapping.name, &mapping.destination).await?;
     // A name whose state went on elsewhere, and that is used again, begins anew; its numbers go on, so that no id is made twice.
     let (name, fresh) = (mapping.name.clone(), engine.nothing_yet(mapping)?);
     if engine.state_of(mapping).await?.is_some_and(|head| head.ended.is_some()) {
         let begin = move |head: Option<MappingCommit>| {
             let Some(head) = head else { return Ok((None, ())) };
             let origin = format!("{name}~{}", head.number);
-            Ok((Some(MappingCommit { origin, closed_through: head.closed_through, next_file: head.next_file, ..fresh }), ()))
+            Ok((Some(MappingCommit { origin, closed_through: head.closed_through, ..fresh }), ()))
         };
         engine.amend(mapping, begin).await?;
     }
     Ok(())
 }
 
-/// Folds the open runs of the mapping `name`. `destination` and `id` where it has no state yet.
-async fn runs_of(engine: &Engine, name: &str, destination: &str, id: &[String]) -> Result<()> {
+/// Folds the open runs of the mapping `name`. `destination` where it has no state yet.
+async fn runs_of(engine: &Engine, name: &str, destination: &str) -> Result<()> {
     let now = unix_ms(engine.clock.wall());
     let (store, name) = (Arc::clone(&engine.store), name.to_owned());
     let (nonce, at) = (engine.clock.random(), rfc3339(engine.clock.wall()));
-    let (destination, id) = (destination.to_owned(), id.to_vec());
+    let destination = destination.to_owned();
     blocking(move || {
         loop {
             let base: Option<MappingCommit> = Chain::of_mapping(&name).head(store.as_ref())?;
@@ -79,7 +81,7 @@ async fn runs_of(engine: &Engine, name: &str, destination: &str, id: &[String]) 
                 store: Arc::clone(&store),
                 mapping: name.clone(),
                 destination: base.as_ref().map_or_else(|| destination.clone(), |base: &MappingCommit| base.destination.clone()),
-                id: base.as_ref().map_or_else(|| id.clone(), |base: &MappingCommit| base.id.clone()),
+                id: base.as_ref().map_or_else(|| model.id.clone(), |base: &MappingCommit| base.id.clone()),
                 selection: plan.selection,
                 base,
                 plan,

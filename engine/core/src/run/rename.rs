@@ -11,13 +11,15 @@
 
 use std::sync::Arc;
 
-use outflow_contract::state_store::{Create, StateStore};
+use outflow_contract::plan::Mapping;
+use outflow_contract::state_store::{Create, Lock, StateStore};
 use outflow_contract::{Error, Kind, Result};
 use outflow_ledger::chain::Chain;
 use outflow_ledger::commit::{MappingCommit, PendingFile};
+use outflow_ledger::next::Receives;
 use outflow_ledger::{paths, runs};
 
-use super::{Engine, recover};
+use super::{Engine, orphans, recover};
 use crate::blocking;
 use crate::time::rfc3339;
 
@@ -34,28 +36,27 @@ impl Engine {
     /// Carries the state of the mapping `old`, which the project no longer has, over to its mapping `new`, which has none yet.
     pub async fn rename(&self, old: &str, new: &str, wait: bool) -> Result<Renamed> {
         let mapping = self.mapping(new)?;
-        let head = self.state_to_leave(old).await?;
-        if self.state_of(mapping).await?.is_some_and(|state| !state.is_blank() && state.origin != head.origin) {
-            return Err(Error::invalid(format!("mapping `{new}` has a state of its own already"))
-                .remedy(format!("keep it, and end the old one with `outflow rename {old} --forget`")));
-        }
-        let _locks = self.lock_leaving(&head, old, &[new], wait).await?;
+        let _locks = self.lock_leaving(old, Some(mapping), wait).await?;
         recover::leaving(self, old).await?;
         let (store, old, new) = (Arc::clone(&self.store), old.to_owned(), new.to_owned());
         let (nonces, at) = ([self.clock.random(), self.clock.random(), self.clock.random()], rfc3339(self.clock.wall()));
         let destination = mapping.destination.clone();
         blocking(move || {
             let store = store.as_ref();
-            let head = read_head(store, &old)?;
+            let head = orphans::head(store, &old)?;
             let chain = Chain::of_mapping(&new);
             let there: Option<MappingCommit> = chain.head(store)?;
-            // Otherwise it was moved by a renaming that did not come to its end.
-            if there.as_ref().is_none_or(MappingCommit::is_blank) {
-                let epoch = runs::next_epoch(store, &old)?.max(runs::next_epoch(store, &new)?);
-                let pending = copy_pending(store, &head.pending, &new, epoch, nonces[0])?;
-                let number = there.map_or(0, |there| there.number) + 1;
-                let moved = MappingCommit { number, at: at.clone(), ..head.clone().carried_over(destination, pending, epoch) };
-                chain.commit(store, &moved, nonces[1], &format!("mapping `{new}`"))?;
+            match there.as_ref().map_or(Receives::Anew, |there| there.receives(&old, head.number)) {
+                Receives::Already => {}
+                Receives::Nothing => return Err(occupied(&old, &new)),
+                Receives::Anew => {
+                    no_third(store, &head, &old, &new)?;
+                    let epoch = runs::next_epoch(store, &old)?.max(runs::next_epoch(store, &new)?);
+                    let pending = copy_pending(store, &head.pending, &new, epoch, nonces[0])?;
+                    let moved = head.clone().carried_over(&old, there.as_ref(), destination, pending, epoch);
+                    let moved = MappingCommit { at: at.clone(), ..moved };
+                    chain.commit(store, &moved, nonces[1], &format!("mapping `{new}`"))?;
+                }
             }
             end(store, &old, head.clone(), &new, at, nonces[2])?;
             Ok(Renamed { cursor: head.cursor, pending: head.pending.iter().map(|file| file.counts.total()).sum() })
@@ -66,77 +67,53 @@ impl Engine {
     /// Ends the state of the mapping `old`, which the project no longer has: no mapping goes on with it. What it delivered stays where
     /// it is. Returns how many records were still to be sent.
     pub async fn forget(&self, old: &str, wait: bool) -> Result<u64> {
-        let head = self.state_to_leave(old).await?;
-        let _locks = self.lock_leaving(&head, old, &[], wait).await?;
+        let _locks = self.lock_leaving(old, None, wait).await?;
         recover::leaving(self, old).await?;
+        let (store, name) = (Arc::clone(&self.store), old.to_owned());
+        let head = blocking(move || orphans::head(store.as_ref(), &name)).await?;
         // Nobody will look at its deadline any more.
-        super::sync::wait_until_cold(self, old, std::slice::from_ref(&self.state_to_leave(old).await?)).await;
+        super::sync::wait_until_cold(self, old, std::slice::from_ref(&head)).await;
+        let pending = head.pending.iter().map(|file| file.counts.total()).sum();
         let (store, old, nonce, at) = (Arc::clone(&self.store), old.to_owned(), self.clock.random(), rfc3339(self.clock.wall()));
-        blocking(move || {
-            let head = read_head(store.as_ref(), &old)?;
-            let pending = head.pending.iter().map(|file| file.counts.total()).sum();
-            end(store.as_ref(), &old, head, "", at, nonce)?;
-            Ok(pending)
-        })
-        .await
+        blocking(move || end(store.as_ref(), &old, head, "", at, nonce).map(|()| pending)).await
     }
 
-    /// A mapping of the state that the project does not have, but that wrote the same records of the same model to the same account:
-    /// `mapping`, which has no state, may be it under a new name.
-    pub(crate) fn predecessor(&self, mapping: &outflow_contract::plan::Mapping, account: &str) -> Result<Option<String>> {
-        for name in runs::mappings(self.store.as_ref())? {
-            if self.project.mapping(&name).is_some() {
-                continue;
-            }
-            let head: Option<MappingCommit> = Chain::of_mapping(&name).head(self.store.as_ref())?;
-            if head.is_some_and(|head| head.ended.is_none() && head.model == mapping.model && head.account == account) {
-                return Ok(Some(name));
-            }
-        }
-        Ok(None)
-    }
-
-    async fn state_to_leave(&self, old: &str) -> Result<MappingCommit> {
+    /// The locks of the old mapping's account and of the new one's, in one order for everybody.
+    async fn lock_leaving(&self, old: &str, new: Option<&Mapping>, wait: bool) -> Result<Vec<Lock>> {
         if self.project.mapping(old).is_some() {
             return Err(Error::invalid(format!("the project still has a mapping `{old}`"))
                 .remedy("give the mapping its new name in outflow.yml first, then carry its state over"));
         }
-        let (store, old) = (Arc::clone(&self.store), old.to_owned());
-        blocking(move || read_head(store.as_ref(), &old)).await
-    }
-
-    /// The locks of the old mapping's account and of its followers', in one order for everybody.
-    async fn lock_leaving(
-        &self,
-        head: &MappingCommit,
-        old: &str,
-        followers: &[&str],
-        wait: bool,
-    ) -> Result<Vec<outflow_contract::state_store::Lock>> {
-        let mut names = vec![(paths::delivery_lock(&head.model, &head.account), old.to_owned())];
-        for follower in followers {
-            let mapping = self.mapping(follower)?;
-            names.push((paths::delivery_lock(&mapping.model, &super::account(self, mapping)?), mapping.name.clone()));
+        let (store, name) = (Arc::clone(&self.store), old.to_owned());
+        let place = blocking(move || match orphans::place(store.as_ref(), &name)? {
+            Some(place) => Ok(place),
+            // Says why it is none.
+            None => Err(orphans::head(store.as_ref(), &name).map_or_else(|error| error, |_| Error::bug("an orphan without a place"))),
+        })
+        .await?;
+        let mut names = vec![(paths::delivery_lock(&place.model, &place.account), old.to_owned())];
+        if let Some(new) = new {
+            names.push((paths::delivery_lock(&new.model, &super::account(self, new)?), new.name.clone()));
         }
         self.take_locks(names, wait).await
     }
 }
 
-fn read_head(store: &dyn StateStore, old: &str) -> Result<MappingCommit> {
-    let head: Option<MappingCommit> = Chain::of_mapping(old).head(store)?;
-    match head {
-        Some(head) if head.ended.is_none() => Ok(head),
-        Some(head) => {
-            let now =
-                head.ended.filter(|name| !name.is_empty()).map_or_else(|| "has ended".to_owned(), |name| format!("goes on as `{name}`"));
-            Err(Error::new(Kind::NotFound, format!("mapping `{old}` {now} already")))
-        }
-        None => {
-            let names = runs::mappings(store)?;
-            let known = if names.is_empty() { "none at all".to_owned() } else { names.join(", ") };
-            Err(Error::new(Kind::NotFound, format!("the state holds no mapping `{old}`")).remedy(format!("it holds {known}")))
+fn occupied(old: &str, new: &str) -> Error {
+    Error::invalid(format!("mapping `{new}` has a state of its own already"))
+        .remedy(format!("keep it, and end the old one with `outflow rename {old} --forget`"))
+}
+
+/// One state goes on under one name: ids would be made twice otherwise. A renaming to yet another name may have stopped half way.
+fn no_third(store: &dyn StateStore, head: &MappingCommit, old: &str, new: &str) -> Result<()> {
+    for name in runs::mappings(store)?.into_iter().filter(|name| name != old && name != new) {
+        let other: Option<MappingCommit> = Chain::of_mapping(&name).head(store)?;
+        if other.is_some_and(|other| other.ended.is_none() && other.origin == head.origin) {
+            return Err(Error::invalid(format!("the state of `{old}` is being carried over to `{name}` already"))
+                .remedy(format!("end that with `outflow rename {old} {name}`; then carry `{name}` over to `{new}`")));
         }
     }
+    Ok(())
 }
 
 /// Copies pending records into the folder of the mapping that goes on with them, for a commit names nothing outside its own.

@@ -7,13 +7,13 @@ use std::time::Duration;
 use outflow_contract::plan::{Mapping, Tolerance};
 use outflow_contract::report::{Status, SyncCounts, SyncReport, Tally, Timing, records};
 use outflow_contract::{Counts, Error, Key, Kind, Op, Result};
+use outflow_ledger::chain::Chain;
 use outflow_ledger::commit::{MappingCommit, ModelCommit};
 use outflow_ledger::journal::Journal;
-use outflow_ledger::requests::Identity;
 use outflow_ledger::runs::{self, Plan};
 use outflow_ledger::{decide, paths};
 
-use super::{Engine, RunOptions, recover};
+use super::{Engine, RunOptions, identity, orphans, recover};
 use crate::blocking;
 use crate::commit::{Settled, Settling};
 use crate::deliver::pace::Pace;
@@ -87,11 +87,7 @@ impl<'a> Sync<'a> {
         let account = account(engine, self.mapping)?;
         // The sync of another mapping in this same run may have ended without its commit, and writes to the same account (rule 18).
         recover::mappings(engine, &[self.mapping]).await?;
-        let state = engine.state_of(self.mapping).await?;
-        match &state {
-            Some(state) if !state.is_blank() => self.same_identity(state, &account)?,
-            _ => self.no_new_name(&account)?,
-        }
+        let state = identity::state_of(engine, self.mapping, &self.extracted.head).await?;
         wait_for_travelling_requests(engine, self.mapping, state.as_ref()).await?;
 
         let began = engine.clock.monotonic();
@@ -171,36 +167,6 @@ impl<'a> Sync<'a> {
             started_at: self.report.started_at.clone(),
             request_lifetime_ms: self.engine.request_lifetime(mapping).as_millis() as u64,
         }
-    }
-
-    fn same_identity(&self, state: &MappingCommit, account: &str) -> Result<()> {
-        let name = &self.mapping.name;
-        let model = self.engine.project.model(&self.mapping.model);
-        let changed = |what: &str, old: &str, new: &str| {
-            Err(Error::invalid(format!("{what} of mapping `{name}` was {old} and is now {new}: everything would be sent or deleted again"))
-                .remedy(format!("change it back, or start afresh with `outflow reset {name}`")))
-        };
-        if state.model != self.mapping.model {
-            return changed("the model", &state.model, &self.mapping.model);
-        }
-        if model.is_some_and(|model| model.id != state.id) {
-            return changed("the identifier", &state.id.join(", "), &model.map(|model| model.id.join(", ")).unwrap_or_default());
-        }
-        if state.account != account {
-            return changed("the destination's account", &state.account, account);
-        }
-        Ok(())
-    }
-
-    /// A mapping without a state must not be one that has only changed its name: it would send everything again.
-    fn no_new_name(&self, account: &str) -> Result<()> {
-        let name = &self.mapping.name;
-        let Some(old) = self.engine.predecessor(self.mapping, account)? else { return Ok(()) };
-        Err(Error::invalid(format!(
-            "mapping `{name}` is new, while the state holds `{old}`, which the project no longer has, of the same model and destination: if it \
-             was renamed, everything would be sent again"
-        ))
-        .remedy(format!("carry its state over with `outflow rename {old} {name}`, or end it with `outflow rename {old} --forget`")))
     }
 
     async fn seal(&self, state: Option<MappingCommit>, epoch: u64) -> Result<Arc<Sealed>> {
@@ -286,7 +252,8 @@ impl<'a> Sync<'a> {
                 mapping: Arc::new(self.mapping.clone()),
                 mapper: Arc::new(mapper),
                 destination: Arc::clone(&destination),
-                identity: identity(self.mapping, settling.base.as_ref()),
+                identity: identity::of(self.mapping, settling.base.as_ref()),
+                epoch,
                 schema,
                 sealed: Arc::clone(&settling.sealed),
                 sync_id: self.report.sync_id.clone(),
@@ -362,6 +329,9 @@ pub(super) async fn wait_for_travelling_requests(engine: &Engine, mapping: &Mapp
     for sibling in siblings(engine, mapping)? {
         heads.extend(engine.state_of(sibling).await?);
     }
+    for orphan in orphans::of(engine, mapping)? {
+        heads.extend(Chain::of_mapping(&orphan).head(engine.store.as_ref())?);
+    }
     wait_until_cold(engine, &mapping.name, &heads).await;
     Ok(())
 }
@@ -417,14 +387,6 @@ impl Engine {
         let report = sync.run(options).await;
         self.observer.finished(&report);
         report
-    }
-}
-
-/// What the ids of a mapping's requests and records are made with.
-pub(crate) fn identity(mapping: &Mapping, state: Option<&MappingCommit>) -> Identity {
-    match state {
-        Some(state) => Identity { origin: state.origin.clone(), generation: state.generation },
-        None => Identity { origin: mapping.name.clone(), generation: 0 },
     }
 }
 

@@ -70,7 +70,8 @@ fn close(store: &MemoryStore, epoch: u64) {
         resend: false,
         closed_through: epoch,
         sync_id: None,
-        next_file: 0,
+        carried: None,
+        fields: String::new(),
     };
     assert_eq!(Chain::of_mapping("m").append(store, &commit, 1).unwrap(), CommitResult::Committed);
 }

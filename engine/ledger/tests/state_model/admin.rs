@@ -100,7 +100,7 @@ impl World {
         self.recover(&mut next, m);
         let mapping = &next.mappings[m];
         let head = self.commit_of(m, mapping);
-        let commit = head.clone().carried_over(String::new(), head.pending, mapping.epoch);
+        let commit = head.clone().carried_over("m", None, String::new(), head.pending, mapping.epoch);
         self.adopt_alike(&mut next, m, &commit);
         next.mappings[m].name += 1;
         if self.without(Rule::EpochsGoOn) {
