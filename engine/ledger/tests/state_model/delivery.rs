@@ -136,6 +136,16 @@ impl World {
         if travels && open.sealed.hot && waits {
             return;
         }
+        if self.config.budget.remaps > 0 {
+            let mut open = open.clone();
+            let records = open.requests[run.request].records.clone();
+            records.iter().for_each(|&k| open.truth[k] = Truth::Unmapped);
+            open.journal.push(Line::Unmapped(records));
+            let more = run.request + 1 < open.requests.len();
+            let at = if more { At::Intent } else { At::Commit };
+            let run = Run { at, request: run.request + usize::from(more), open: Some(Box::new(open)), ..run.clone() };
+            each(Step::CannotBeMapped, State { run: Some(run), ..next.clone() });
+        }
         let mut open = open.clone();
         open.journal.push(Line::Intent(run.request));
         let durable = if self.without(Rule::IntentDurableFirst) { run.durable } else { open.journal.len() };
@@ -161,7 +171,9 @@ impl World {
             each(Step::AppendAndSendAgain, next_of(open.clone(), At::Send, run.request));
         }
         let whole = open.requests[run.request].clone();
-        let divides = all(Said::Refused) && whole.records.len() > 1 || all(Said::NotProcessed);
+        // One that was built again may have landed in an earlier run: what is not processed of it waits, and keeps its key.
+        let anew = whole.origin == (s.mappings[run.mapping].epoch, run.request as u32) || self.without(Rule::ThrottledKeepsItsKey);
+        let divides = all(Said::Refused) && whole.records.len() > 1 || all(Said::NotProcessed) && anew;
         if self.config.parts && divides && !whole.part {
             let mut open = open.clone();
             for &k in &whole.records {
@@ -341,7 +353,7 @@ fn refused_before(open: &Open, k: usize) -> bool {
             let place = open.requests[*number].records.iter().position(|&record| record == k);
             place.is_some_and(|place| said[place] == Said::Refused)
         }
-        Line::Intent(_) => false,
+        Line::Intent(_) | Line::Unmapped(_) => false,
     })
 }
 

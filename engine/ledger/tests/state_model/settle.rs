@@ -5,7 +5,7 @@ use outflow_ledger::commit::{MappingCommit, PendingFile};
 use outflow_ledger::compose::reset_entry;
 use outflow_ledger::decide::{self, Ended};
 use outflow_ledger::fold::{Class, Classes, classify, fold_ahead, fold_entry};
-use outflow_ledger::journal::{Answered, Answers, Frame, Intent, Outcome};
+use outflow_ledger::journal::{Answered, Answers, Frame, Intent, Outcome, Refused};
 use outflow_ledger::next::RunEnd;
 
 use crate::config::Repeats;
@@ -68,6 +68,11 @@ fn frame(line: &Line, requests: &[Request]) -> Frame {
                 positions: records.iter().map(|&k| k as u32).collect(),
             })
         }
+        Line::Unmapped(records) => Frame::Refused(Refused {
+            positions: records.iter().map(|&k| k as u32).collect(),
+            code: "unmapped".into(),
+            message: String::new(),
+        }),
         Line::Outcome(number, said) => {
             let same = said.iter().all(|one| *one == said[0]);
             let each = || Answers::Each(said.iter().copied().map(answered).collect());
@@ -209,8 +214,9 @@ impl World {
         let truth = open.truth[k];
         let true_to_it = match class {
             Class::Acked => truth == Truth::Acked,
-            Class::Refused(_) => truth == Truth::Refused,
-            Class::Unattempted => truth == Truth::Nothing,
+            Class::Refused(_) => matches!(truth, Truth::Refused | Truth::Unmapped),
+            // That it could not be mapped is said without an fsync, and may be forgotten.
+            Class::Unattempted => matches!(truth, Truth::Nothing | Truth::Unmapped),
             Class::Unknown(_) => true,
             Class::Seen => false,
         };

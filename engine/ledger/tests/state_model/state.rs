@@ -180,6 +180,8 @@ pub(crate) struct Request {
 pub(crate) enum Line {
     Intent(usize),
     Outcome(usize, Vec<Said>),
+    /// The records of a request that were refused before it was built, such as in the mapping.
+    Unmapped(Vec<usize>),
 }
 
 /// What an answer said about one record.
@@ -198,6 +200,8 @@ pub(crate) enum Truth {
     MayHaveLanded,
     Acked,
     Refused,
+    /// It never left, and could not have.
+    Unmapped,
 }
 
 /// What is on disk of a run without a commit.
