@@ -83,14 +83,14 @@ pub(crate) const EXTENSIONS: &[Config] = &[
     BASE.of(ALL).pause().reset().attempts(1).named("pause, reset, all"),
     BASE.repeats(Repeats::DropsRequests).rename().named("renaming, deduplicates by request key"),
     BASE.repeats(Repeats::DropsRecords).rename().reset().attempts(1).named("renaming, deduplicates by record id, reset").short(),
-    PAIR.edits(3).runs(3).rename().named("siblings, renaming").short(),
+    PAIR.edits(3).runs(3).rename().named("siblings, renaming"),
     BASE.repeats(Repeats::DropsRequests).remap().named("edited mapping, deduplicates by request key"),
     BASE.repeats(Repeats::DropsRecords).remap().named("edited mapping, deduplicates by record id").short(),
     BASE.of(ALL).remap().attempts(1).reset().named("edited mapping, reset, all"),
     BASE.batch().runs(2).parts().named("parts of a request, upserts"),
     BASE.batch().runs(2).attempts(1).parts().repeats(Repeats::DropsRecords).named("parts of a request, by record id"),
     BASE.batch().runs(2).attempts(1).parts().repeats(Repeats::DropsRequests).repeats_allowed().named("parts of a request, by request key"),
-    BASE.repeats(Repeats::DropsRequests).parts().named("throttled and sent again, by request key").short(),
+    BASE.repeats(Repeats::DropsRequests).parts().named("throttled and sent again, by request key"),
 ];
 
 const fn without(rule: Rule, config: Config) -> Config {

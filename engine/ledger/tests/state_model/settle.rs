@@ -99,6 +99,21 @@ pub(crate) fn any_settled(pending: &[Option<Work>; KEYS]) -> bool {
     pending.iter().flatten().any(|work| work.entry.is_settled())
 }
 
+/// What the mapping believes of each record.
+pub(crate) fn beliefs(s: &State, m: usize) -> [Belief; KEYS] {
+    let mapping = &s.mappings[m];
+    std::array::from_fn(|k| {
+        let before = match (&mapping.pending[k], mapping.cursor) {
+            (Some(work), _) => work.entry,
+            (None, cursor) => {
+                let value = cursor.map_or(0, |cursor| s.log.at(cursor).values[k]);
+                outflow_contract::Entry { key: key(k), before: known(value), after: row(value), version: 0 }
+            }
+        };
+        belief(if mapping.resend { reset_entry(before) } else { before }.before)
+    })
+}
+
 impl World {
     /// A mapping's state as the crate's functions take it.
     pub(crate) fn commit_of(&self, m: usize, mapping: &Mapping) -> MappingCommit {
@@ -140,25 +155,10 @@ impl World {
         }
     }
 
-    /// What the mapping believes of each record.
-    pub(crate) fn beliefs(&self, s: &State, m: usize) -> [Belief; KEYS] {
-        let mapping = &s.mappings[m];
-        std::array::from_fn(|k| {
-            let before = match (&mapping.pending[k], mapping.cursor) {
-                (Some(work), _) => work.entry,
-                (None, cursor) => {
-                    let value = cursor.map_or(0, |cursor| s.log.at(cursor).values[k]);
-                    outflow_contract::Entry { key: key(k), before: known(value), after: row(value), version: 0 }
-                }
-            };
-            belief(if mapping.resend { reset_entry(before) } else { before }.before)
-        })
-    }
-
     /// Ends a run. `had_unread`: whether some attempt went unanswered; `None` in a recovery, when nobody knows.
     pub(crate) fn settle(&self, s: &mut State, m: usize, open: &Open, had_unread: Option<bool>) {
         let classes = classify(open.journal.iter().map(|line| frame(line, &open.requests)), KEYS);
-        let mut believed = self.beliefs(s, m);
+        let mut believed = beliefs(s, m);
         let mut pending = if open.sealed.only.is_some() { s.mappings[m].pending.clone() } else { [None, None] };
         for k in self.keys() {
             let Some(item) = &open.sealed.items[k] else {
@@ -194,7 +194,7 @@ impl World {
     /// (cursor, pending) says what a plain map from record to belief would say.
     fn check_factoring(&self, s: &mut State, m: usize, expected: [Belief; KEYS]) {
         let kept = s.mappings[m].cursor.is_none_or(|cursor| (s.log.oldest..=s.log.head()).contains(&cursor));
-        let found = self.beliefs(s, m);
+        let found = beliefs(s, m);
         if kept && !self.without(Rule::CursorIsWhatWasSealed) && found != expected {
             s.fail(|| format!("factoring: cursor and pending say {found:?}, the map says {expected:?}"));
         }
@@ -261,13 +261,11 @@ impl World {
             return unknown().then_some(LIFETIME);
         }
         let previous = open.sealed.hot.then_some(LIFETIME);
-        match had_unread {
-            Some(had_unread) => decide::deadline_after(&Ended { had_unread, lifetime_ms: LIFETIME, now_ms: 0 }, previous),
-            None => {
-                let any = if self.without(Rule::RecoveryIsHot) { classes.tally().unknown > 0 } else { classes.any_intent() };
-                decide::deadline_after_recovery(any, LIFETIME, 0, previous)
-            }
-        }
+        let Some(had_unread) = had_unread else {
+            let any = if self.without(Rule::RecoveryIsHot) { classes.tally().unknown > 0 } else { classes.any_intent() };
+            return decide::deadline_after_recovery(any, LIFETIME, 0, previous);
+        };
+        decide::deadline_after(&Ended { had_unread, lifetime_ms: LIFETIME, now_ms: 0 }, previous)
     }
 
     /// Folds the journal of a run that was interrupted.

@@ -277,13 +277,16 @@ pub(crate) struct Flight {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Destination {
     pub(crate) holds: [Value; KEYS],
-    /// Requests that it accepted, and what of them: key, value, fields.
-    pub(crate) requests: Vec<(RequestKey, Vec<(usize, Value, u8)>)>,
+    /// Requests that it accepted, and what of them.
+    pub(crate) requests: Vec<(RequestKey, Vec<Accepted>)>,
     /// Ids of records that it accepted.
     pub(crate) ids: Vec<RecordId>,
     /// What was appended, to be appended once by each mapping.
     pub(crate) appended: Vec<Appended>,
 }
+
+/// A record of a request: key, value, fields.
+pub(crate) type Accepted = (usize, Value, u8);
 
 /// One state of a record in one mapping: mapping, key, value, the version in which it appeared, generation, fields.
 pub(crate) type Appended = (usize, usize, Value, u64, u64, u8);
