@@ -85,7 +85,7 @@ pub(crate) const EXTENSIONS: &[Config] = &[
     BASE.repeats(Repeats::DropsRecords).rename().reset().attempts(1).named("renaming, deduplicates by record id, reset").short(),
     PAIR.edits(3).runs(3).rename().named("siblings, renaming"),
     BASE.repeats(Repeats::DropsRequests).remap().named("edited mapping, deduplicates by request key"),
-    BASE.repeats(Repeats::DropsRecords).remap().named("edited mapping, deduplicates by record id").short(),
+    BASE.repeats(Repeats::DropsRecords).remap().named("edited mapping, deduplicates by record id"),
     BASE.of(ALL).remap().attempts(1).reset().named("edited mapping, reset, all"),
     BASE.batch().runs(2).parts().named("parts of a request, upserts"),
     BASE.batch().runs(2).attempts(1).parts().repeats(Repeats::DropsRecords).named("parts of a request, by record id"),
