@@ -6,7 +6,7 @@ use outflow_ledger::commit::MappingCommit;
 use crate::delivery::Each;
 use crate::rules::Rule;
 use crate::search::Step;
-use crate::settle::{any_settled, files};
+use crate::settle::{any_settled, beliefs, files};
 use crate::state::{KEYS, State, Work};
 use crate::world::World;
 
@@ -121,10 +121,10 @@ impl World {
                 continue;
             }
             let pending: [Option<Work>; KEYS] = std::array::from_fn(|k| self.fold(&next, m, k, oldest));
-            let before = self.beliefs(&next, m);
+            let before = beliefs(&next, m);
             let commit = head.folded(oldest, files(&pending), any_settled(&pending));
             self.adopt(&mut next, m, &commit, pending);
-            let after = self.beliefs(&next, m);
+            let after = beliefs(&next, m);
             if !self.config.shared && before != after {
                 next.fail(|| format!("factoring: folding to {oldest} changed what is known from {before:?} to {after:?}"));
             }

@@ -32,7 +32,7 @@ pub(crate) struct Budget {
     pub(crate) drops: u8,
     /// A mapping gets another name.
     pub(crate) renames: u8,
-    /// A mapping's fields are edited: the same row has another payload.
+    /// A mapping's fields are edited: the same row has another payload, or none that can be mapped.
     pub(crate) remaps: u8,
     /// A mapping is paused, or resumed.
     pub(crate) pauses: u8,
@@ -160,8 +160,5 @@ impl Config {
     pub(crate) const fn pause(mut self) -> Self {
         self.budget.pauses = 2;
         self
-    }
-    pub(crate) const fn without(self, rule: Rule) -> Self {
-        Self { without: Some(rule), ..self }
     }
 }

@@ -6,7 +6,7 @@ use crate::config::Repeats;
 use crate::rules::Rule;
 use crate::search::Step;
 use crate::settle::outcome;
-use crate::state::{At, Fate, Flight, KEYS, Line, Open, Record, Run, Said, Sealed, State, Truth, Value, insert};
+use crate::state::{Accepted, At, Fate, Flight, KEYS, Line, Open, Record, Run, Said, Sealed, State, Truth, Value, insert};
 use crate::world::World;
 
 /// Is told of each state that may come next.
@@ -136,6 +136,18 @@ impl World {
         if travels && open.sealed.hot && waits {
             return;
         }
+        if self.config.budget.remaps > 0 {
+            let mut open = open.clone();
+            let records = open.requests[run.request].records.clone();
+            for &k in &records {
+                open.truth[k] = Truth::Unmapped;
+            }
+            open.journal.push(Line::Unmapped(records));
+            let more = run.request + 1 < open.requests.len();
+            let at = if more { At::Intent } else { At::Commit };
+            let run = Run { at, request: run.request + usize::from(more), open: Some(Box::new(open)), ..run.clone() };
+            each(Step::CannotBeMapped, State { run: Some(run), ..next.clone() });
+        }
         let mut open = open.clone();
         open.journal.push(Line::Intent(run.request));
         let durable = if self.without(Rule::IntentDurableFirst) { run.durable } else { open.journal.len() };
@@ -161,7 +173,9 @@ impl World {
             each(Step::AppendAndSendAgain, next_of(open.clone(), At::Send, run.request));
         }
         let whole = open.requests[run.request].clone();
-        let divides = all(Said::Refused) && whole.records.len() > 1 || all(Said::NotProcessed);
+        // One that was built again may have landed in an earlier run: what is not processed of it waits, and keeps its key.
+        let anew = whole.origin == (s.mappings[run.mapping].epoch, run.request as u32) || self.without(Rule::ThrottledKeepsItsKey);
+        let divides = all(Said::Refused) && whole.records.len() > 1 || all(Said::NotProcessed) && anew;
         if self.config.parts && divides && !whole.part {
             let mut open = open.clone();
             for &k in &whole.records {
@@ -202,7 +216,9 @@ impl World {
             let mut next = s.clone();
             let truth = if run.in_doubt { Truth::MayHaveLanded } else { Truth::Nothing };
             let mut open = open.clone();
-            records.iter().for_each(|&k| open.truth[k] = truth);
+            for &k in records {
+                open.truth[k] = truth;
+            }
             next.run = Some(Run { at: At::Send, open: Some(Box::new(open)), ..run.clone() });
             each(Step::ThrottledAndRetried, next);
         }
@@ -258,7 +274,7 @@ impl World {
         let mut next = s.clone();
         next.run = None;
         let Some(open) = &run.open else {
-            self.lose_version(&mut next, run, power_cut);
+            lose_version(&mut next, run, power_cut);
             return next;
         };
         if run.at == At::Await {
@@ -277,18 +293,12 @@ impl World {
             open.journal.truncate(if power_cut { run.durable } else { open.journal.len() });
             next.mappings[run.mapping].open = Some(open);
         }
-        self.lose_version(&mut next, run, power_cut);
+        lose_version(&mut next, run, power_cut);
         next
     }
 
-    fn lose_version(&self, s: &mut State, run: &Run, power_cut: bool) {
-        if power_cut && run.fresh && s.log.head() == run.head {
-            s.log.kept.pop();
-        }
-    }
-
     /// The records of this request that were accepted, if it was before: such a destination answers as it did then.
-    pub(crate) fn answered_before<'a>(&self, s: &'a State, flight: &Flight) -> Option<&'a Vec<(usize, Value, u8)>> {
+    pub(crate) fn answered_before<'a>(&self, s: &'a State, flight: &Flight) -> Option<&'a Vec<Accepted>> {
         let destination = &s.destinations[self.destination(flight.mapping)];
         destination.requests.iter().find(|(key, _)| *key == flight.key).map(|(_, records)| records)
     }
@@ -328,8 +338,15 @@ impl World {
     }
 }
 
+/// A power cut takes back a version that was not durable.
+fn lose_version(s: &mut State, run: &Run, power_cut: bool) {
+    if power_cut && run.fresh && s.log.head() == run.head {
+        s.log.kept.pop();
+    }
+}
+
 /// What a destination answers that finds nothing wrong: what it accepts, or what it accepted before.
-pub(crate) fn answers_of(flight: &Flight, before: Option<&[(usize, Value, u8)]>) -> Vec<Said> {
+pub(crate) fn answers_of(flight: &Flight, before: Option<&[Accepted]>) -> Vec<Said> {
     let accepts = |k: usize| before.is_none_or(|before| before.iter().any(|old| old.0 == k));
     flight.records.iter().map(|record| if accepts(record.key) { Said::Acked } else { Said::Refused }).collect()
 }
@@ -341,7 +358,7 @@ fn refused_before(open: &Open, k: usize) -> bool {
             let place = open.requests[*number].records.iter().position(|&record| record == k);
             place.is_some_and(|place| said[place] == Said::Refused)
         }
-        Line::Intent(_) => false,
+        Line::Intent(_) | Line::Unmapped(_) => false,
     })
 }
 

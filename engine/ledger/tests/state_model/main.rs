@@ -11,7 +11,7 @@
 //! A configuration says how many of everything there may be; all of it is explored, breadth first. A *mutant* is one with a rule
 //! undone where the model calls the function; each must be caught, and its failure tells the shortest way to it.
 //!
-//! A short selection runs always, all of it with `OUTFLOW_LONG=1`. `STATE_MODEL=text` takes those whose name has the text, and prints
+//! All mutants and a short selection of the configurations run always, everything with `OUTFLOW_LONG=1`. `STATE_MODEL=text` takes those whose name has the text, and prints
 //! what it found.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr, clippy::disallowed_methods, reason = "a test from end to end")]

@@ -103,6 +103,8 @@ rules! {
     IdOutlivesRenaming = "id-outlives-renaming",
     /// 21, for a renamed mapping: its runs go on counting.
     EpochsGoOn = "epochs-go-on",
+    /// 21, for a request that is throttled: if it was built again, it keeps its first key.
+    ThrottledKeepsItsKey = "throttled-keeps-its-key",
     /// 8, for a request that is divided: what goes out again has an intent of its own.
     RefusedGoesOutAnew = "refused-goes-out-anew",
 }

@@ -17,24 +17,24 @@ fn continued(pending: Option<&Work>, entry: Entry) -> Work {
     Work { entry, earlier, forced: pending.is_some_and(|work| work.forced && work.entry.version == entry.version) }
 }
 
-impl World {
-    /// The model's entries of record `k` after version `from`, up to `to`. For a mapping that has not begun, what the oldest snapshot
-    /// holds is the first of them.
-    fn steps(&self, s: &State, from: Option<u64>, to: u64, k: usize) -> Vec<Entry> {
-        let mut entries = Vec::new();
-        let oldest = s.log.at(s.log.oldest);
-        if from.is_none() && oldest.values[k] != 0 {
-            entries.push(Entry { key: key(k), before: Before::Absent, after: row(oldest.values[k]), version: oldest.versions[k] });
-        }
-        for version in from.unwrap_or(0).max(s.log.oldest) + 1..=to {
-            let (old, new) = (s.log.at(version - 1).values[k], s.log.at(version).values[k]);
-            if old != new {
-                entries.push(Entry { key: key(k), before: known(old), after: row(new), version });
-            }
-        }
-        entries
+/// The model's entries of record `k` after version `from`, up to `to`. For a mapping that has not begun, what the oldest snapshot
+/// holds is the first of them.
+fn steps(s: &State, from: Option<u64>, to: u64, k: usize) -> Vec<Entry> {
+    let mut entries = Vec::new();
+    let oldest = s.log.at(s.log.oldest);
+    if from.is_none() && oldest.values[k] != 0 {
+        entries.push(Entry { key: key(k), before: Before::Absent, after: row(oldest.values[k]), version: oldest.versions[k] });
     }
+    for version in from.unwrap_or(0).max(s.log.oldest) + 1..=to {
+        let (old, new) = (s.log.at(version - 1).values[k], s.log.at(version).values[k]);
+        if old != new {
+            entries.push(Entry { key: key(k), before: known(old), after: row(new), version });
+        }
+    }
+    entries
+}
 
+impl World {
     fn options(&self, m: usize, resend: bool) -> Options {
         let shared = self.config.shared && !self.without(Rule::SeenStepByStep);
         Options { shared, selection: self.config.mappings[m], resend }
@@ -46,9 +46,9 @@ impl World {
         let pending = mapping.pending[k].as_ref();
         let mut first = pending.map(|work| work.entry);
         if self.without(Rule::WorkAheadIsComposedOnce) {
-            first.iter_mut().for_each(|first| first.version = 0);
+            first = first.map(|first| Entry { version: 0, ..first });
         }
-        let mut entry = compose_key(first, &self.steps(s, mapping.cursor, to, k), &self.options(m, resend))?;
+        let mut entry = compose_key(first, &steps(s, mapping.cursor, to, k), &self.options(m, resend))?;
         if let (0, Some(pending)) = (entry.version, pending) {
             entry.version = pending.entry.version;
         }
@@ -70,7 +70,7 @@ impl World {
         let mapping = &s.mappings[m];
         let pending = mapping.pending[k].as_ref();
         let entry = pending.map(|work| work.entry);
-        let mut work = continued(pending, fold_key(entry, &self.steps(s, mapping.cursor, to, k), to, &self.options(m, false))?);
+        let mut work = continued(pending, fold_key(entry, &steps(s, mapping.cursor, to, k), to, &self.options(m, false))?);
         if self.without(Rule::FoldKeepsVersion) {
             work.entry.version = to;
         }

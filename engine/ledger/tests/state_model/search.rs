@@ -37,6 +37,7 @@ pub(crate) enum Step {
     Extract,
     NothingToSend,
     Seal,
+    CannotBeMapped,
     Intent,
     Send,
     Acked,

@@ -5,7 +5,7 @@ use outflow_ledger::commit::{MappingCommit, PendingFile};
 use outflow_ledger::compose::reset_entry;
 use outflow_ledger::decide::{self, Ended};
 use outflow_ledger::fold::{Class, Classes, classify, fold_ahead, fold_entry};
-use outflow_ledger::journal::{Answered, Answers, Frame, Intent, Outcome};
+use outflow_ledger::journal::{Answered, Answers, Frame, Intent, Outcome, Refused};
 use outflow_ledger::next::RunEnd;
 
 use crate::config::Repeats;
@@ -68,6 +68,11 @@ fn frame(line: &Line, requests: &[Request]) -> Frame {
                 positions: records.iter().map(|&k| k as u32).collect(),
             })
         }
+        Line::Unmapped(records) => Frame::Refused(Refused {
+            positions: records.iter().map(|&k| k as u32).collect(),
+            code: "unmapped".into(),
+            message: String::new(),
+        }),
         Line::Outcome(number, said) => {
             let same = said.iter().all(|one| *one == said[0]);
             let each = || Answers::Each(said.iter().copied().map(answered).collect());
@@ -92,6 +97,21 @@ pub(crate) fn files(pending: &[Option<Work>; KEYS]) -> Vec<PendingFile> {
 /// Is there a record of which nothing is to be done?
 pub(crate) fn any_settled(pending: &[Option<Work>; KEYS]) -> bool {
     pending.iter().flatten().any(|work| work.entry.is_settled())
+}
+
+/// What the mapping believes of each record.
+pub(crate) fn beliefs(s: &State, m: usize) -> [Belief; KEYS] {
+    let mapping = &s.mappings[m];
+    std::array::from_fn(|k| {
+        let before = match (&mapping.pending[k], mapping.cursor) {
+            (Some(work), _) => work.entry,
+            (None, cursor) => {
+                let value = cursor.map_or(0, |cursor| s.log.at(cursor).values[k]);
+                outflow_contract::Entry { key: key(k), before: known(value), after: row(value), version: 0 }
+            }
+        };
+        belief(if mapping.resend { reset_entry(before) } else { before }.before)
+    })
 }
 
 impl World {
@@ -135,25 +155,10 @@ impl World {
         }
     }
 
-    /// What the mapping believes of each record.
-    pub(crate) fn beliefs(&self, s: &State, m: usize) -> [Belief; KEYS] {
-        let mapping = &s.mappings[m];
-        std::array::from_fn(|k| {
-            let before = match (&mapping.pending[k], mapping.cursor) {
-                (Some(work), _) => work.entry,
-                (None, cursor) => {
-                    let value = cursor.map_or(0, |cursor| s.log.at(cursor).values[k]);
-                    outflow_contract::Entry { key: key(k), before: known(value), after: row(value), version: 0 }
-                }
-            };
-            belief(if mapping.resend { reset_entry(before) } else { before }.before)
-        })
-    }
-
     /// Ends a run. `had_unread`: whether some attempt went unanswered; `None` in a recovery, when nobody knows.
     pub(crate) fn settle(&self, s: &mut State, m: usize, open: &Open, had_unread: Option<bool>) {
         let classes = classify(open.journal.iter().map(|line| frame(line, &open.requests)), KEYS);
-        let mut believed = self.beliefs(s, m);
+        let mut believed = beliefs(s, m);
         let mut pending = if open.sealed.only.is_some() { s.mappings[m].pending.clone() } else { [None, None] };
         for k in self.keys() {
             let Some(item) = &open.sealed.items[k] else {
@@ -189,7 +194,7 @@ impl World {
     /// (cursor, pending) says what a plain map from record to belief would say.
     fn check_factoring(&self, s: &mut State, m: usize, expected: [Belief; KEYS]) {
         let kept = s.mappings[m].cursor.is_none_or(|cursor| (s.log.oldest..=s.log.head()).contains(&cursor));
-        let found = self.beliefs(s, m);
+        let found = beliefs(s, m);
         if kept && !self.without(Rule::CursorIsWhatWasSealed) && found != expected {
             s.fail(|| format!("factoring: cursor and pending say {found:?}, the map says {expected:?}"));
         }
@@ -209,8 +214,9 @@ impl World {
         let truth = open.truth[k];
         let true_to_it = match class {
             Class::Acked => truth == Truth::Acked,
-            Class::Refused(_) => truth == Truth::Refused,
-            Class::Unattempted => truth == Truth::Nothing,
+            Class::Refused(_) => matches!(truth, Truth::Refused | Truth::Unmapped),
+            // That it could not be mapped is said without an fsync, and may be forgotten.
+            Class::Unattempted => matches!(truth, Truth::Nothing | Truth::Unmapped),
             Class::Unknown(_) => true,
             Class::Seen => false,
         };
@@ -255,13 +261,11 @@ impl World {
             return unknown().then_some(LIFETIME);
         }
         let previous = open.sealed.hot.then_some(LIFETIME);
-        match had_unread {
-            Some(had_unread) => decide::deadline_after(&Ended { had_unread, lifetime_ms: LIFETIME, now_ms: 0 }, previous),
-            None => {
-                let any = if self.without(Rule::RecoveryIsHot) { classes.tally().unknown > 0 } else { classes.any_intent() };
-                decide::deadline_after_recovery(any, LIFETIME, 0, previous)
-            }
-        }
+        let Some(had_unread) = had_unread else {
+            let any = if self.without(Rule::RecoveryIsHot) { classes.tally().unknown > 0 } else { classes.any_intent() };
+            return decide::deadline_after_recovery(any, LIFETIME, 0, previous);
+        };
+        decide::deadline_after(&Ended { had_unread, lifetime_ms: LIFETIME, now_ms: 0 }, previous)
     }
 
     /// Folds the journal of a run that was interrupted.

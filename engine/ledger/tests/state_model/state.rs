@@ -180,6 +180,8 @@ pub(crate) struct Request {
 pub(crate) enum Line {
     Intent(usize),
     Outcome(usize, Vec<Said>),
+    /// The records of a request that were refused before it was built, such as in the mapping.
+    Unmapped(Vec<usize>),
 }
 
 /// What an answer said about one record.
@@ -198,6 +200,8 @@ pub(crate) enum Truth {
     MayHaveLanded,
     Acked,
     Refused,
+    /// It never left, and could not have.
+    Unmapped,
 }
 
 /// What is on disk of a run without a commit.
@@ -273,13 +277,16 @@ pub(crate) struct Flight {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Destination {
     pub(crate) holds: [Value; KEYS],
-    /// Requests that it accepted, and what of them: key, value, fields.
-    pub(crate) requests: Vec<(RequestKey, Vec<(usize, Value, u8)>)>,
+    /// Requests that it accepted, and what of them.
+    pub(crate) requests: Vec<(RequestKey, Vec<Accepted>)>,
     /// Ids of records that it accepted.
     pub(crate) ids: Vec<RecordId>,
     /// What was appended, to be appended once by each mapping.
     pub(crate) appended: Vec<Appended>,
 }
+
+/// A record of a request: key, value, fields.
+pub(crate) type Accepted = (usize, Value, u8);
 
 /// One state of a record in one mapping: mapping, key, value, the version in which it appeared, generation, fields.
 pub(crate) type Appended = (usize, usize, Value, u64, u64, u8);
