@@ -59,15 +59,15 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// The hash of the mapping's fields as written: tells whether they were edited since.
-    pub fn fields_hash(&self) -> String {
-        blake3::hash(self.fields.to_string().as_bytes()).to_hex()[..32].to_owned()
-    }
-
     /// The length of the sealed change set.
     pub fn rows(&self) -> u64 {
         self.parts.iter().map(|part| part.rows).sum()
     }
+}
+
+/// The hash of a mapping's fields as they are written: tells whether they were edited since.
+pub fn fields_hash(fields: &Value) -> String {
+    blake3::hash(fields.to_string().as_bytes()).to_hex()[..32].to_owned()
 }
 
 /// One part of a sealed change set.

@@ -23,7 +23,7 @@ use outflow_ledger::fold::{Classes, classify};
 use outflow_ledger::journal::Frames;
 use outflow_ledger::next::RunEnd;
 use outflow_ledger::paths;
-use outflow_ledger::runs::{self, Plan};
+use outflow_ledger::runs::{self, Plan, fields_hash};
 
 use crate::seal::Sealed;
 
@@ -107,7 +107,7 @@ impl Settling {
         }
         let pending::Written { files, pending, acked, failures, sampled } = pending::write(self, classes, samples)?;
         let next = self.head().after_run(self.end(files, failures, deadline_ms));
-        self.append(&MappingCommit { fields: self.plan.fields_hash(), ..self.of_now(next) })?;
+        self.append(&MappingCommit { fields: fields_hash(&self.plan.fields), ..self.of_now(next) })?;
         Ok(Settled { pending, acked, sampled })
     }
 

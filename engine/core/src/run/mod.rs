@@ -130,7 +130,8 @@ impl Engine {
             return Ok(reports);
         }
         let started = self.clock.monotonic();
-        let locks = self.lock_and_recover(&enabled, options.wait).await?;
+        let locks = self.lock(&enabled, options.wait).await?;
+        let recovered = recover::mappings(self, &enabled).await?;
         let mut due = Vec::with_capacity(enabled.len());
         for mapping in enabled {
             match self.state_of(mapping).await?.and_then(|state| state.paused) {
@@ -146,7 +147,8 @@ impl Engine {
             Ok(extracted) => {
                 let took = self.clock.monotonic().saturating_sub(started).as_secs_f64();
                 for mapping in &enabled {
-                    let report = sync::Sync::new(self, mapping, &extracted, took).run(options).await;
+                    let notices = recovered.iter().filter(|one| one.mapping == mapping.name).map(|one| one.notice.clone());
+                    let report = sync::Sync::new(self, mapping, &extracted, took).noting(notices).run(options).await;
                     self.observer.finished(&report);
                     reports.push(report);
                 }

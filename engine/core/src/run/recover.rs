@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use outflow_contract::plan::Mapping;
+use outflow_contract::report::{Status, SyncCounts, SyncReport, Timing, records};
 use outflow_contract::{Counts, Error, Result};
 use outflow_ledger::chain::Chain;
 use outflow_ledger::commit::{MappingCommit, ModelCommit};
@@ -13,35 +14,45 @@ use outflow_ledger::{decide, paths};
 
 use super::{Engine, orphans, siblings};
 use crate::blocking;
-use crate::commit::{Samples, Settling};
+use crate::commit::{Samples, Settled, Settling};
 use crate::seal::Sealed;
 use crate::snapshot::schema_of;
 use crate::time::{rfc3339, unix_ms};
 
+/// An interrupted sync that was taken up.
+#[derive(Clone, Debug)]
+pub(crate) struct Recovered {
+    /// Its mapping.
+    pub(crate) mapping: String,
+    /// In words.
+    pub(crate) notice: String,
+}
+
 /// Recovers these mappings and every other that writes to one of their accounts (rule 18). Their locks are held.
-pub(crate) async fn mappings(engine: &Engine, mappings: &[&Mapping]) -> Result<()> {
+pub(crate) async fn mappings(engine: &Engine, mappings: &[&Mapping]) -> Result<Vec<Recovered>> {
     let mut done: Vec<&str> = Vec::new();
+    let mut recovered = Vec::new();
     for mapping in mappings {
         for one in siblings(engine, mapping)?.into_iter().chain([*mapping]) {
             if !done.contains(&one.name.as_str()) {
                 done.push(&one.name);
-                recover(engine, one).await?;
+                recovered.extend(recover(engine, one).await?);
             }
         }
         for orphan in orphans::of(engine, mapping)? {
             leaving(engine, &orphan).await?;
         }
     }
-    Ok(())
+    Ok(recovered)
 }
 
 /// Recovers a mapping of the state that the project no longer has, so that its state can be left. Its lock is held.
 pub(super) async fn leaving(engine: &Engine, name: &str) -> Result<()> {
-    runs_of(engine, name, "").await
+    runs_of(engine, name, "").await.map(|_| ())
 }
 
-async fn recover(engine: &Engine, mapping: &Mapping) -> Result<()> {
-    runs_of(engine, &mapping.name, &mapping.destination).await?;
+async fn recover(engine: &Engine, mapping: &Mapping) -> Result<Vec<Recovered>> {
+    let recovered = runs_of(engine, &mapping.name, &mapping.destination).await?;
     // A name whose state went on elsewhere, and that is used again, begins anew; its numbers go on, so that no id is made twice.
     let (name, fresh) = (mapping.name.clone(), engine.nothing_yet(mapping)?);
     if engine.state_of(mapping).await?.is_some_and(|head| head.ended.is_some()) {
@@ -52,21 +63,23 @@ async fn recover(engine: &Engine, mapping: &Mapping) -> Result<()> {
         };
         engine.amend(mapping, begin).await?;
     }
-    Ok(())
+    Ok(recovered)
 }
 
 /// Folds the open runs of the mapping `name`. `destination` where it has no state yet.
-async fn runs_of(engine: &Engine, name: &str, destination: &str) -> Result<()> {
+async fn runs_of(engine: &Engine, name: &str, destination: &str) -> Result<Vec<Recovered>> {
     let now = unix_ms(engine.clock.wall());
     let (store, name) = (Arc::clone(&engine.store), name.to_owned());
     let (nonce, at) = (engine.clock.random(), rfc3339(engine.clock.wall()));
     let destination = destination.to_owned();
+    let report_nonce = engine.clock.random();
     blocking(move || {
+        let mut recovered = Vec::new();
         loop {
             let base: Option<MappingCommit> = Chain::of_mapping(&name).head(store.as_ref())?;
             let closed = base.as_ref().map_or(0, |base| base.closed_through);
             // The lock lets one run through at a time, so that at most one is open; an older one would be folded first.
-            let Some(epoch) = runs::open_runs(store.as_ref(), &name, closed)?.into_iter().next() else { return Ok(()) };
+            let Some(epoch) = runs::open_runs(store.as_ref(), &name, closed)?.into_iter().next() else { return Ok(recovered) };
             let plan = runs::read_plan(store.as_ref(), &name, epoch)?;
             let previous = base.as_ref().and_then(|base| base.deadline_ms);
             let journal = store.read(&paths::run_file(&name, epoch, paths::JOURNAL))?.unwrap_or_default();
@@ -92,9 +105,54 @@ async fn runs_of(engine: &Engine, name: &str, destination: &str) -> Result<()> {
             };
             let settled = settling.settle_run(deadline, &Samples::new())?;
             tracing::info!(mapping = name, epoch, pending = settled.pending.total(), "recovered an interrupted sync");
+            let report = interrupted(&settling, &settled);
+            recovered.push(Recovered { mapping: name.clone(), notice: notice(&report) });
+            // Nothing hangs on it; a run that was killed while it ended has one already.
+            if runs::read_report(store.as_ref(), &name, epoch).is_ok_and(|report| report.is_none())
+                && let Err(error) = runs::write_report(store.as_ref(), epoch, &report, report_nonce)
+            {
+                tracing::warn!(mapping = name, epoch, %error, "the report of an interrupted sync could not be kept");
+            }
         }
     })
     .await
+}
+
+/// What a sync did that did not live to say so.
+fn interrupted(settling: &Settling, settled: &Settled) -> SyncReport {
+    let plan = &settling.plan;
+    let acked = records(settled.acked.total());
+    let counts = SyncCounts {
+        selected: plan.selected.into(),
+        delivered: settled.acked.into(),
+        failed: settled.pending.into(),
+        pending: Some(settled.pending.into()),
+        ..SyncCounts::default()
+    };
+    SyncReport {
+        sync_id: plan.sync_id.clone(),
+        mapping: plan.mapping.clone(),
+        model: plan.model.clone(),
+        destination: settling.destination.clone(),
+        status: Status::Failed,
+        message: Some(format!(
+            "interrupted: the program ended before the sync did; {acked} had been acknowledged, the rest goes out next time"
+        )),
+        notices: Vec::new(),
+        started_at: plan.started_at.clone(),
+        version: Some(plan.version),
+        counts,
+        requests: 0,
+        bytes: 0,
+        timing: Timing::default(),
+        failures: Vec::new(),
+        rejected: std::collections::BTreeMap::default(),
+    }
+}
+
+fn notice(report: &SyncReport) -> String {
+    let (delivered, left) = (records(report.counts.delivered.total), records(report.counts.failed.total));
+    format!("took up the interrupted sync {}: {delivered} had been acknowledged, {left} had not", report.sync_id)
 }
 
 /// As much of the sealed change set as folding needs.

@@ -10,7 +10,7 @@ use outflow_contract::{Counts, Error, Key, Kind, Op, Result};
 use outflow_ledger::chain::Chain;
 use outflow_ledger::commit::{MappingCommit, ModelCommit};
 use outflow_ledger::journal::Journal;
-use outflow_ledger::runs::{self, Plan};
+use outflow_ledger::runs::{self, Plan, fields_hash};
 use outflow_ledger::{decide, paths};
 
 use super::{Engine, RunOptions, identity, orphans, recover};
@@ -62,6 +62,12 @@ impl<'a> Sync<'a> {
         Self { engine, mapping, extracted, report, only: None, heard: None, epoch: None, started, extract_seconds }
     }
 
+    /// With these notices in the report.
+    pub(super) fn noting(mut self, notices: impl IntoIterator<Item = String>) -> Self {
+        self.report.notices.extend(notices);
+        self
+    }
+
     /// Sends nothing but the record of `key`, whether it has changed or not; the rest waits for its sync.
     fn only(self, key: Key, heard: Heard) -> Self {
         Self { only: Some(key), heard: Some(heard), ..self }
@@ -89,6 +95,7 @@ impl<'a> Sync<'a> {
         recover::mappings(engine, &[self.mapping]).await?;
         let state = identity::state_of(engine, self.mapping, &self.extracted.head).await?;
         wait_for_travelling_requests(engine, self.mapping, state.as_ref()).await?;
+        let edited = state.as_ref().is_some_and(|state| self.is_edited(state));
 
         let began = engine.clock.monotonic();
         let (store, name) = (Arc::clone(&engine.store), self.mapping.name.clone());
@@ -120,8 +127,14 @@ impl<'a> Sync<'a> {
         } else if self.stopped_by_guard(&sealed, state.as_ref(), options) {
             return Ok(());
         }
+        if edited && self.only.is_none() {
+            let name = &self.mapping.name;
+            self.report.notices.push(format!(
+                "the fields were edited: records that do not change keep what was sent before; `outflow reset {name}` sends all of them again"
+            ));
+        }
         if sealed.selected.total() == 0 {
-            return self.nothing_to_send(settling, state.as_ref()).await;
+            return self.nothing_to_send(settling, state.as_ref(), edited).await;
         }
         let delivery = self.delivery(&settling, epoch)?;
         let began = engine.clock.monotonic();
@@ -179,6 +192,11 @@ impl<'a> Sync<'a> {
         .await
     }
 
+    /// Are the fields other than those of the last sync?
+    fn is_edited(&self, state: &MappingCommit) -> bool {
+        !state.fields.is_empty() && state.fields != fields_hash(&self.mapping.fields_written)
+    }
+
     /// The one record that is to be sent must be one that this mapping sends.
     fn sends_the_one(&self, sealed: &Sealed) -> Result<()> {
         if sealed.selected.total() > 0 {
@@ -208,7 +226,7 @@ impl<'a> Sync<'a> {
     }
 
     /// Changes that this mapping does not send are settled as seen; often there are none at all.
-    async fn nothing_to_send(&mut self, settling: Settling, state: Option<&MappingCommit>) -> Result<()> {
+    async fn nothing_to_send(&mut self, settling: Settling, state: Option<&MappingCommit>, edited: bool) -> Result<()> {
         let first = state.is_none_or(|state| state.cursor.is_none());
         self.report.status = Status::NoChanges;
         let skipped = self.report.counts.skipped;
@@ -220,7 +238,7 @@ impl<'a> Sync<'a> {
             (false, 1..) => Some("nothing has changed that this mapping sends".to_owned()),
             (_, 0) => None,
         };
-        if skipped == 0 && !first {
+        if skipped == 0 && !first && !edited {
             let waiting = state.iter().flat_map(|state| &state.pending).map(|file| Tally::from(file.counts));
             self.report.counts.pending = Some(waiting.fold(Tally::default(), Tally::with));
             return Ok(());
@@ -382,9 +400,7 @@ impl Engine {
         note: String,
         options: &RunOptions,
     ) -> SyncReport {
-        let mut sync = Sync::new(self, mapping, extracted, 0.0).only(key, heard);
-        sync.report.notices.insert(0, note);
-        let report = sync.run(options).await;
+        let report = Sync::new(self, mapping, extracted, 0.0).only(key, heard).noting([note]).run(options).await;
         self.observer.finished(&report);
         report
     }

@@ -3,6 +3,8 @@
 //! Looking at it touches no state. Sending it is a sync of one record: under the mapping's lock, with a sealed plan, a journal and a
 //! commit, so that it counts as delivered once the destination has acknowledged it, and is not forgotten where it has not.
 
+mod standing;
+
 use std::sync::{Arc, PoisonError};
 
 use arrow::array::RecordBatch;
@@ -23,10 +25,9 @@ use serde_json::Value;
 
 use crate::blocking;
 use crate::deliver::{Heard, with_key};
-use crate::diff::{Lanes, RecordHasher};
-use crate::extract::hash_key;
 use crate::map::Mapper;
 use crate::run::{Engine, RunOptions, identity};
+use standing::{Standing, hashes_of};
 
 /// What would be sent of one record.
 #[derive(Clone, Debug)]
@@ -88,7 +89,9 @@ impl Engine {
         let found = self.find(model, record).await?;
         let tried = self.show(mapping, model, &found).await?;
         let heard = Heard::default();
-        let report = self.sync_one(mapping, model, |head| key_of(&found, model, head), Arc::clone(&heard), &tried.id, wait).await?;
+        let report = self
+            .sync_one(mapping, model, |head| hashes_of(&found, model, head).map(|(key, _)| key), Arc::clone(&heard), &tried.id, wait)
+            .await?;
         let answer = heard.lock().unwrap_or_else(PoisonError::into_inner).take();
         let answer = answer.map(|answer| self.project.redactor.clean(&said(&answer)));
         Ok(SentOne { tried, report, answer })
@@ -138,7 +141,17 @@ impl Engine {
     /// Maps, shapes and encodes it.
     async fn show(&self, mapping: &Mapping, model: &Model, record: &RecordBatch) -> Result<Tried> {
         let destination = self.destinations.get(&mapping.name).ok_or_else(|| Error::bug("a mapping without a destination"))?;
-        let op = Op::ALL.into_iter().find(|&op| mapping.selection.contains(op)).unwrap_or(Op::Added);
+        let state = self.state_of(mapping).await?;
+        let identity = identity::of(mapping, state.as_ref());
+        let (head, epoch) = self.head_and_epoch(mapping).await?;
+        let Standing { op, id } = match head {
+            Some(head) => self.standing(mapping, model, record, head, state, (&identity, epoch)).await?,
+            // Whatever the record is, its hashes are not known before the first extraction.
+            None => Standing { op: Op::Added, id: identity.record_id(Key(0), 1) },
+        };
+        // What the mapping does not send of it is shown as what it would send.
+        let selected = |op: Op| mapping.selection.contains(op);
+        let op = if selected(op) { op } else { Op::ALL.into_iter().find(|&op| selected(op)).unwrap_or(op) };
         let json = |expr: &Expr, declared: Option<&[Field]>, op: Op| -> Result<_> {
             let mapper = Mapper::compile(expr, declared, record.schema_ref(), &model.id, &self.project.limits)?;
             mapper.map(record, &[op], "test", &[0])
@@ -146,9 +159,8 @@ impl Engine {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let columns = json(&Expr::Path(Path { segments: Vec::new() }), None, op)?;
         let mapped = json(&mapping.fields, mapping.declared.as_deref(), op)?;
-        let id = mapped.ids.first().or(columns.ids.first()).cloned().unwrap_or_default();
         let mut tried = Tried {
-            id,
+            id: mapped.ids.first().or(columns.ids.first()).cloned().unwrap_or_default(),
             op,
             record: text(&columns.bytes),
             fields: text(&mapped.bytes),
@@ -160,14 +172,6 @@ impl Engine {
         if tried.refused.is_some() {
             return Ok(tried);
         }
-        let state = self.state_of(mapping).await?;
-        let identity = identity::of(mapping, state.as_ref());
-        let (head, epoch) = self.head_and_epoch(mapping).await?;
-        let (key, version) = match &head {
-            Some(head) => (key_of(record, model, head)?, head.version),
-            None => (Key(0), 1),
-        };
-        let id = identity.record_id(key, version);
         let mapper = Mapper::compile(&mapping.fields, mapping.declared.as_deref(), record.schema_ref(), &model.id, &self.project.limits)?;
         let schema = mapper.payload_schema().cloned();
         let request = |mapped: &[u8], op: Op| -> Result<Result<(String, Request), Rejection>> {
@@ -224,14 +228,6 @@ impl Engine {
         let note = format!("a test: {} with the identifier {id}, sent ahead of its sync", counted(1, "record"));
         Ok(self.sync_of_one(mapping, &extracted, key, heard, note, &options).await)
     }
-}
-
-/// The key of the one record of `record`.
-fn key_of(record: &RecordBatch, model: &Model, head: &ModelCommit) -> Result<Key> {
-    let hasher = RecordHasher::new(&hash_key(head.salt), record.schema_ref(), &model.id, None)?;
-    let (mut keys, mut rows) = (Lanes::default(), Lanes::default());
-    hasher.hash(record, &mut keys, &mut rows)?;
-    Ok(keys.key(0))
 }
 
 /// Is `id`, which is JSON text, what somebody means by `wanted`: the same JSON, or the text itself?
