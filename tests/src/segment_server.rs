@@ -61,8 +61,12 @@ pub struct Held {
     pub dropped: Vec<Value>,
     /// Ids that came again with other content.
     pub conflicts: Vec<String>,
+    /// Ids under which a content came that had come under another one.
+    pub doubled: Vec<String>,
     /// The content that came under each id.
     by_id: HashMap<String, Value>,
+    /// The id under which each content came first.
+    by_content: HashMap<String, String>,
 }
 
 impl Held {
@@ -81,6 +85,11 @@ impl Held {
                 self.conflicts.push(id);
             }
             return;
+        }
+        let mut content = message.clone();
+        content.as_object_mut().map(|content| content.remove("messageId"));
+        if self.by_content.insert(content.to_string(), id.clone()).is_some() {
+            self.doubled.push(id.clone());
         }
         self.by_id.insert(id, message.clone());
         self.applied += 1;

@@ -16,6 +16,7 @@ mod failures;
 mod identifiers;
 mod inspect;
 mod objects;
+mod renaming;
 mod schema;
 mod segment;
 

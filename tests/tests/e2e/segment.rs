@@ -150,8 +150,8 @@ fn killed_at_any_moment_nothing_is_lost_and_no_message_counts_twice() {
         running.kill();
         for _ in 0..200 {
             let at = random.random_range(0..workspace.table.records().len());
-            let plan = ["free", "pro", "team"][random.random_range(0..3)];
-            workspace.table.records()[at].insert("plan".into(), json!(plan));
+            // A state that comes back would be sent again, and rightly.
+            workspace.table.records()[at].insert("plan".into(), json!(format!("plan {round}")));
         }
         workspace.table.push(json!([100_000 + round, "new", "free", null]));
         workspace.write();
@@ -161,6 +161,7 @@ fn killed_at_any_moment_nothing_is_lost_and_no_message_counts_twice() {
     workspace.assert_same();
     let held = workspace.server.held();
     assert!(held.repeated > 0, "requests whose answers were lost have been sent again");
+    assert_eq!(held.doubled, Vec::<String>::new(), "one state of a record has one id, however often it is sent");
     workspace.server.take_batches();
     assert_eq!(workspace.run(0)["status"], "no_changes");
     assert_eq!(workspace.server.arrived(), 0);
@@ -187,6 +188,21 @@ fn an_answer_that_was_lost_is_asked_for_again_under_the_same_ids() {
     let again = workspace.server.take_batches();
     assert_eq!(ids(&first[0].messages), ids(&again[0].messages));
     workspace.assert_same();
+}
+
+#[test]
+fn a_test_of_an_edited_mapping_is_taken_in_though_the_record_was_delivered_before() {
+    let mut workspace = Workspace::new(3, IDENTIFY);
+    workspace.run(0);
+    workspace.configure("segment, settings: { source_write_key: '${env:KEY}' }", &IDENTIFY.replace("plan: $.plan", "plan: pro"), "");
+    workspace.outflow("test people --record 2 --send").expect(0);
+    let held = workspace.server.held();
+    assert_eq!((held.applied, held.conflicts.len()), (4, 0), "an id of its own");
+    assert_eq!(held.traits["2"]["plan"], "pro");
+    workspace.table.set(2, "name", "changed");
+    workspace.write();
+    workspace.run(0);
+    assert_eq!(workspace.server.held().traits["2"]["name"], "changed");
 }
 
 #[test]
@@ -230,13 +246,13 @@ fn a_wrong_key_is_refused_and_the_right_one_never_shown() {
     let run = workspace.program("run").env("KEY", "wr0ng-wr0ng").run().expect(1);
     assert!(run.to_string().contains("source_write_key"), "{run}");
     let shown = format!("{run}{}", workspace.outflow("show").stdout);
-    for secret in ["wr0ng-wr0ng", KEY, CREDENTIALS, "d3IwbmctdzIwbmc"] {
+    for secret in ["wr0ng-wr0ng", KEY, CREDENTIALS, "d3Iwbmctd3Iwbmc6"] {
         assert!(!shown.contains(secret), "{secret}: {shown}");
     }
     for file in workspace.project.files("state").into_iter().chain(workspace.project.files("target")) {
         let bytes = std::fs::read(workspace.project.path(&file)).unwrap();
         let text = String::from_utf8_lossy(&bytes);
-        assert!(!text.contains("wr0ng-wr0ng") && !text.contains(CREDENTIALS), "{file}");
+        assert!(!text.contains("wr0ng-wr0ng") && !text.contains("d3Iwbmctd3Iwbmc6"), "{file}");
     }
 }
 
