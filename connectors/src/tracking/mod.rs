@@ -68,7 +68,7 @@ impl Source {
         })
     }
 
-    /// The host, and a hash of the key: two kinds of destinations with one key write to one account.
+    /// The host, and a hash of the key.
     pub(crate) fn account(&self) -> String {
         self.account.clone()
     }

@@ -55,8 +55,6 @@ pub struct Failure<'a> {
 pub struct Tally {
     /// See [`Class::Acked`].
     pub acked: u64,
-    /// See [`Class::Seen`].
-    pub seen: u64,
     /// See [`Class::Refused`].
     pub refused: u64,
     /// See [`Class::Unattempted`].
@@ -111,7 +109,6 @@ const SENT: u8 = 1;
 const ACKED: u8 = 2;
 const REFUSED: u8 = 4;
 const UNRESOLVED: u8 = 8;
-const SEEN: u8 = 16;
 
 /// Classifies the `n` positions of a sealed change set by the frames of its journal, in their order (rule 9).
 pub fn classify(frames: impl IntoIterator<Item = Frame>, n: usize) -> Classes {
@@ -170,13 +167,6 @@ impl Classes {
         self.any_intent
     }
 
-    /// Marks a position as settled at the seal. One that was sent all the same stays what the journal says.
-    pub fn mark_seen(&mut self, position: usize) {
-        if let Some(flags) = self.flags.get_mut(position) {
-            *flags |= SEEN;
-        }
-    }
-
     /// The class of a position. Positions beyond the change set are unattempted.
     pub fn get(&self, position: usize) -> Class<'_> {
         let flags = self.flags.get(position).copied().unwrap_or(0);
@@ -184,7 +174,6 @@ impl Classes {
             _ if flags & ACKED != 0 => Class::Acked,
             _ if flags & UNRESOLVED != 0 => Class::Unknown(self.request_in_doubt(position)),
             _ if flags & REFUSED != 0 => self.refusal(position).map_or(Class::Unattempted, Class::Refused),
-            _ if flags & (SEEN | SENT) == SEEN => Class::Seen,
             _ => Class::Unattempted,
         }
     }
@@ -200,7 +189,7 @@ impl Classes {
         for class in self.iter() {
             match class {
                 Class::Acked => tally.acked += 1,
-                Class::Seen => tally.seen += 1,
+                Class::Seen => {}
                 Class::Refused(_) => tally.refused += 1,
                 Class::Unattempted => tally.unattempted += 1,
                 Class::Unknown(_) => tally.unknown += 1,

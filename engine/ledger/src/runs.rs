@@ -16,7 +16,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::chain::Chain;
-use crate::history::History;
 use crate::store::create_own;
 use crate::{object, paths};
 
@@ -141,12 +140,6 @@ pub struct PastSync {
     pub epoch: u64,
     /// What it did.
     pub report: SyncReport,
-}
-
-/// The last `limit` syncs of a mapping, or of all mappings, newest first: see [`History`].
-pub fn history(store: &dyn StateStore, mapping: Option<&str>, limit: usize) -> Result<Vec<PastSync>> {
-    let history = mapping.map_or_else(|| History::of_all(store), |mapping| History::of_mapping(store, mapping))?;
-    Ok(history.take(limit).collect())
 }
 
 /// The mappings that have any state, by name.

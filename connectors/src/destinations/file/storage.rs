@@ -94,11 +94,16 @@ impl Target {
         match &self.folder {
             Folder::Local(folder) => format!("file {}{stem}", folder.display()),
             Folder::Object { url, options } => {
-                // A bucket's name means something else at another endpoint.
+                // A bucket's name means something else at another endpoint, and a container's in another storage account.
                 let endpoint = options.iter().find(|(name, _)| ENDPOINTS.contains(&name.as_str()));
-                let host = endpoint.and_then(|(_, value)| Url::parse(value.expose()).ok()?.host_str().map(str::to_owned));
-                let at = host.map(|host| format!(" at {host}")).unwrap_or_default();
-                format!("file {url}{stem}{at}")
+                let host = endpoint.and_then(|(_, value)| {
+                    let url = Url::parse(value.expose()).ok()?;
+                    let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+                    Some(format!(" at {}{port}", url.host_str()?))
+                });
+                let account =
+                    options.get("azure_storage_account_name").map(|account| format!(" of {}", account.expose())).unwrap_or_default();
+                format!("file {url}{stem}{}{account}", host.unwrap_or_default())
             }
         }
     }

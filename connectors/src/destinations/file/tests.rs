@@ -89,7 +89,7 @@ fn a_url_becomes_an_object_with_its_options() {
     let Location::Object(object) = at(settings.clone()) else { panic!("an object") };
     assert_eq!((object.options["aws_access_key_id"].expose(), object.options["aws_skip_signature"].expose()), ("AK1A", "true"));
     assert!(!format!("{object:?}").contains("AK1A") && format!("{object:?}").contains("***"));
-    assert_eq!(configure(settings).unwrap().account(), "file s3://bucket/x at localhost");
+    assert_eq!(configure(settings).unwrap().account(), "file s3://bucket/x at localhost:9000");
 }
 
 #[test]

@@ -291,8 +291,25 @@ fn record_schema(schema: &Schema, limits: &Limits) -> Result<SchemaRef> {
             );
         }
     }
+    if let Some(field) = schema.fields().iter().find(|field| has_interval(field.data_type())) {
+        let name = field.name();
+        return Err(Error::invalid(format!("the column `{name}` holds intervals, which the state cannot keep"))
+            .remedy(format!("send them as text: CAST({name} AS VARCHAR) AS {name}")));
+    }
     let fields: Vec<_> = schema.fields().iter().map(|field| field.as_ref().clone().with_nullable(true)).collect();
     Ok(Arc::new(Schema::new(fields)))
+}
+
+/// Parquet has no such type.
+fn has_interval(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::Interval(_) => true,
+        DataType::List(item) | DataType::LargeList(item) | DataType::FixedSizeList(item, _) | DataType::Map(item, _) => {
+            has_interval(item.data_type())
+        }
+        DataType::Struct(fields) => fields.iter().any(|field| has_interval(field.data_type())),
+        _ => false,
+    }
 }
 
 /// The same columns under the record schema.

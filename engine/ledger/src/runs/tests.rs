@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::chain::CommitResult;
 use crate::commit::MappingCommit;
+use crate::history::History;
 use crate::store::MemoryStore;
 
 fn plan(mapping: &str, epoch: u64) -> Plan {
@@ -145,7 +146,10 @@ fn history_is_newest_first_and_goes_over_a_damaged_report() {
         write_report(&store, epoch, &report(mapping, sync), epoch).unwrap();
     }
     store.create(&paths::run_file("a", 11, paths::REPORT), Bytes::from_static(b"{")).unwrap();
-    let ids = |mapping, limit| history(&store, mapping, limit).unwrap().into_iter().map(|s| s.report.sync_id).collect::<Vec<_>>();
+    let ids = |mapping: Option<&str>, limit| {
+        let history = mapping.map_or_else(|| History::of_all(&store), |mapping| History::of_mapping(&store, mapping));
+        history.unwrap().take(limit).map(|s| s.report.sync_id).collect::<Vec<_>>()
+    };
     assert_eq!(ids(None, 9), ["04", "03", "02", "01"]);
     assert_eq!(ids(Some("a"), 9), ["04", "03", "01"]);
     assert_eq!(ids(Some("b"), 9), ["02"]);
