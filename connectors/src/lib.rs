@@ -22,4 +22,4 @@ mod tracking;
 
 pub use destinations::{connector, connectors, descriptors};
 pub use sources::files::FilesOptions;
-pub use sources::source;
+pub use sources::{source, state};

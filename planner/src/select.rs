@@ -2,6 +2,8 @@
 //!
 //! A pattern is a name or a glob over the names of mappings, or `model:`, `destination:`, `source:` or `tag:` with one.
 //! Several patterns are a union. Tags are those of a mapping and of its model.
+//!
+//! Mappings have no graph, so nothing here is before or after another; who writes `+`, `@` or a comma, as dbt has them, is told so.
 
 use globset::{Glob, GlobMatcher};
 use outflow_contract::plan::{Mapping, Project};
@@ -63,7 +65,7 @@ fn pattern(project: &Project, text: &str) -> Result<Pattern> {
         None => (By::Mapping, "mapping", text),
         Some((method, rest)) => match METHODS.iter().find(|(name, _)| *name == method) {
             Some((name, by)) => (*by, *name, rest),
-            None => return Err(unknown_method(text, method)),
+            None => return Err(habit(project, text).unwrap_or_else(|| unknown_method(text, method))),
         },
     };
     let invalid = |error: &globset::Error| Error::invalid(format!("the pattern `{text}` is not valid: {}", error.kind()));
@@ -72,6 +74,9 @@ fn pattern(project: &Project, text: &str) -> Result<Pattern> {
     let pattern = Pattern { by, glob: glob.compile_matcher() };
     if project.mappings.iter().any(|mapping| pattern.matches(project, mapping)) {
         return Ok(pattern);
+    }
+    if let Some(error) = habit(project, text) {
+        return Err(error);
     }
     let mut known: Vec<&str> = project.mappings.iter().flat_map(|mapping| names(by, project, mapping)).collect();
     known.sort_unstable();
@@ -84,6 +89,29 @@ fn pattern(project: &Project, text: &str) -> Result<Pattern> {
         None => format!("{word}s of the mappings: {}", list(known)),
     };
     Err(Error::invalid(format!("the pattern `{text}` matches no mapping")).remedy(remedy))
+}
+
+/// A pattern as another tool would have it, or a name without the word that says of what.
+fn habit(project: &Project, text: &str) -> Option<Error> {
+    let refused = |why: &str, remedy: String| Some(Error::invalid(format!("the pattern `{text}` {why}")).remedy(remedy));
+    if text.contains(',') {
+        let parts: Vec<String> = text.split(',').filter(|part| !part.is_empty()).map(|part| prefixed(project, part)).collect();
+        return refused("has a comma", format!("part patterns with a space, and each adds its mappings: --select {}", parts.join(" ")));
+    }
+    if text.contains(['+', '@']) {
+        let bare = text.trim_matches(|c: char| c == '+' || c == '@' || c.is_ascii_digit() && text.contains('+'));
+        let remedy = format!("mappings have no graph, so there is nothing before or after one: write `{}`", prefixed(project, bare));
+        return refused("has a sign for what stands before or after", remedy);
+    }
+    let better = prefixed(project, text);
+    (better != text).then(|| refused("matches no mapping", format!("`{text}` is a {}: write `{better}`", better.split(':').next()?)))?
+}
+
+/// A name that no mapping has, and something else of the project, with the word that says what.
+fn prefixed(project: &Project, name: &str) -> String {
+    let of = |by: By| project.mappings.iter().any(|mapping| names(by, project, mapping).contains(&name));
+    let word = METHODS.iter().find(|(_, by)| of(*by)).map(|(word, _)| *word);
+    word.filter(|word| *word != "mapping").map_or_else(|| name.to_owned(), |word| format!("{word}:{name}"))
 }
 
 fn unknown_method(text: &str, method: &str) -> Error {

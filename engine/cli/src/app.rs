@@ -9,9 +9,10 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::args::{self, Cli, Command, Global, LogFormat};
 use crate::commands;
-use crate::exit::{Exit, Failure, exit_of};
+use crate::exit::{Exit, Failure, exit_of, exit_of_all};
 use crate::progress::AboveBars;
-use crate::render::Console;
+use crate::render::{self, Console};
+use crate::usage;
 
 /// The stack of each thread; pages that are not used cost nothing.
 const STACK_BYTES: usize = 32 << 20;
@@ -28,7 +29,7 @@ pub(crate) fn main() -> ExitCode {
 fn run() -> ExitCode {
     let cli = match args::command().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
-        Err(error) => return usage(&error),
+        Err(error) => return wrong_usage(error),
     };
     let console = Console::new(&cli.global);
     start_log(&cli.global, console.paints_talk());
@@ -37,6 +38,10 @@ fn run() -> ExitCode {
         Err(Failure::Project(problems)) => {
             console.problems(&problems);
             Exit::Invalid
+        }
+        Err(Failure::Errors(errors)) => {
+            console.errors(&errors);
+            exit_of_all(&errors).unwrap_or(Exit::Failed)
         }
         Err(Failure::Error(error)) => {
             console.error(&error);
@@ -49,7 +54,7 @@ fn run() -> ExitCode {
 fn dispatch(cli: &Cli, console: &Console) -> Result<Exit, Failure> {
     match &cli.command {
         Command::Init(args) => commands::init::run(args, console),
-        Command::Check => on_runtime(commands::check::run(&cli.global, console)),
+        Command::Check(args) => on_runtime(commands::check::run(&cli.global, args, console)),
         Command::Plan(args) => on_runtime(commands::plan::run(&cli.global, args, console)),
         Command::Run(args) => on_runtime(commands::run::run(&cli.global, args, console)),
         Command::History(args) => commands::history::run(&cli.global, args, console),
@@ -79,20 +84,25 @@ fn on_runtime(command: impl Future<Output = Result<Exit, Failure>>) -> Result<Ex
     result
 }
 
-/// Help goes to standard output; what is wrong with the command line to standard error, as a JSON line if it asks for such.
-fn usage(error: &clap::Error) -> ExitCode {
-    let wants_json = |pair: &[String]| pair[0] == "--log-format=json" || (pair[0] == "--log-format" && pair[1] == "json");
-    // A command line that cannot be parsed is searched for this one option. The empty text is for the last argument.
-    let args: Vec<String> = std::env::args_os().map(|arg| arg.to_string_lossy().into_owned()).chain([String::new()]).collect();
-    if error.use_stderr() && args.windows(2).any(wants_json) {
-        start_json_log(EnvFilter::new("error"));
-        let text = error.to_string();
-        let (message, help) = text.trim().split_once("\n\n").unwrap_or((text.trim(), ""));
-        let (kind, message, help) = ("usage", message.trim_start_matches("error: "), help.trim());
-        tracing::error!(kind, help, "{message}");
-    } else {
+/// Help goes to standard output; what is wrong with the command line to standard error, or in the forms for programs that it asks for.
+fn wrong_usage(error: clap::Error) -> ExitCode {
+    let args: Vec<String> = std::env::args_os().skip(1).map(|arg| arg.to_string_lossy().into_owned()).collect();
+    let known: Vec<String> = args::command().get_subcommands().map(|command| command.get_name().to_owned()).collect();
+    let error = usage::explained(error, &known, &args);
+    let (output, log) = (usage::wants_json(&args, "--output"), usage::wants_json(&args, "--log-format"));
+    if !error.use_stderr() || !(output || log) {
         // A reader that has gone away is no error.
         drop(error.print());
+    } else {
+        let error = usage::as_error(&error);
+        if output {
+            Console::print_json(&render::document_of("usage", &error));
+        }
+        if log {
+            start_json_log(EnvFilter::new("error"));
+            let (kind, help) = ("usage", error.remedy_text());
+            tracing::error!(kind, help, "{error}");
+        }
     }
     ExitCode::from(if error.use_stderr() { Exit::Invalid } else { Exit::Ok } as u8)
 }
@@ -105,8 +115,9 @@ fn start_log(global: &Global, color: bool) {
         // What progress shows to people is in the log of programs.
         (false, 0) if is_json => "warn,outflow=info,rustls_platform_verifier=off",
         (false, 0) => "warn,rustls_platform_verifier=off",
-        (false, 1) => "info,datafusion=warn,rustls_platform_verifier=off",
-        (false, _) => "debug,datafusion=info,hyper=info,hyper_util=info,reqwest=info,rustls=info,h2=info",
+        // What libraries say of themselves is not what a person wants to know.
+        (false, 1) => "warn,outflow=info,rustls_platform_verifier=off",
+        (false, _) => "warn,outflow=debug,rustls_platform_verifier=off",
     };
     let filter = EnvFilter::try_from_env("OUTFLOW_LOG").unwrap_or_else(|_| EnvFilter::new(level));
     if is_json {
@@ -118,8 +129,11 @@ fn start_log(global: &Global, color: bool) {
     }
 }
 
-/// One flat object on each line: `timestamp`, `level`, `message`, and the facts.
+/// One flat object on each line: `timestamp`, `level`, `message`, and the facts. What libraries log by the older way stays out: it
+/// brings the paths of their source files along.
 fn start_json_log(filter: EnvFilter) {
     let log = tracing_subscriber::fmt().json().flatten_event(true).with_current_span(false).with_span_list(false);
-    drop(log.with_env_filter(filter).with_writer(|| AboveBars).with_target(false).finish().try_init());
+    let log = log.with_env_filter(filter).with_writer(|| AboveBars).with_target(false).finish();
+    // A log that is already there stays.
+    drop(tracing::subscriber::set_global_default(log));
 }

@@ -24,7 +24,7 @@ const STYLES: Styles = Styles::styled()
 #[derive(Debug, Parser)]
 #[command(name = "outflow", version, styles = STYLES, propagate_version = true, max_term_width = 100)]
 #[command(
-    after_help = "Start here:\n  outflow init shop && cd shop && outflow run\n\nExit codes: 0 all succeeded or had nothing to do · 1 a sync failed or was blocked ·\n2 the project or the command line is wrong · 3 partial success, or paused · 4 another run holds the lock"
+    after_help = "Start here:\n  outflow init shop && cd shop && outflow run\n\nExit codes: 0 all succeeded or had nothing to do · 1 a sync failed or was blocked ·\n2 the project or the command line is wrong · 3 partial success, or stopped at a limit · 4 another run holds the lock"
 )]
 pub(crate) struct Cli {
     #[command(flatten)]
@@ -37,7 +37,7 @@ pub(crate) struct Cli {
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Global options")]
 pub(crate) struct Global {
-    /// The project's folder.
+    /// The project's folder, or its outflow.yml.
     #[arg(long, global = true, value_name = "FOLDER", default_value = ".", env = "OUTFLOW_PROJECT")]
     pub(crate) project: PathBuf,
     /// Lay `targets: NAME` over the rest of the project.
@@ -96,8 +96,8 @@ pub(crate) enum Command {
     #[command(after_help = "Example:\n  outflow init shop")]
     Init(InitArgs),
     /// Check the project without running anything: files, names, SQL, mappings, columns.
-    #[command(after_help = "Example:\n  outflow check --target dev")]
-    Check,
+    #[command(after_help = "Examples:\n  outflow check\n  outflow check --target dev\n  outflow check --select model:customers")]
+    Check(CheckArgs),
     /// Show what a run would send; change nothing.
     #[command(
         after_help = "Example:\n  outflow plan --select customers_to_crm\n\nWith --detailed-exitcode: 0 nothing to send · 2 something to send."
@@ -114,7 +114,7 @@ pub(crate) enum Command {
     )]
     History(HistoryArgs),
     /// Show one sync: counts, phases, failures with samples and what to do about them.
-    #[command(after_help = "Examples:\n  outflow show last\n  outflow show customers_to_crm\n  outflow show 20260301-123000-2509a2c")]
+    #[command(after_help = "Examples:\n  outflow show\n  outflow show customers_to_crm\n  outflow show 20260301-123000-2509a2c")]
     Show(ShowArgs),
     /// Make the next sync of a mapping treat every record as added.
     #[command(after_help = "Example:\n  outflow reset customers_to_crm --yes")]
@@ -170,9 +170,9 @@ pub(crate) enum Command {
 /// `outflow init`
 #[derive(Debug, Args)]
 pub(crate) struct InitArgs {
-    /// The folder to make.
-    #[arg(value_name = "FOLDER", default_value = ".")]
-    pub(crate) folder: PathBuf,
+    /// The folder to make. Without it the present one, if it is empty.
+    #[arg(value_name = "FOLDER")]
+    pub(crate) folder: Option<PathBuf>,
     /// Seed of the sample data.
     #[arg(long, default_value_t = 1, value_name = "NUMBER")]
     pub(crate) seed: u64,
@@ -181,7 +181,8 @@ pub(crate) struct InitArgs {
 /// Which mappings.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct Selecting {
-    /// Only these mappings: a name, with `*` and `?`, or `model:`, `destination:`, `source:`, `tag:` and a name. Repeat for more.
+    /// Only these mappings: a name, with `*` and `?` (or `mapping:` and a name), or `model:`, `destination:`, `source:`, `tag:` and a name.
+    /// More of them behind a space.
     #[arg(long, short, value_name = "PATTERN", num_args = 1..)]
     pub(crate) select: Vec<String>,
     /// Not these mappings.
@@ -202,6 +203,13 @@ pub(crate) struct Allowing {
     /// Go on though the model returns no record at all.
     #[arg(long)]
     pub(crate) allow_empty: bool,
+}
+
+/// `outflow check`
+#[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    #[command(flatten)]
+    pub(crate) selecting: Selecting,
 }
 
 /// `outflow run`
@@ -269,7 +277,7 @@ pub(crate) struct HistoryArgs {
 #[derive(Debug, Args)]
 pub(crate) struct ShowArgs {
     /// The sync's id or the start of it, or a mapping's name for its last sync, or `last`.
-    #[arg(value_name = "SYNC")]
+    #[arg(value_name = "SYNC", default_value = "last")]
     pub(crate) sync: String,
 }
 

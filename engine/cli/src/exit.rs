@@ -21,6 +21,8 @@ pub(crate) enum Exit {
 pub(crate) enum Failure {
     /// The project is wrong; every problem.
     Project(outflow_planner::Problems),
+    /// Several things, none of which hides the others.
+    Errors(Vec<Error>),
     /// Anything else.
     Error(Error),
 }
@@ -35,6 +37,11 @@ impl From<outflow_planner::Problems> for Failure {
     fn from(problems: outflow_planner::Problems) -> Self {
         Self::Project(problems)
     }
+}
+
+/// The exit code that several errors stand for: the worst of them decides.
+pub(crate) fn exit_of_all(errors: &[Error]) -> Option<Exit> {
+    errors.iter().map(exit_of).max_by_key(|exit| *exit as u8)
 }
 
 /// The exit code that an error stands for.

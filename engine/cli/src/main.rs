@@ -11,6 +11,7 @@ mod project;
 mod render;
 mod results;
 mod skeleton;
+mod usage;
 mod waiting;
 
 #[global_allocator]

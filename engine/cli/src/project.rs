@@ -1,7 +1,7 @@
 //! The composition root: a project with its sources, destinations and state opened.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use outflow_connectors::{self as connectors, FilesOptions};
@@ -17,15 +17,29 @@ use outflow_engine::deliver::transport::{ProxyEnv, StorageEnv};
 use outflow_engine::run::{Engine, Observer, RunOptions, Silent};
 use outflow_engine::seal::Allowed;
 use outflow_ledger::store::LocalStore;
-use outflow_planner::{Loaded, Options, Problems};
+use outflow_planner::{Loaded, Options, PROJECT_FILE, Problems};
 
 use crate::args::{Allowing, Global, Selecting};
+use crate::exit::Failure;
+
+/// The project's folder; `--project` may name the file in it.
+pub(crate) fn root(global: &Global) -> PathBuf {
+    let path = std::path::absolute(&global.project).unwrap_or_else(|_| global.project.clone());
+    let is_file = path.file_name().is_some_and(|name| name == PROJECT_FILE) && !path.is_dir();
+    path.parent().filter(|_| is_file).map_or_else(|| path.clone(), Path::to_owned)
+}
 
 /// Reads and checks the project.
-pub(crate) fn load(global: &Global) -> Result<Loaded, Problems> {
+pub(crate) fn load(global: &Global) -> Result<Loaded, Failure> {
     let descriptors = descriptors();
-    let root = absolute(&global.project);
-    outflow_planner::load(&Options { root: &root, target: global.target.as_deref(), env: &environment, descriptors: &descriptors })
+    let root = root(global);
+    if let (false, Some(above)) = (root.join(PROJECT_FILE).exists(), project_above(&root)) {
+        let message = format!("there is no {PROJECT_FILE} in {}, and one in {}", root.display(), above.display());
+        let remedy = format!("go there, or add `--project {}`", written(&above));
+        return Err(Error::new(Kind::NotFound, message).remedy(remedy).into());
+    }
+    let loaded = outflow_planner::load(&Options { root: &root, target: global.target.as_deref(), env: &environment, descriptors: &descriptors });
+    Ok(loaded?)
 }
 
 /// Every kind of destination there is.
@@ -39,8 +53,16 @@ pub(crate) fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
-fn absolute(path: &Path) -> std::path::PathBuf {
-    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+/// The nearest folder above `root` that holds a project; none above a folder that is not there.
+fn project_above(root: &Path) -> Option<PathBuf> {
+    root.is_dir().then(|| root.ancestors().skip(1).find(|above| above.join(PROJECT_FILE).is_file()))?.map(Path::to_owned)
+}
+
+/// A path as a shell takes it.
+fn written(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = text.chars().all(|c| c.is_alphanumeric() || "/-_.+".contains(c));
+    if plain { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
 }
 
 /// Opens the state of a project; makes its folder if there is none.

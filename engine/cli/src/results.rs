@@ -1,32 +1,43 @@
 //! `target/run_results.json`: what a run did, in the shape that tools round dbt read.
 
 use std::io::Write;
+use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
-use outflow_contract::plan::Project;
 use outflow_contract::report::SyncReport;
 use outflow_contract::{Error, Result};
 use serde_json::{Value, json};
 
-/// The document of a run: `times` are when it started, and how long it took.
-pub(crate) fn document(project: &Project, run_id: &str, reports: &[SyncReport], errors: &[Error], times: (SystemTime, Duration)) -> Value {
-    let (started, elapsed) = times;
-    let started = Timestamp::try_from(started).unwrap_or(Timestamp::UNIX_EPOCH);
+/// A run, as far as it came.
+pub(crate) struct Ran<'a> {
+    /// The project's name.
+    pub(crate) project: String,
+    /// The target that was laid over it.
+    pub(crate) target: Option<&'a str>,
+    pub(crate) run_id: &'a str,
+    pub(crate) started: SystemTime,
+    pub(crate) elapsed: Duration,
+}
+
+/// The document of a run: `errors` is what kept syncs from beginning.
+pub(crate) fn document(ran: &Ran<'_>, reports: &[SyncReport], errors: &[Value]) -> Value {
+    let Ran { project, target, run_id, started, elapsed } = ran;
+    let started = Timestamp::try_from(*started).unwrap_or(Timestamp::UNIX_EPOCH);
     let results: Vec<Value> = reports.iter().map(result).collect();
     json!({
         "metadata": {
-            "generated_at": (started + elapsed).to_string(),
+            "generated_at": (started + *elapsed).to_string(),
             "started_at": started.to_string(),
             "invocation_id": run_id,
             "outflow_version": env!("CARGO_PKG_VERSION"),
-            "project": project.name,
-            "target": project.target,
+            "project": project,
+            "target": target,
         },
         "args": {},
         "elapsed_time": elapsed.as_secs_f64(),
         "results": results,
-        "errors": errors.iter().map(|error| project.redactor.clean(&error.to_string())).collect::<Vec<_>>(),
+        "errors": errors,
     })
 }
 
@@ -68,8 +79,8 @@ fn timing(report: &SyncReport) -> Vec<Value> {
 }
 
 /// Writes it into the project's `target` folder, whole or not at all.
-pub(crate) fn write(project: &Project, document: &Value) -> Result<()> {
-    let folder = project.root.join("target");
+pub(crate) fn write(root: &Path, document: &Value) -> Result<()> {
+    let folder = root.join("target");
     let path = folder.join("run_results.json");
     let failed = |error: std::io::Error| {
         Error::io(format!("the run is over and recorded in the state, but its results could not be written to {}", path.display()), error)

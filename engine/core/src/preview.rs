@@ -98,12 +98,13 @@ impl Engine {
         Ok(preview)
     }
 
-    /// What a preview depends on, as a name: the source with its settings, the query, and the limit. Secrets are no part of it.
-    pub fn preview_key(&self, model: &str, limit: usize) -> Result<String> {
+    /// What a preview depends on, as a name: the source with its settings and the state of its `data`, the query, and the limit.
+    /// Secrets are no part of it.
+    pub fn preview_key(&self, model: &str, limit: usize, data: &str) -> Result<String> {
         let model = self.previewed(model)?;
         let source = self.project.source(&model.source).map(|source| format!("{source:?}")).unwrap_or_default();
         let mut hasher = blake3::Hasher::new();
-        for part in [&[FORM][..], model.source.as_bytes(), source.as_bytes(), model.sql.as_bytes(), &limit.to_le_bytes()] {
+        for part in [&[FORM][..], model.source.as_bytes(), source.as_bytes(), data.as_bytes(), model.sql.as_bytes(), &limit.to_le_bytes()] {
             hasher.update(&(part.len() as u64).to_le_bytes());
             hasher.update(part);
         }
@@ -358,7 +359,7 @@ mod tests {
 
     #[test]
     fn a_preview_is_known_by_its_query_and_its_limit() {
-        let key = |sql: &str, limit| engine(sql).0.preview_key("people", limit).unwrap();
+        let key = |sql: &str, limit| engine(sql).0.preview_key("people", limit, "").unwrap();
         assert_eq!(key("SELECT 1", 10), key("SELECT 1", 10));
         assert_ne!(key("SELECT 1", 10), key("SELECT 1", 11));
         assert_ne!(key("SELECT 1", 10), key("SELECT 2", 10));

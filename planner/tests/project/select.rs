@@ -34,6 +34,19 @@ fn what_is_excluded_is_left_out_even_if_nothing_remains() {
 }
 
 #[test]
+fn what_other_tools_write_is_answered_with_what_to_write_here() {
+    let refused = |pattern: &str| chosen(&[pattern], &[]).unwrap_err();
+    assert_eq!(refused("customers"), "the pattern `customers` matches no mapping — `customers` is a model: write `model:customers`");
+    assert!(refused("crm").contains("`crm` is a destination: write `destination:crm`"), "{}", refused("crm"));
+    assert!(refused("daily").contains("`daily` is a tag: write `tag:daily`"));
+    for graph in ["customers+", "+customers", "2+customers+1", "@customers"] {
+        assert!(refused(graph).contains("no graph") && refused(graph).ends_with("write `model:customers`"), "{}", refused(graph));
+    }
+    assert!(refused("+customers_to_crm").ends_with("write `customers_to_crm`"));
+    assert!(refused("tag:crm,customers").ends_with("each adds its mappings: --select tag:crm model:customers"), "{}", refused("tag:crm,customers"));
+}
+
+#[test]
 fn a_pattern_that_matches_nothing_is_refused_with_a_suggestion() {
     let refused = |pattern: &str| chosen(&[pattern], &[]).unwrap_err();
     assert_eq!(refused("customer_to_crm"), "the pattern `customer_to_crm` matches no mapping — did you mean `customers_to_crm`?");

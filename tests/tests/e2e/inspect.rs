@@ -22,19 +22,33 @@ fn a_preview_is_kept_and_the_source_is_asked_again_only_when_told_to() {
     assert_eq!(shown["records"][2], json!({ "id": 3, "name": "name 3", "email": "p3@example.com", "score": 30 }));
     assert!(first.stderr.is_empty(), "{first}");
 
-    std::fs::remove_file(shop.project.path("people.parquet")).unwrap();
     let again = shop.outflow("preview people --output json").expect(0);
     assert_eq!(again.json()["records"], shown["records"]);
     assert!(again.json()["cached_at"].is_string() && again.stderr.contains("--refresh asks warehouse again"), "{again}");
     assert!(shop.outflow("preview people --quiet").expect(0).stderr.is_empty());
 
-    let refreshed = shop.outflow("preview people --refresh");
-    assert!(refreshed.code != Some(0) && refreshed.stderr.contains("people.parquet"), "{refreshed}");
+    let is_kept = |args: &str| shop.outflow(&format!("preview people --output json {args}")).expect(0).json()["cached_at"].is_string();
+    assert!(is_kept("") && !is_kept("--refresh") && is_kept(""));
     // Another limit, and another query, are other previews.
-    assert_ne!(shop.outflow("preview people --limit 11").code, Some(0));
+    assert!(!is_kept("--limit 11") && is_kept("--limit 11"));
     shop.project.edit("outflow.yml", "SELECT * FROM people", "SELECT id FROM people");
-    assert_ne!(shop.outflow("preview people").code, Some(0));
+    assert!(!is_kept("") && is_kept(""));
     assert!(shop.project.files("state").is_empty(), "a preview leaves the state alone");
+}
+
+#[test]
+fn a_preview_of_a_file_that_was_changed_is_a_new_one() {
+    let mut shop = Shop::new(3);
+    let preview = |shop: &Shop| shop.outflow("preview people --output json").expect(0).json();
+    preview(&shop);
+    assert!(preview(&shop)["cached_at"].is_string());
+    shop.table.set(2, "name", "edited");
+    shop.write();
+    let edited = preview(&shop);
+    assert_eq!((&edited["cached_at"], &edited["records"][1]["name"]), (&Value::Null, &"edited".into()));
+    std::fs::remove_file(shop.project.path("people.parquet")).unwrap();
+    let gone = shop.outflow("preview people");
+    assert!(gone.code != Some(0) && gone.stderr.contains("people.parquet"), "{gone}");
 }
 
 #[test]
@@ -256,10 +270,11 @@ fn bash_completes_commands_and_the_names_of_the_project() {
     let complete = |line: &str| -> Vec<String> {
         let words: Vec<&str> = line.split(' ').collect();
         let script = format!(
-            "source completions.bash; COMP_WORDS=({}); COMP_CWORD={}; _outflow outflow '{}' ''; printf '%s\\n' \"${{COMPREPLY[@]}}\"",
+            "source completions.bash; COMP_WORDS=({}); COMP_CWORD={}; _outflow outflow '{}' '{}'; printf '%s\\n' \"${{COMPREPLY[@]}}\"",
             words.iter().map(|word| format!("'{word}'")).collect::<Vec<_>>().join(" "),
             words.len() - 1,
             words.last().unwrap(),
+            words[words.len() - 2],
         );
         let path = format!("{}:{}", binary().parent().unwrap().display(), std::env::var("PATH").unwrap());
         let output = Command::new("bash").args(["-c", &script]).current_dir(shop.project.root()).env("PATH", path).output().unwrap();
@@ -276,8 +291,16 @@ fn bash_completes_commands_and_the_names_of_the_project() {
         assert!(tested.iter().any(|word| word == name), "{name} is missing: {tested:?}");
     }
     assert!(!tested.iter().any(|word| word.contains(['<', '['])), "{tested:?}");
+    for line in ["outflow run --select ", "outflow run -s ", "outflow plan --exclude ", "outflow history --mapping "] {
+        assert_eq!(complete(line), ["mirror"], "{line}");
+    }
+    assert_eq!(complete("outflow history --destination "), ["hook"]);
+    assert_eq!(complete("outflow show la"), ["last"]);
     let shells = ["zsh", "fish"].map(|shell| shop.outflow(&format!("completions {shell}")).expect(0).stdout);
     assert!(shells[0].contains(":{_outflow_names model}'") && shells[1].contains("(outflow names testable 2>/dev/null)"));
+    assert!(shells[0].contains("PATTERN:{_outflow_names pattern}'") && shells[1].contains(" -r -f -a \"(outflow names pattern 2>/dev/null)\""));
+    let patterns = shop.outflow("names pattern").expect(0).stdout;
+    assert_eq!(patterns.lines().collect::<Vec<_>>(), ["mirror", "model:people", "destination:hook"]);
 }
 
 #[test]

@@ -9,6 +9,7 @@
 
 mod administration;
 mod changes;
+mod channels;
 mod columns;
 mod commands;
 mod crashes;

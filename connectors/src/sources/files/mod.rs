@@ -43,6 +43,21 @@ const ENGINE: &str = "DataFusion 55.2.0";
 /// Records in one batch.
 const BATCH_RECORDS: usize = 8192;
 
+/// The files of these tables, each with its size and the moment of its last change; of a table that has none, why.
+pub fn state(tables: &[FileTable]) -> String {
+    let mut text = String::new();
+    for table in tables {
+        match paths::files(table) {
+            Ok(files) => text.extend(files.iter().map(|file| {
+                let changed = std::fs::metadata(&file.path).and_then(|meta| meta.modified()).ok();
+                format!("{} {} {changed:?}\n", file.path.display(), file.bytes)
+            })),
+            Err(error) => text.push_str(&format!("{error}\n")),
+        }
+    }
+    text
+}
+
 /// How the query engine works.
 #[derive(Clone, Debug)]
 pub struct FilesOptions {

@@ -40,4 +40,10 @@ pub(crate) enum Named {
     Testable,
     /// Types of destinations.
     Type,
+    /// Destinations of the project.
+    Destination,
+    /// What `show` takes: `last`, and the mappings of the project.
+    Sync,
+    /// What `--select` takes: mappings, and what they belong to.
+    Pattern,
 }

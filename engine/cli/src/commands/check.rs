@@ -5,22 +5,20 @@ use std::sync::Arc;
 use outflow_engine::run::Silent;
 use serde_json::json;
 
-use crate::args::Global;
+use crate::args::{CheckArgs, Global};
 use crate::exit::{Exit, Failure};
 use crate::project;
 use crate::render::{Console, counted};
 
-pub(crate) async fn run(global: &Global, console: &Console) -> Result<Exit, Failure> {
+pub(crate) async fn run(global: &Global, args: &CheckArgs, console: &Console) -> Result<Exit, Failure> {
     let loaded = project::load(global)?;
     let engine = project::open_for_check(&loaded, Arc::new(Silent))?;
-    let all: Vec<String> = loaded.project.mappings.iter().map(|mapping| mapping.name.clone()).collect();
+    // A project without mappings is as fine as what it has.
+    let selected = if loaded.project.mappings.is_empty() { Vec::new() } else { project::select(&loaded, &args.selecting)? };
     console.protect(&loaded.project.redactor);
-    let mut failed = project::check_columns(&loaded, &engine, &all).await?;
-    if let Some(last) = failed.pop() {
-        for error in &failed {
-            console.error(error);
-        }
-        return Err(last.into());
+    let failed = project::check_columns(&loaded, &engine, &selected).await?;
+    if !failed.is_empty() {
+        return Err(Failure::Errors(failed));
     }
     let project = &loaded.project;
     if console.is_json() {

@@ -15,14 +15,25 @@ pub(crate) fn run(global: &Global, args: &NamesArgs, console: &Console) -> Exit 
     }
     if let Ok(loaded) = project::load(global) {
         let project = &loaded.project;
-        let names: Vec<&str> = match args.what {
-            Named::Mapping => project.mappings.iter().map(|mapping| mapping.name.as_str()).collect(),
-            Named::Model => project.models.iter().map(|model| model.name.as_str()).collect(),
-            Named::Testable => test::names(project, None),
+        let mappings = || project.mappings.iter().map(|mapping| mapping.name.clone());
+        let models = || project.models.iter().map(|model| model.name.clone());
+        let destinations = || project.destinations.iter().map(|destination| destination.name.clone());
+        let names: Vec<String> = match args.what {
+            Named::Mapping => mappings().collect(),
+            Named::Model => models().collect(),
+            Named::Destination => destinations().collect(),
+            Named::Testable => test::names(project, None).into_iter().map(str::to_owned).collect(),
+            Named::Sync => std::iter::once("last".to_owned()).chain(mappings()).collect(),
+            Named::Pattern => {
+                let of = |kind: &'static str, names: &[String]| names.iter().map(move |name| format!("{kind}:{name}")).collect::<Vec<_>>();
+                let models: Vec<String> = models().collect();
+                let destinations: Vec<String> = destinations().collect();
+                mappings().chain(of("model", &models)).chain(of("destination", &destinations)).collect()
+            }
             Named::Type => Vec::new(),
         };
         for name in names {
-            console.line(name);
+            console.line(&name);
         }
     }
     Exit::Ok

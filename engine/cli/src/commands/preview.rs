@@ -18,7 +18,9 @@ pub(crate) async fn run(global: &Global, args: &PreviewArgs, console: &Console) 
     console.protect(&known.redactor);
     let engine = project::open_sources(&loaded)?;
     let limit = args.limit as usize;
-    let key = engine.preview_key(&model.name, limit)?;
+    // A file that was changed is another one.
+    let data = known.source(&model.source).map(outflow_connectors::state).unwrap_or_default();
+    let key = engine.preview_key(&model.name, limit, &data)?;
     let kept = if args.refresh { None } else { previews::read(&known.root, &key) };
     let is_kept = kept.is_some();
     let mut found = if let Some(kept) = kept {

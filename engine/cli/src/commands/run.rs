@@ -1,40 +1,83 @@
 //! `outflow run`.
 
+use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
+use outflow_contract::clock::Clock;
 use outflow_contract::report::{Status, SyncReport};
+use outflow_engine::clock::SystemClock;
 use outflow_engine::run::RunOutcome;
+use outflow_planner::PROJECT_FILE;
+use serde_json::Value;
 
 use crate::args::{Global, RunArgs};
-use crate::exit::{Exit, Failure, exit_of};
+use crate::exit::{Exit, Failure, exit_of_all};
 use crate::progress::Progress;
+use crate::project;
 use crate::render::{self, Console};
-use crate::{project, results};
+use crate::results::{self, Ran};
+
+/// A run from its first moment on.
+struct Begun<'a> {
+    id: String,
+    root: &'a Path,
+    target: Option<&'a str>,
+    clock: SystemClock,
+    at: (SystemTime, Duration),
+}
+
+impl Begun<'_> {
+    fn so_far(&self) -> Ran<'_> {
+        Ran {
+            project: self.root.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
+            target: self.target,
+            run_id: &self.id,
+            started: self.at.0,
+            elapsed: self.clock.monotonic().saturating_sub(self.at.1),
+        }
+    }
+}
 
 pub(crate) async fn run(global: &Global, args: &RunArgs, console: &Console) -> Result<Exit, Failure> {
+    let (clock, root) = (SystemClock::new(), project::root(global));
+    let at = (clock.wall(), clock.monotonic());
+    let begun = Begun { id: project::run_id(), root: &root, target: global.target.as_deref(), clock, at };
+    let ended = syncs(global, args, console, &begun).await;
+    if let (Err(failure), true) = (&ended, root.join(PROJECT_FILE).is_file()) {
+        // Whoever reads the results must not take those of an earlier run for this one's.
+        let document = results::document(&begun.so_far(), &[], &console.failure_as_json(failure));
+        if let Err(error) = results::write(&root, &document) {
+            tracing::warn!(%error, "what became of the run is not in its results");
+        }
+    }
+    ended
+}
+
+async fn syncs(global: &Global, args: &RunArgs, console: &Console, begun: &Begun<'_>) -> Result<Exit, Failure> {
     let loaded = project::load(global)?;
+    console.protect(&loaded.project.redactor);
     let mappings = project::select(&loaded, &args.selecting)?;
     console.warnings(&loaded.warnings);
-    let run_id = project::run_id();
-    let progress = Arc::new(Progress::of_run(console, run_id.clone(), mappings.len()));
+    let progress = Arc::new(Progress::of_run(console, begun.id.clone(), mappings.len()));
     let engine = project::open(&loaded, Arc::clone(&progress) as Arc<_>)?;
-    let started = (engine.clock.wall(), engine.clock.monotonic());
     let enabled: Vec<String> = mappings.iter().filter(|name| project::is_enabled(&loaded, name)).cloned().collect();
-    console.protect(&loaded.project.redactor);
     // A model that cannot be asked fails in its own sync; the others go on.
     project::check_columns(&loaded, &engine, &enabled).await?;
 
-    let RunOutcome { reports, errors } = engine.run(&project::run_options(mappings, args.allowing, args.wait)).await;
+    let RunOutcome { reports, mut errors } = engine.run(&project::run_options(mappings, args.allowing, args.wait)).await;
     progress.clear();
-    let elapsed = engine.clock.monotonic().saturating_sub(started.1);
-    let document = results::document(&loaded.project, &run_id, &reports, &errors, (started.0, elapsed));
+    let ran = begun.so_far();
+    let noted = |errors: &[_]| errors.iter().map(|error| console.error_as_json(error)).collect::<Vec<Value>>();
+    let written = results::write(begun.root, &results::document(&ran, &reports, &noted(&errors)));
+    errors.extend(written.err());
     if console.is_json() {
-        console.json(&document);
+        console.json(&results::document(&ran, &reports, &noted(&errors)));
     } else {
-        render::run::print(console, &reports, elapsed);
+        render::run::print(console, &loaded.project, &reports, ran.elapsed);
         if !console.stdout_is_terminal() {
             // For schedulers that read the last line.
-            console.line(&results::summary(&reports, elapsed).to_string());
+            console.line(&results::summary(&reports, ran.elapsed).to_string());
         }
     }
     if !console.is_json() || console.logs_json() {
@@ -42,8 +85,7 @@ pub(crate) async fn run(global: &Global, args: &RunArgs, console: &Console) -> R
             console.tell(error);
         }
     }
-    results::write(&loaded.project, &document)?;
-    Ok(errors.iter().map(exit_of).max_by_key(|exit| *exit as u8).unwrap_or_else(|| exit(&reports)))
+    Ok(exit_of_all(&errors).unwrap_or_else(|| exit(&reports)))
 }
 
 /// The worst of them decides.

@@ -9,7 +9,7 @@ use crate::skeleton::written;
 
 /// A description gets at least so much room beside the other columns, or a line of its own.
 const DESCRIPTION_MIN: usize = 30;
-/// No column but the last one is wider.
+/// No column between the first one, which is a name, and the last one is wider.
 const COLUMN_MAX: usize = 34;
 /// A comment that has less room is left out.
 const COMMENT_MIN: usize = 12;
@@ -148,7 +148,8 @@ fn kind(field: &Field) -> String {
 fn columns(console: &Console, names: &[&str], rows: &[Vec<String>]) {
     let last = names.len() - 1;
     let shown: Vec<usize> = (0..names.len()).filter(|&i| rows.iter().any(|row| !row[i].is_empty())).collect();
-    let width = |i: usize| rows.iter().map(|row| width_of(&row[i])).chain([width_of(names[i])]).max().unwrap_or_default().min(COLUMN_MAX);
+    let widest = |i: usize| rows.iter().map(|row| width_of(&row[i])).chain([width_of(names[i])]).max().unwrap_or_default();
+    let width = |i: usize| if i == 0 { widest(i) } else { widest(i).min(COLUMN_MAX) };
     let fixed: Vec<(usize, usize)> = shown.iter().filter(|&&i| i != last).map(|&i| (i, width(i))).collect();
     let taken = 2 + fixed.iter().map(|(_, width)| width + GAP).sum::<usize>();
     let beside = console.width().saturating_sub(taken) >= DESCRIPTION_MIN;

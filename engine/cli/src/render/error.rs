@@ -4,9 +4,11 @@
 use miette::GraphicalTheme;
 use outflow_contract::Error;
 use outflow_planner::{Problem, Problems, Severity};
-use serde_json::json;
+use serde_json::{Value, json};
 
+use super::text::width;
 use super::{Console, Tone, counted, plain, wrap};
+use crate::exit::Failure;
 
 /// Excerpts of files are not drawn wider than this.
 const PROBLEM_WIDTH_MAX: usize = 110;
@@ -14,9 +16,10 @@ const PROBLEM_WIDTH_MAX: usize = 110;
 impl Console {
     /// Everything that is wrong with the project.
     pub(crate) fn problems(&self, problems: &Problems) {
+        let what = format!("The project has {}.", counted(problems.errors() as u64, "problem"));
         if self.is_json() {
-            let list: Vec<_> = problems.0.iter().map(problem_as_json).collect();
-            self.json(&json!({ "error": { "kind": "project", "problems": list } }));
+            let list: Vec<Value> = problems.0.iter().map(problem_as_json).collect();
+            self.json(&of_several("project", &what, &list));
         }
         if self.logs_json() {
             problems.0.iter().for_each(log_problem);
@@ -25,8 +28,7 @@ impl Console {
             return;
         }
         self.draw(&problems.0);
-        let what = counted(problems.errors() as u64, "problem");
-        self.talk(&format!("\n{}\n", self.paint_talk(Tone::Bad, &format!("The project has {what}."))));
+        self.talk(&format!("\n{}\n", self.paint_talk(Tone::Bad, &what)));
     }
 
     /// What deserves a look.
@@ -53,6 +55,30 @@ impl Console {
         }
     }
 
+    /// Why a command could not do its work, where there are several reasons.
+    pub(crate) fn errors(&self, errors: &[Error]) {
+        if let [error] = errors {
+            return self.error(error);
+        }
+        if self.is_json() {
+            let list: Vec<Value> = errors.iter().map(|error| self.error_as_json(error)).collect();
+            let kind = errors.last().map(kind).unwrap_or_default();
+            self.json(&of_several(&kind, &format!("{}, each of which has to be mended.", counted(list.len() as u64, "error")), &list));
+        }
+        if !self.is_json() || self.logs_json() {
+            errors.iter().for_each(|error| self.tell(error));
+        }
+    }
+
+    /// What kept a command from its work, as a list for programs.
+    pub(crate) fn failure_as_json(&self, failure: &Failure) -> Vec<Value> {
+        match failure {
+            Failure::Project(problems) => problems.0.iter().map(problem_as_json).collect(),
+            Failure::Errors(errors) => errors.iter().map(|error| self.error_as_json(error)).collect(),
+            Failure::Error(error) => vec![self.error_as_json(error)],
+        }
+    }
+
     /// The same on standard error alone.
     pub(crate) fn tell(&self, error: &Error) {
         if self.logs_json() {
@@ -68,7 +94,7 @@ impl Console {
     }
 
     /// An error as programs read it.
-    pub(crate) fn error_as_json(&self, error: &Error) -> serde_json::Value {
+    pub(crate) fn error_as_json(&self, error: &Error) -> Value {
         let context: serde_json::Map<String, serde_json::Value> =
             error.context().iter().map(|(name, value)| ((*name).to_owned(), self.clean(value).into())).collect();
         let help = error.remedy_text().map(|help| self.clean(help));
@@ -76,9 +102,13 @@ impl Console {
     }
 
     fn tell_in_words(&self, error: &Error) {
-        let message: Vec<String> = self.clean(&error.to_string()).lines().map(plain).collect();
-        let message = message.join("\n");
-        let mut text = format!("{} {message}\n", self.paint_talk(Tone::Bad, "error:"));
+        // Lines that have room stay as they are: some are drawings.
+        let fold = |(i, line): (usize, &str)| match (plain(line), if i == 0 { 7 } else { 0 }) {
+            (line, before) if before + width(&line) <= self.width_talk() => vec![line],
+            (line, before) => wrap(&line, self.width_talk().saturating_sub(before)),
+        };
+        let message: Vec<String> = self.clean(&error.to_string()).lines().enumerate().flat_map(fold).collect();
+        let mut text = format!("{} {}\n", self.paint_talk(Tone::Bad, "error:"), message.join("\n"));
         for (name, value) in error.context() {
             text.push_str(&format!("  {} {}\n", self.paint_talk(Tone::Faint, &format!("{name}:")), plain(&self.clean(value))));
         }
@@ -91,6 +121,16 @@ impl Console {
         }
         self.talk(&text);
     }
+}
+
+/// The document of one error.
+pub(crate) fn document_of(kind: &str, error: &Error) -> Value {
+    json!({ "error": { "kind": kind, "message": error.to_string(), "help": error.remedy_text(), "context": {} } })
+}
+
+/// The document of several things that are wrong.
+fn of_several(kind: &str, message: &str, problems: &[Value]) -> Value {
+    json!({ "error": { "kind": kind, "message": message, "help": Value::Null, "context": {}, "problems": problems } })
 }
 
 fn kind(error: &Error) -> String {
@@ -108,7 +148,7 @@ fn log_problem(problem: &Problem) {
     }
 }
 
-fn problem_as_json(problem: &Problem) -> serde_json::Value {
+fn problem_as_json(problem: &Problem) -> Value {
     let (line, column) = problem.position().unzip();
     json!({
         "severity": problem.severity().as_str(),

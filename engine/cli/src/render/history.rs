@@ -20,7 +20,7 @@ pub(crate) fn print(console: &Console, reports: &[SyncReport], more: bool) {
         ("time", right),
     ];
     // A sync's id begins with the moment at which it started.
-    let mut table = Table::new(&columns).drops(&["requests", "destination", "started", "time"]).drops_last(&["failed", "delivered"]);
+    let mut table = Table::new(&columns).drops(&["requests", "destination", "time", "started"]).drops_last(&["failed", "delivered"]);
     for report in reports {
         table.row(vec![
             (moment(&report.started_at), Some(Tone::Faint)),

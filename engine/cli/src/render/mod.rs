@@ -24,6 +24,7 @@ use serde::Serialize;
 use crate::args::{Color, Global, LogFormat, Output};
 use crate::project::environment;
 
+pub(crate) use error::document_of;
 pub(crate) use outflow_contract::report::{counted, records, thousands};
 pub(crate) use table::{Align, Table};
 pub(crate) use text::{cut, fold, plain, wrap};
@@ -131,6 +132,11 @@ impl Console {
         !self.quiet && !self.logs_json
     }
 
+    /// Is only said what has gone wrong?
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.quiet
+    }
+
     /// Does standard error carry JSON lines, and nothing else?
     pub(crate) fn logs_json(&self) -> bool {
         self.logs_json
@@ -176,10 +182,15 @@ impl Console {
         drop(stderr.write_all(text.as_bytes()).and_then(|()| stderr.flush()));
     }
 
+    /// A document of results, where there is no console yet.
+    pub(crate) fn print_json(document: &impl Serialize) {
+        let text = serde_json::to_string_pretty(document).unwrap_or_else(|error| format!("{{\"error\": \"{error}\"}}"));
+        drop(writeln!(std::io::stdout().lock(), "{text}"));
+    }
+
     /// A document of results.
     pub(crate) fn json(&self, document: &impl Serialize) {
-        let text = serde_json::to_string_pretty(document).unwrap_or_else(|error| format!("{{\"error\": \"{error}\"}}"));
-        self.line(&text);
+        Self::print_json(document);
     }
 }
 

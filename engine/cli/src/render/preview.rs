@@ -9,6 +9,8 @@ use super::{Align, Console, Tone, cut, records};
 
 /// Between two columns.
 const GAP: usize = 2;
+/// Types of which half a value is another value, or none.
+const WHOLE: [&str; 6] = ["timestamp", "timestamptz", "date", "time", "boolean", "interval"];
 /// Text is not cut to less; a table that would have to gives way to blocks.
 const TEXT_MIN: usize = 10;
 /// No column of a table is wider.
@@ -40,11 +42,14 @@ pub(crate) fn print(console: &Console, preview: &Preview, limit: usize) {
 fn fit(columns: &[PreviewColumn], cells: &[Vec<Cell>], room: usize) -> Option<Vec<usize>> {
     let values = |i: usize| cells.iter().map(move |record| width_of(&record[i].text)).max().unwrap_or_default();
     let natural = |(i, column): (usize, &PreviewColumn)| {
-        let name = width_of(&visible(&column.name)).max(width_of(&column.kind));
+        let name = width_of(&visible(&column.name));
+        let head = name.max(width_of(&column.kind));
         let values = values(i).min(COLUMN_MAX);
-        // A number that is cut is another number.
-        let least = if column.number { values.max(TEXT_MIN) } else { TEXT_MIN };
-        (least.min(name.max(values)), name.max(values).min(COLUMN_MAX))
+        // A number that is cut is another number, and a name that is cut is none.
+        let whole = column.number || WHOLE.contains(&column.kind.as_str());
+        let least = if whole { values.max(TEXT_MIN) } else { TEXT_MIN }.max(name);
+        let most = head.max(values).min(COLUMN_MAX).max(name);
+        (least.min(most), most)
     };
     let bounds: Vec<(usize, usize)> = columns.iter().enumerate().map(natural).collect();
     let room = room.checked_sub(GAP * columns.len().saturating_sub(1))?;
@@ -94,7 +99,7 @@ fn blocks(console: &Console, columns: &[PreviewColumn], cells: &[Vec<Cell>]) {
         columns.iter().map(|column| width_of(&text(column)).min(max)).max().unwrap_or_default()
     };
     let third = console.table_width().min(180) / 3;
-    let (names, kinds) = (widest(&|column| visible(&column.name), third), widest(&|column| column.kind.clone(), third));
+    let (names, kinds) = (widest(&|column| visible(&column.name), usize::MAX), widest(&|column| column.kind.clone(), third));
     let room = console.table_width().saturating_sub(2 + names + GAP + kinds + GAP).max(TEXT_MIN);
     let label = |column: &PreviewColumn| {
         let name = Cell { text: visible(&column.name), tone: None };
@@ -125,7 +130,7 @@ pub(crate) fn record(console: &Console, json: &str) {
         console.line(&format!("  {}", visible(json)));
         return;
     };
-    let names = members.keys().map(|name| width_of(&visible(name))).max().unwrap_or_default().min(40);
+    let names = members.keys().map(|name| width_of(&visible(name))).max().unwrap_or_default();
     let room = console.table_width().saturating_sub(2 + names + GAP).max(TEXT_MIN);
     for (name, value) in &members {
         let cell = Cell::of(value, false);
@@ -159,6 +164,14 @@ mod tests {
         assert_eq!(fit(&columns, &cells, 40), Some(vec![13, 25]));
         assert_eq!(fit(&columns, &cells, 25), Some(vec![13, 10]));
         assert_eq!(fit(&columns, &cells, 24), None);
+    }
+
+    #[test]
+    fn names_and_moments_are_never_cut() {
+        let columns = columns(&[("a_name_of_some_length", "text"), ("at", "timestamptz")]);
+        let cells = cells(&[json!("x".repeat(50)), json!("2026-03-01T12:30:00.000Z")]);
+        assert_eq!(fit(&columns, &cells, 47), Some(vec![21, 24]));
+        assert_eq!(fit(&columns, &cells, 46), None, "record by record, then");
     }
 
     #[test]

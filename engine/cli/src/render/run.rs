@@ -2,25 +2,30 @@
 
 use std::time::Duration;
 
+use outflow_contract::plan::Project;
 use outflow_contract::report::{Status, SyncReport};
+use serde_json::{Map, Value};
 
-use super::sync::{Hint, mending, number, print_hints, reason_in_words, tone};
+use super::sync::{Hint, mending, named_in, number, print_hints, reason_in_words, tone};
 use super::text::width;
 use super::{Align, Console, Table, Tone, counted, cut, plain, records, seconds, wrap};
 
 /// For so many mappings it is said what to do; who has more begins with these.
 const HINTS_MAX: usize = 4;
-/// An example of a rejected record takes no more columns than this.
-const EXAMPLE_WIDTH: usize = 90;
+/// The identifiers of rejected records take no more columns than this.
+const IDENTIFIERS_WIDTH: usize = 60;
 
 /// All of it.
-pub(crate) fn print(console: &Console, reports: &[SyncReport], elapsed: Duration) {
+pub(crate) fn print(console: &Console, project: &Project, reports: &[SyncReport], elapsed: Duration) {
     if reports.is_empty() {
         return;
     }
     let by_operation = table(reports, true);
     // Where that is too wide, the operations are folded into one column.
     if by_operation.fits(console.table_width()) { by_operation } else { table(reports, false) }.print(console);
+    if !console.is_quiet() {
+        rejected(console, project, reports);
+    }
     for report in reports {
         remarks(console, report);
     }
@@ -52,12 +57,46 @@ fn table(reports: &[SyncReport], by_operation: bool) -> Table {
     table
 }
 
+/// What the extractions did not accept, once for each model. What the records hold is nobody's business in a log: at most their
+/// identifiers are named.
+fn rejected(console: &Console, project: &Project, reports: &[SyncReport]) {
+    let mut told: Vec<&str> = Vec::new();
+    for report in reports.iter().filter(|report| !report.rejected.is_empty()) {
+        if told.contains(&report.model.as_str()) {
+            continue;
+        }
+        told.push(&report.model);
+        console.line("");
+        console.line(&console.paint(Tone::Strong, &format!("model {}", report.model)));
+        for (reason, rejected) in &report.rejected {
+            let id = project.model(&report.model).map(|model| model.id.as_slice()).unwrap_or_default();
+            let which = cut(&plain(&identifiers(id, &rejected.examples)), IDENTIFIERS_WIDTH);
+            let which = if which.is_empty() { which } else { format!(", such as {which}") };
+            let line = format!("{} not accepted: {}{which}", records(rejected.records), reason_in_words(reason));
+            wrap(&line, console.width() - 2).iter().for_each(|part| console.line(&format!("  {part}")));
+        }
+        wrap(&format!("`outflow show {}` shows examples", report.mapping), console.width() - 2)
+            .iter()
+            .for_each(|part| console.line(&console.paint(Tone::Faint, &format!("  {part}"))));
+    }
+}
+
+/// The identifiers of these records, each once, as far as they have any.
+fn identifiers(columns: &[String], examples: &[String]) -> String {
+    let mut list: Vec<String> = Vec::new();
+    for example in examples {
+        let record: Option<Map<String, Value>> = serde_json::from_str(example).ok();
+        let values: Option<Vec<String>> = record.and_then(|record| {
+            columns.iter().map(|column| record.get(column).filter(|value| !value.is_null()).map(Value::to_string)).collect()
+        });
+        let id = values.filter(|values| !values.is_empty()).map(|values| values.join(" + "));
+        list.extend(id.filter(|id| !list.contains(id)));
+    }
+    list.join(", ")
+}
+
 fn remarks(console: &Console, report: &SyncReport) {
     let mut lines: Vec<String> = report.message.iter().cloned().collect();
-    for (reason, rejected) in &report.rejected {
-        let example = rejected.examples.first().map(|example| format!(", for example {}", cut(&plain(example), EXAMPLE_WIDTH)));
-        lines.push(format!("{} not accepted: {}{}", records(rejected.records), reason_in_words(reason), example.unwrap_or_default()));
-    }
     lines.extend(report.notices.iter().cloned());
     if lines.is_empty() {
         return;
@@ -129,7 +168,7 @@ fn hints(reports: &[SyncReport]) -> Vec<Hint> {
         if !report.failures.is_empty() {
             let why = format!("{}, and what to do", counted(report.counts.failed.total, "failed record"));
             hints.push(Hint::new(format!("outflow show {}", report.mapping), why));
-        } else if report.status == Status::Failed {
+        } else if report.status == Status::Failed && named_in(report).is_empty() {
             before.push(&report.mapping);
         } else {
             hints.extend(mending(report));

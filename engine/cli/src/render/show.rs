@@ -36,8 +36,11 @@ pub(crate) fn print(console: &Console, report: &SyncReport) {
     head(console, report);
     console.line("");
     counts(console, report);
-    console.line("");
-    timeline(console, &report.timing);
+    // What never began took no time.
+    if phases(&report.timing).iter().any(|phase| phase.took > 0.0) {
+        console.line("");
+        timeline(console, &report.timing);
+    }
     rejected(console, report);
     for group in &report.failures {
         failure(console, group);

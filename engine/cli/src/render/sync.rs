@@ -56,6 +56,32 @@ impl Hint {
     }
 }
 
+/// The commands that a message itself names as the way out.
+fn named(message: &str) -> Vec<Hint> {
+    let why = |command: &str| {
+        Some(match command.split(' ').nth(1)? {
+            "rename" if command.ends_with("--forget") => "ends what is remembered of the old one",
+            "rename" => "carries over what was delivered",
+            "reset" => "starts afresh, and sends every record again",
+            "baseline" => "counts every record as delivered, and sends nothing",
+            "resume" => "lets it run again",
+            _ => return None,
+        })
+    };
+    let mut hints: Vec<Hint> = Vec::new();
+    for command in message.split('`').skip(1).step_by(2).filter(|part| part.starts_with("outflow ")) {
+        if let Some(why) = why(command).filter(|_| hints.iter().all(|hint| hint.command != command)) {
+            hints.push(Hint::new(command, why));
+        }
+    }
+    hints
+}
+
+/// The commands that the report's message names.
+pub(crate) fn named_in(report: &SyncReport) -> Vec<Hint> {
+    report.message.as_deref().map(named).unwrap_or_default()
+}
+
 /// What to do after a sync that did not go well; nothing if it did.
 pub(crate) fn mending(report: &SyncReport) -> Vec<Hint> {
     let mapping = &report.mapping;
@@ -69,9 +95,14 @@ pub(crate) fn mending(report: &SyncReport) -> Vec<Hint> {
             vec![Hint::new(run, format!("tries the {what} again"))]
         }
         Status::Failed | Status::PartialSuccess | Status::Cancelled => {
+            let named = named_in(report);
+            if !named.is_empty() {
+                return named;
+            }
             vec![Hint::new("outflow check", "is it something in the project?"), Hint::new(run, "once it is mended")]
         }
-        Status::Success | Status::NoChanges | Status::Skipped => Vec::new(),
+        Status::Skipped => named_in(report),
+        Status::Success | Status::NoChanges => Vec::new(),
     }
 }
 
@@ -90,6 +121,14 @@ pub(crate) fn print_hints(console: &Console, hints: &[Hint]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_message_that_names_the_way_out_has_it_as_a_hint() {
+        let message = "it is new; carry it over with `outflow rename old new`, or end it with `outflow rename old --forget`";
+        let commands: Vec<String> = named(message).into_iter().map(|hint| hint.command).collect();
+        assert_eq!(commands, ["outflow rename old new", "outflow rename old --forget"]);
+        assert_eq!(named("run `outflow check`, or put `id` back"), []);
+    }
 
     #[test]
     fn operations_are_told_as_far_as_there_are_any() {

@@ -109,7 +109,10 @@ impl Engine {
         for (model, mappings) in self.by_model(&options.mappings) {
             match self.run_model(model, &mappings, options).await {
                 Ok(reports) => outcome.reports.extend(reports),
-                Err(error) => outcome.errors.push(error.with("model", &model.name)),
+                Err(error) => {
+                    let names: Vec<&str> = mappings.iter().map(|mapping| mapping.name.as_str()).collect();
+                    outcome.errors.push(error.with("model", &model.name).with("not run", names.join(", ")));
+                }
             }
         }
         outcome

@@ -1,6 +1,7 @@
 //! Guards: what looks like an accident in the warehouse stops before the first byte.
 
 use outflow_contract::plan::Guards;
+use outflow_contract::report::thousands;
 
 use super::Sealed;
 
@@ -33,21 +34,22 @@ pub fn check(guards: &Guards, sealed: &Sealed, known: u64, allowed: Allowed) -> 
     let percent = |share: f64| format!("{:.1} %", share * 100.0);
     let remaining = known + sealed.net.added - sealed.net.deleted;
     if remaining == 0 && !guards.empty_result && !allowed.empty {
-        let message = format!("the model returns no record; {known} were known before");
+        let message = format!("the model returns no record; {} were known before", thousands(known));
         return Some(Stopped { message, flag: "--allow-empty" });
     }
     let deleted = share(sealed.net.deleted);
     // An empty result that is allowed deletes everything, and means to.
     if deleted > guards.deleted_share && !allowed.deleted && remaining > 0 {
         let limit = percent(guards.deleted_share);
-        let message =
-            format!("{} of {known} known records would be deleted ({}); the limit is {limit}", sealed.net.deleted, percent(deleted));
+        let (n, known) = (thousands(sealed.net.deleted), thousands(known));
+        let message = format!("{n} of {known} known records would be deleted ({}); the limit is {limit}", percent(deleted));
         return Some(Stopped { message, flag: "--allow-deleted" });
     }
     let changed = share(sealed.net.updated);
     if changed > guards.changed_share && !allowed.changed {
         let limit = percent(guards.changed_share);
-        let message = format!("{} of {known} known records have changed ({}); the limit is {limit}", sealed.net.updated, percent(changed));
+        let (n, known) = (thousands(sealed.net.updated), thousands(known));
+        let message = format!("{n} of {known} known records have changed ({}); the limit is {limit}", percent(changed));
         return Some(Stopped { message, flag: "--allow-changed" });
     }
     None
