@@ -1,7 +1,9 @@
 //! What goes where: one document on standard output for programs, results that are never those of an earlier run, a log without noise,
 //! and no record in what a scheduler keeps.
 
-use outflow_tests::{Outflow, Run};
+use std::time::Duration;
+
+use outflow_tests::{Act, Outflow, Run};
 use serde_json::{Value, json};
 
 use crate::{MIRROR, Shop};
@@ -120,24 +122,23 @@ fn what_a_message_names_as_the_way_out_is_what_is_offered_below_it() {
     assert!(run.stdout.contains("\n  outflow rename mirror --forget") && !run.stdout.contains("outflow check"), "{run}");
     let next = shop.outflow("show --output json").expect(0).json()["next"].clone();
     assert_eq!(next[0]["command"], "outflow rename mirror people_to_hook");
+    std::fs::remove_file(shop.project.path("people.parquet")).unwrap();
+    shop.outflow("run").expect(1);
     let shown = shop.outflow("show").expect(0).stdout;
-    assert!(!shown.contains("phase"), "what never began has no phases:\n{shown}");
+    assert!(shown.contains("records ") && !shown.contains("phase "), "what never began has no phases:\n{shown}");
 }
 
 #[test]
 fn while_a_lock_is_held_every_mapping_that_did_not_run_is_named() {
-    let mut shop = Shop::new(3);
+    let shop = Shop::new(3);
     let both = format!("{MIRROR}{}", MIRROR.replace("mirror:", "other:"));
     shop.configure(&both, "batch: { records: 10, body: array }", "");
-    shop.server.delay(std::time::Duration::from_secs(5));
-    let first = Outflow::at(&shop.project).args("run").spawn();
-    while shop.server.requests().is_empty() {
-        std::thread::sleep(std::time::Duration::from_millis(20));
-    }
+    shop.server.script([Act::Hold(Duration::from_secs(2))]);
+    let mut first = Outflow::at(&shop.project).args("run").spawn();
+    assert!(first.until(|| shop.server.arrived().requests == 1));
     let second = shop.outflow("run --output json").expect(4);
     assert_eq!(document(&second)["errors"][0]["context"]["not run"], "mirror, other", "{second}");
-    drop(first);
-    shop.server.take_requests();
+    first.wait().expect(0);
 }
 
 #[test]
@@ -148,6 +149,8 @@ fn a_project_is_found_by_its_file_and_one_above_is_named() {
     let below = Outflow::in_folder(shop.project.path("models")).args("check").run().expect(2);
     let root = shop.project.root().display().to_string();
     assert!(below.stderr.contains(&format!("--project {root}")), "{below}");
+    let narrow = Outflow::in_folder(shop.project.path("models")).args("rename nothing mirror --yes --project ..").env("COLUMNS", "60").run().expect(2);
+    assert!(narrow.stderr.lines().all(|line| line.chars().count() <= 60), "a long message is broken at words: {narrow}");
 }
 
 #[test]

@@ -19,7 +19,8 @@ impl Console {
         let what = format!("The project has {}.", counted(problems.errors() as u64, "problem"));
         if self.is_json() {
             let list: Vec<Value> = problems.0.iter().map(problem_as_json).collect();
-            self.json(&of_several("project", &what, &list));
+            let help = if let [problem] = problems.0.as_slice() { problem.help() } else { None };
+            self.json(&of_several("project", &what, help, &list));
         }
         if self.logs_json() {
             problems.0.iter().for_each(log_problem);
@@ -63,7 +64,8 @@ impl Console {
         if self.is_json() {
             let list: Vec<Value> = errors.iter().map(|error| self.error_as_json(error)).collect();
             let kind = errors.last().map(kind).unwrap_or_default();
-            self.json(&of_several(&kind, &format!("{}, each of which has to be mended.", counted(list.len() as u64, "error")), &list));
+            let what = format!("{}, each of which has to be mended.", counted(list.len() as u64, "error"));
+            self.json(&of_several(&kind, &what, None, &list));
         }
         if !self.is_json() || self.logs_json() {
             errors.iter().for_each(|error| self.tell(error));
@@ -104,8 +106,8 @@ impl Console {
     fn tell_in_words(&self, error: &Error) {
         // Lines that have room stay as they are: some are drawings.
         let fold = |(i, line): (usize, &str)| match (plain(line), if i == 0 { 7 } else { 0 }) {
-            (line, before) if before + width(&line) <= self.width_talk() => vec![line],
-            (line, before) => wrap(&line, self.width_talk().saturating_sub(before)),
+            (line, before) if before + width(&line) <= self.edge_talk() => vec![line],
+            (line, before) => wrap(&line, self.edge_talk().saturating_sub(before)),
         };
         let message: Vec<String> = self.clean(&error.to_string()).lines().enumerate().flat_map(fold).collect();
         let mut text = format!("{} {}\n", self.paint_talk(Tone::Bad, "error:"), message.join("\n"));
@@ -129,8 +131,8 @@ pub(crate) fn document_of(kind: &str, error: &Error) -> Value {
 }
 
 /// The document of several things that are wrong.
-fn of_several(kind: &str, message: &str, problems: &[Value]) -> Value {
-    json!({ "error": { "kind": kind, "message": message, "help": Value::Null, "context": {}, "problems": problems } })
+fn of_several(kind: &str, message: &str, help: Option<&str>, problems: &[Value]) -> Value {
+    json!({ "error": { "kind": kind, "message": message, "help": help, "context": {}, "problems": problems } })
 }
 
 fn kind(error: &Error) -> String {

@@ -51,6 +51,8 @@ pub(crate) struct Console {
     redactor: std::sync::OnceLock<Redactor>,
     /// There is an edge that a table must not run over.
     cuts: bool,
+    /// Standard error has an edge.
+    cuts_talk: bool,
 }
 
 /// A meaning; how it looks is decided here.
@@ -92,6 +94,7 @@ impl Console {
         Self {
             redactor: std::sync::OnceLock::new(),
             cuts: out.is_some(),
+            cuts_talk: err.is_some(),
             output: global.output,
             quiet: global.quiet,
             logs_json: global.log_format == LogFormat::Json,
@@ -149,6 +152,11 @@ impl Console {
     /// The width of standard error.
     pub(crate) fn width_talk(&self) -> usize {
         self.width_talk
+    }
+
+    /// How wide a line may be there that is one line in a file.
+    pub(crate) fn edge_talk(&self) -> usize {
+        if self.cuts_talk { self.width_talk } else { usize::MAX }
     }
 
     /// Are there colours on standard error?
