@@ -9,7 +9,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::args::{self, Cli, Command, Global, LogFormat};
 use crate::commands;
-use crate::exit::{Exit, Failure, exit_of, exit_of_all};
+use crate::exit::{Exit, Failure, exit_of};
 use crate::progress::AboveBars;
 use crate::render::{self, Console};
 use crate::usage;
@@ -38,10 +38,6 @@ fn run() -> ExitCode {
         Err(Failure::Project(problems)) => {
             console.problems(&problems);
             Exit::Invalid
-        }
-        Err(Failure::Errors(errors)) => {
-            console.errors(&errors);
-            exit_of_all(&errors).unwrap_or(Exit::Failed)
         }
         Err(Failure::Error(error)) => {
             console.error(&error);

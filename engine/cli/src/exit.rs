@@ -21,8 +21,6 @@ pub(crate) enum Exit {
 pub(crate) enum Failure {
     /// The project is wrong; every problem.
     Project(outflow_planner::Problems),
-    /// Several things, none of which hides the others.
-    Errors(Vec<Error>),
     /// Anything else.
     Error(Error),
 }

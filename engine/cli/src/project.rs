@@ -17,7 +17,7 @@ use outflow_engine::deliver::transport::{ProxyEnv, StorageEnv};
 use outflow_engine::run::{Engine, Observer, RunOptions, Silent};
 use outflow_engine::seal::Allowed;
 use outflow_ledger::store::LocalStore;
-use outflow_planner::{Loaded, Options, PROJECT_FILE, Problems};
+use outflow_planner::{Examined, Loaded, Options, PROJECT_FILE, Problem, Problems, Severity};
 
 use crate::args::{Allowing, Global, Selecting};
 use crate::exit::Failure;
@@ -33,13 +33,25 @@ pub(crate) fn root(global: &Global) -> PathBuf {
 pub(crate) fn load(global: &Global) -> Result<Loaded, Failure> {
     let descriptors = descriptors();
     let root = root(global);
-    if let (false, Some(above)) = (root.join(PROJECT_FILE).exists(), project_above(&root)) {
-        let message = format!("there is no {PROJECT_FILE} in {}, and one in {}", root.display(), above.display());
-        let remedy = format!("go there, or add `--project {}`", written(&above));
-        return Err(Error::new(Kind::NotFound, message).remedy(remedy).into());
-    }
-    let loaded = outflow_planner::load(&Options { root: &root, target: global.target.as_deref(), env: &environment, descriptors: &descriptors });
-    Ok(loaded?)
+    is_there(&root)?;
+    let options = Options { root: &root, target: global.target.as_deref(), env: &environment, descriptors: &descriptors };
+    Ok(outflow_planner::load(&options)?)
+}
+
+/// An error that names the project above, if there is one there and none here.
+fn is_there(root: &Path) -> Result<()> {
+    let (false, Some(above)) = (root.join(PROJECT_FILE).exists(), project_above(root)) else { return Ok(()) };
+    let message = format!("there is no {PROJECT_FILE} in {}, and one in {}", root.display(), above.display());
+    Err(Error::new(Kind::NotFound, message).remedy(format!("go there, or add `--project {}`", written(&above))))
+}
+
+/// Reads and checks the project, and keeps what could be understood of it.
+pub(crate) fn examine(global: &Global) -> Result<Examined> {
+    let descriptors = descriptors();
+    let root = root(global);
+    is_there(&root)?;
+    let options = Options { root: &root, target: global.target.as_deref(), env: &environment, descriptors: &descriptors };
+    Ok(outflow_planner::examine(&options))
 }
 
 /// Every kind of destination there is.
@@ -112,7 +124,7 @@ fn sources(project: &Project, workers: usize) -> Result<BTreeMap<String, Arc<dyn
 /// The destination of `config` for an action. What it keeps secret is taken out of all output from here on.
 pub(crate) fn configure(project: &Project, config: &DestinationConfig, action: &str, constants: &Settings) -> Result<Arc<dyn Destination>> {
     let connector = connectors::connector(&config.kind).ok_or_else(|| Error::bug("a destination without a connector passed the checks"))?;
-    let destination = connector.configure(config, action, constants).map_err(|error| error.with("destination", &config.name))?;
+    let destination = connector.configure(config, action, constants)?;
     for secret in destination.secrets() {
         project.redactor.add(&secret);
     }
@@ -141,10 +153,10 @@ fn storage_env(redactor: &Redactor) -> StorageEnv {
 }
 
 /// The mappings that the command line selects.
-pub(crate) fn select(loaded: &Loaded, selecting: &Selecting) -> Result<Vec<String>> {
-    let selected = outflow_planner::select::select(&loaded.project, &selecting.select, &selecting.exclude)?;
+pub(crate) fn select(project: &Project, selecting: &Selecting) -> Result<Vec<String>> {
+    let selected = outflow_planner::select::select(project, &selecting.select, &selecting.exclude)?;
     let selected: Vec<String> = selected.into_iter().map(|mapping| mapping.name.clone()).collect();
-    if selected.is_empty() && loaded.project.mappings.is_empty() {
+    if selected.is_empty() && project.mappings.is_empty() {
         return Err(Error::new(Kind::Invalid, "the project has no mappings")
             .remedy("add one under `mappings:`; `outflow init demo` makes a sample"));
     }
@@ -157,8 +169,17 @@ pub(crate) fn run_options(mappings: Vec<String>, allowing: Allowing, wait: bool)
     RunOptions { mappings, wait, allowed }
 }
 
+/// What comes of a check of columns that found no mistake.
+#[derive(Default)]
+pub(crate) struct Columns {
+    /// Models that could not be asked.
+    pub(crate) failed: Vec<Error>,
+    /// What deserves a look.
+    pub(crate) warnings: Vec<Problem>,
+}
+
 /// Checks the columns of the models of `mappings` against what their queries return, and says which models could not be asked.
-pub(crate) async fn check_columns(loaded: &Loaded, engine: &Engine, mappings: &[String]) -> Result<Vec<Error>, Problems> {
+pub(crate) async fn check_columns(loaded: &Loaded, engine: &Engine, mappings: &[String]) -> Result<Columns, Problems> {
     let mut failed = Vec::new();
     let mut problems = Vec::new();
     for model in &loaded.project.models {
@@ -171,7 +192,10 @@ pub(crate) async fn check_columns(loaded: &Loaded, engine: &Engine, mappings: &[
             Err(error) => failed.push(error.with("model", &model.name)),
         }
     }
-    if problems.is_empty() { Ok(failed) } else { Err(Problems(problems)) }
+    if problems.iter().any(|problem| problem.severity() == Severity::Error) {
+        return Err(Problems(problems));
+    }
+    Ok(Columns { failed, warnings: problems })
 }
 
 /// Opens what reading a few records needs: no destination, a state that is thrown away, and one worker, so that the first records

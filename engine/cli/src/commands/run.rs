@@ -58,13 +58,14 @@ pub(crate) async fn run(global: &Global, args: &RunArgs, console: &Console) -> R
 async fn syncs(global: &Global, args: &RunArgs, console: &Console, begun: &Begun<'_>) -> Result<Exit, Failure> {
     let loaded = project::load(global)?;
     console.protect(&loaded.project.redactor);
-    let mappings = project::select(&loaded, &args.selecting)?;
-    console.warnings(&loaded.warnings);
+    let mappings = project::select(&loaded.project, &args.selecting)?;
+    console.warnings_in_brief(&loaded.warnings);
     let progress = Arc::new(Progress::of_run(console, begun.id.clone(), mappings.len()));
     let engine = project::open(&loaded, Arc::clone(&progress) as Arc<_>)?;
     let enabled: Vec<String> = mappings.iter().filter(|name| project::is_enabled(&loaded, name)).cloned().collect();
     // A model that cannot be asked fails in its own sync; the others go on.
-    project::check_columns(&loaded, &engine, &enabled).await?;
+    let columns = project::check_columns(&loaded, &engine, &enabled).await?;
+    console.warnings_in_brief(&columns.warnings);
 
     let RunOutcome { reports, mut errors } = engine.run(&project::run_options(mappings, args.allowing, args.wait)).await;
     progress.clear();

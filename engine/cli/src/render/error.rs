@@ -20,7 +20,8 @@ impl Console {
         if self.is_json() {
             let list: Vec<Value> = problems.0.iter().map(problem_as_json).collect();
             let help = if let [problem] = problems.0.as_slice() { problem.help() } else { None };
-            self.json(&of_several("project", &what, help, &list));
+            let error = json!({ "kind": "project", "message": what, "help": help, "context": {}, "problems": list });
+            self.json(&json!({ "error": error }));
         }
         if self.logs_json() {
             problems.0.iter().for_each(log_problem);
@@ -41,6 +42,21 @@ impl Console {
         }
     }
 
+    /// The same in a line each, where more than results is asked for.
+    pub(crate) fn warnings_in_brief(&self, warnings: &[Problem]) {
+        if self.logs_json() {
+            warnings.iter().for_each(log_problem);
+        } else if self.is_verbose() && !self.is_json() {
+            for warning in warnings {
+                let place = match (warning.file(), warning.position()) {
+                    (Some(file), Some((line, column))) => format!("{file}:{line}:{column}: "),
+                    _ => String::new(),
+                };
+                self.talk(&format!("{} {place}{}\n", self.paint_talk(Tone::Warn, "warning:"), plain(warning.message())));
+            }
+        }
+    }
+
     fn draw(&self, problems: &[Problem]) {
         let theme = if self.paints_talk() { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
         self.talk(&outflow_planner::render(problems, &theme, self.width_talk().min(PROBLEM_WIDTH_MAX)));
@@ -56,27 +72,10 @@ impl Console {
         }
     }
 
-    /// Why a command could not do its work, where there are several reasons.
-    pub(crate) fn errors(&self, errors: &[Error]) {
-        if let [error] = errors {
-            return self.error(error);
-        }
-        if self.is_json() {
-            let list: Vec<Value> = errors.iter().map(|error| self.error_as_json(error)).collect();
-            let kind = errors.last().map(kind).unwrap_or_default();
-            let what = format!("{}, each of which has to be mended.", counted(list.len() as u64, "error"));
-            self.json(&of_several(&kind, &what, None, &list));
-        }
-        if !self.is_json() || self.logs_json() {
-            errors.iter().for_each(|error| self.tell(error));
-        }
-    }
-
     /// What kept a command from its work, as a list for programs.
     pub(crate) fn failure_as_json(&self, failure: &Failure) -> Vec<Value> {
         match failure {
             Failure::Project(problems) => problems.0.iter().map(problem_as_json).collect(),
-            Failure::Errors(errors) => errors.iter().map(|error| self.error_as_json(error)).collect(),
             Failure::Error(error) => vec![self.error_as_json(error)],
         }
     }
@@ -130,11 +129,6 @@ pub(crate) fn document_of(kind: &str, error: &Error) -> Value {
     json!({ "error": { "kind": kind, "message": error.to_string(), "help": error.remedy_text(), "context": {} } })
 }
 
-/// The document of several things that are wrong.
-fn of_several(kind: &str, message: &str, help: Option<&str>, problems: &[Value]) -> Value {
-    json!({ "error": { "kind": kind, "message": message, "help": help, "context": {}, "problems": problems } })
-}
-
 fn kind(error: &Error) -> String {
     format!("{:?}", error.kind()).to_lowercase()
 }
@@ -150,7 +144,8 @@ fn log_problem(problem: &Problem) {
     }
 }
 
-fn problem_as_json(problem: &Problem) -> Value {
+/// A problem as programs read it.
+pub(crate) fn problem_as_json(problem: &Problem) -> Value {
     let (line, column) = problem.position().unzip();
     json!({
         "severity": problem.severity().as_str(),

@@ -24,7 +24,7 @@ use serde::Serialize;
 use crate::args::{Color, Global, LogFormat, Output};
 use crate::project::environment;
 
-pub(crate) use error::document_of;
+pub(crate) use error::{document_of, problem_as_json};
 pub(crate) use outflow_contract::report::{counted, records, thousands};
 pub(crate) use table::{Align, Table};
 pub(crate) use text::{cut, fold, plain, wrap};
@@ -38,6 +38,7 @@ const WIDTHS: std::ops::RangeInclusive<usize> = 60..=200;
 pub(crate) struct Console {
     output: Output,
     quiet: bool,
+    verbose: bool,
     /// On standard output.
     color: bool,
     /// On standard error.
@@ -97,6 +98,7 @@ impl Console {
             cuts_talk: err.is_some(),
             output: global.output,
             quiet: global.quiet,
+            verbose: global.verbose > 0,
             logs_json: global.log_format == LogFormat::Json,
             color: color(anstream::AutoStream::choice(&std::io::stdout())),
             color_talk: color(anstream::AutoStream::choice(&std::io::stderr())),
@@ -138,6 +140,11 @@ impl Console {
     /// Is only said what has gone wrong?
     pub(crate) fn is_quiet(&self) -> bool {
         self.quiet
+    }
+
+    /// Is more than results asked for?
+    pub(crate) fn is_verbose(&self) -> bool {
+        self.verbose && self.tells_progress()
     }
 
     /// Does standard error carry JSON lines, and nothing else?
