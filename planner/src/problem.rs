@@ -416,7 +416,11 @@ pub fn merged(mut problems: Vec<Problem>) -> Vec<Problem> {
 
 /// `problems` for a terminal of `width` columns, with their excerpts.
 pub fn render(problems: &[Problem], theme: &GraphicalTheme, width: usize) -> String {
-    let handler = GraphicalReportHandler::new_themed(theme.clone()).with_width(width).with_context_lines(1).with_break_words(false).without_syntax_highlighting();
+    let handler = GraphicalReportHandler::new_themed(theme.clone())
+        .with_width(width)
+        .with_context_lines(1)
+        .with_break_words(false)
+        .without_syntax_highlighting();
     let mut text = String::new();
     for (number, problem) in problems.iter().enumerate() {
         if number > 0 {

@@ -162,6 +162,8 @@ fn a_terminal_of_80_columns_has_room_for_what_matters() {
     golden!("plan_80", at(&small, 80, "plan"));
     golden!("run_80", at(&small, 80, "run"));
     golden!("history_80", at(&small, 80, "history"));
+    let history = at(&small, 103, "history").stdout;
+    assert!(history.contains("started") && !history.contains("time"), "when it was matters more than how long it took:\n{history}");
     golden!("show_80", at(&small, 80, "show people_to_the_hook"));
     for (columns, args) in [(60, "plan"), (60, "history"), (60, "show people_to_the_hook"), (80, "run"), (80, "history")] {
         let run = at(&small, columns, args);

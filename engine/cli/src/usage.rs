@@ -15,13 +15,19 @@ const COMMANDS: [(&[&str], &str); 19] = [
     (&["build", "apply", "sync", "push", "deploy", "start", "exec", "execute", "send"], "`outflow run` sends what has changed"),
     (&["retry", "rerun", "redo"], "`outflow run` tries again whatever failed"),
     (&["refresh", "full-refresh", "backfill", "resync"], "`outflow reset MAPPING` makes the next sync send every record again"),
-    (&["ls", "list", "mappings", "models"], "`outflow history` lists syncs, `outflow check` counts what the project has, `outflow catalog` lists destinations"),
+    (
+        &["ls", "list", "mappings", "models"],
+        "`outflow history` lists syncs, `outflow check` counts what the project has, `outflow catalog` lists destinations",
+    ),
     (&["status", "state"], "`outflow history` lists past syncs, `outflow show` explains the last one"),
     (&["log", "logs"], "`outflow history` lists past syncs, `outflow show` explains the last one; -v says more while a run works"),
     (&["output", "results", "inspect", "describe"], "`outflow show` explains the last sync; `outflow run --output json` is for programs"),
     (&["version"], "`outflow --version`"),
     (&["docs", "manual"], "`outflow --help` lists the commands, `outflow man` prints the manual page"),
-    (&["clean", "destroy", "rm", "remove", "delete"], "there is nothing to clean; `outflow rename MAPPING --forget` ends what is remembered of a mapping"),
+    (
+        &["clean", "destroy", "rm", "remove", "delete"],
+        "there is nothing to clean; `outflow rename MAPPING --forget` ends what is remembered of a mapping",
+    ),
     (&["import", "adopt"], "`outflow baseline MAPPING` counts what the destination holds already as delivered"),
     (&["mv", "move"], "`outflow rename OLD NEW` carries what is remembered of a mapping over to its new name"),
     (&["stop", "disable"], "`outflow pause MAPPING` lets its changes wait"),
@@ -46,7 +52,10 @@ const OPTIONS: [(&[&str], &str); 15] = [
     (&["--debug", "-d", "--log-level"], "`-v` says more, `-vv` even more"),
     (&["--no-color", "--no-colour", "--no-use-colors"], "`--color never`"),
     (&["--auto-approve", "-y", "--yes"], "leave it out: nothing is asked here"),
-    (&["--selector", "--resource-type", "--target-path", "--defer"], "there is no such thing here; `--select` chooses mappings by name, `model:`, `destination:`, `source:` or `tag:`"),
+    (
+        &["--selector", "--resource-type", "--target-path", "--defer"],
+        "there is no such thing here; `--select` chooses mappings by name, `model:`, `destination:`, `source:` or `tag:`",
+    ),
 ];
 
 /// The error with a tip that knows what was meant, where one does. `known` are the commands there are; `args` what was typed.
@@ -56,7 +65,9 @@ pub(crate) fn explained(mut error: clap::Error, known: &[String], args: &[String
         _ => None,
     };
     let tip = match error.kind() {
-        ErrorKind::InvalidSubcommand => text(&error, ContextKind::InvalidSubcommand).and_then(|name| of(&COMMANDS, &name).map(str::to_owned)),
+        ErrorKind::InvalidSubcommand => {
+            text(&error, ContextKind::InvalidSubcommand).and_then(|name| of(&COMMANDS, &name).map(str::to_owned))
+        }
         ErrorKind::UnknownArgument => {
             let command = args.iter().find(|arg| known.contains(arg)).map_or("", String::as_str);
             text(&error, ContextKind::InvalidArg).and_then(|arg| of_argument(command, &arg))
@@ -86,7 +97,9 @@ fn of_argument(command: &str, arg: &str) -> Option<String> {
         ("", _) => None,
         (_, "help") => Some(format!("`outflow help {command}`")),
         ("run" | "plan" | "check", _) => Some(format!("mappings are chosen with --select: `outflow {command} --select {arg}`")),
-        ("history", _) => Some(format!("`outflow history --mapping {arg}` lists the syncs of a mapping, `outflow show {arg}` explains one")),
+        ("history", _) => {
+            Some(format!("`outflow history --mapping {arg}` lists the syncs of a mapping, `outflow show {arg}` explains one"))
+        }
         _ => None,
     }
 }

@@ -43,7 +43,11 @@ fn what_other_tools_write_is_answered_with_what_to_write_here() {
         assert!(refused(graph).contains("no graph") && refused(graph).ends_with("write `model:customers`"), "{}", refused(graph));
     }
     assert!(refused("+customers_to_crm").ends_with("write `customers_to_crm`"));
-    assert!(refused("tag:crm,customers").ends_with("each adds its mappings: --select tag:crm model:customers"), "{}", refused("tag:crm,customers"));
+    assert!(
+        refused("tag:crm,customers").ends_with("each adds its mappings: --select tag:crm model:customers"),
+        "{}",
+        refused("tag:crm,customers")
+    );
 }
 
 #[test]

@@ -46,7 +46,11 @@ fn several_things_that_are_wrong_are_one_document_too() {
     let shop = Shop::new(3);
     shop.project.edit("outflow.yml", "people: people.parquet", "people: gone.parquet, more: lost.parquet");
     shop.project.edit("outflow.yml", "models:\n", "models:\n  others: { source: warehouse, query: SELECT * FROM more, id: id }\n");
-    shop.project.edit("outflow.yml", "mappings:", &format!("mappings:{}", MIRROR.replace("mirror", "other").replace("model: people", "model: others")));
+    shop.project.edit(
+        "outflow.yml",
+        "mappings:",
+        &format!("mappings:{}", MIRROR.replace("mirror", "other").replace("model: people", "model: others")),
+    );
     let run = shop.outflow("check --output json").expect(2);
     let error = document(&run)["error"].clone();
     let problems = error["problems"].as_array().unwrap();
@@ -59,7 +63,7 @@ fn several_things_that_are_wrong_are_one_document_too() {
     // Only what is selected is looked at in the sources.
     shop.project.edit("outflow.yml", "model: poeple", "model: people");
     let run = shop.outflow("check --select other").expect(2);
-    assert!(run.stderr.contains("lost.parquet") && !run.stderr.contains("gone.parquet"), "{run}");
+    assert!(run.stderr.contains("/lost.parquet") && !run.stderr.contains("/gone.parquet"), "{run}");
 }
 
 #[test]
@@ -75,7 +79,10 @@ fn the_results_of_a_run_that_never_began_are_not_those_of_the_run_before() {
         shop.outflow(args).expect(2);
         let results = results();
         assert_eq!(results["results"], json!([]), "{results}");
-        assert!(results["errors"][0]["message"].as_str().is_some_and(|message| message.contains("nothing") || message.contains("poeple")), "{results}");
+        assert!(
+            results["errors"][0]["message"].as_str().is_some_and(|message| message.contains("nothing") || message.contains("poeple")),
+            "{results}"
+        );
     }
 }
 
@@ -149,8 +156,27 @@ fn a_project_is_found_by_its_file_and_one_above_is_named() {
     let below = Outflow::in_folder(shop.project.path("models")).args("check").run().expect(2);
     let root = shop.project.root().display().to_string();
     assert!(below.stderr.contains(&format!("--project {root}")), "{below}");
-    let narrow = Outflow::in_folder(shop.project.path("models")).args("rename nothing mirror --yes --project ..").env("COLUMNS", "60").run().expect(2);
+    let narrow = Outflow::in_folder(shop.project.path("models"))
+        .args("rename nothing mirror --yes --project ..")
+        .env("COLUMNS", "60")
+        .run()
+        .expect(2);
     assert!(narrow.stderr.lines().all(|line| line.chars().count() <= 60), "a long message is broken at words: {narrow}");
+}
+
+#[test]
+fn neither_a_path_in_a_message_nor_a_name_of_the_catalogue_is_broken_on_a_narrow_terminal() {
+    let shop = Shop::new(1);
+    let long = format!("{}.parquet", "a_very_long_name_of_a_file_".repeat(3));
+    shop.project.edit("outflow.yml", "people.parquet", &long);
+    let narrow = |args: &str| Outflow::at(&shop.project).args(args).env("COLUMNS", "60").run();
+    let check = narrow("check").expect(2);
+    assert!(check.stderr.contains(&format!("/{long}")), "{check}");
+    let document = shop.outflow("catalog file --output json").expect(0).json();
+    let shown = narrow("catalog file").expect(0).stdout;
+    let (table, _) = shown.split_once("actions\n").unwrap();
+    let names = table.lines().filter_map(|line| line.strip_prefix("  ")?.split_whitespace().next());
+    assert!(document.is_object() && names.clone().count() > 5 && names.clone().all(|name| !name.ends_with('…')), "{table}");
 }
 
 #[test]

@@ -298,7 +298,9 @@ fn bash_completes_commands_and_the_names_of_the_project() {
     assert_eq!(complete("outflow show la"), ["last"]);
     let shells = ["zsh", "fish"].map(|shell| shop.outflow(&format!("completions {shell}")).expect(0).stdout);
     assert!(shells[0].contains(":{_outflow_names model}'") && shells[1].contains("(outflow names testable 2>/dev/null)"));
-    assert!(shells[0].contains("PATTERN:{_outflow_names pattern}'") && shells[1].contains(" -r -f -a \"(outflow names pattern 2>/dev/null)\""));
+    assert!(
+        shells[0].contains("PATTERN:{_outflow_names pattern}'") && shells[1].contains(" -r -f -a \"(outflow names pattern 2>/dev/null)\"")
+    );
     let patterns = shop.outflow("names pattern").expect(0).stdout;
     assert_eq!(patterns.lines().collect::<Vec<_>>(), ["mirror", "model:people", "destination:hook"]);
 }

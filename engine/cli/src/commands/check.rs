@@ -70,7 +70,8 @@ async fn of_sources(loaded: &Loaded, selected: Option<&[String]>) -> Result<Vec<
         let mut fine = HashSet::new();
         let mut failed = Vec::new();
         let open = open(source, None)?;
-        let models = loaded.project.models.iter().filter(|model| model.source == source.name && loaded.can_ask(&model.name) && wanted(&model.name));
+        let models =
+            loaded.project.models.iter().filter(|model| model.source == source.name && loaded.can_ask(&model.name) && wanted(&model.name));
         for model in models {
             let query = Query { sql: model.sql.clone(), timeout: source.query_timeout };
             match open.schema(&query).await {
@@ -117,7 +118,10 @@ fn of_destinations(loaded: &Loaded, selected: Option<&[String]>) -> Vec<Problem>
     let mut problems = Vec::new();
     for config in project.destinations.iter().filter(|config| loaded.is_sound("destination", &config.name)) {
         let to_it = |name: &str| loaded.is_sound("mapping", name);
-        let mappings = project.mappings.iter().filter(|mapping| mapping.destination == config.name && to_it(&mapping.name) && is_selected(selected, &mapping.name));
+        let mappings = project
+            .mappings
+            .iter()
+            .filter(|mapping| mapping.destination == config.name && to_it(&mapping.name) && is_selected(selected, &mapping.name));
         let mut asked = false;
         for mapping in mappings {
             asked = true;

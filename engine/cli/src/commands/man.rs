@@ -13,7 +13,8 @@ use crate::render::Console;
 pub(crate) fn run(args: &ManArgs, console: &Console) -> Result<Exit, Failure> {
     let Some(folder) = &args.dir else {
         if console.stdout_is_terminal() {
-            console.say("The page is for `man`: read it with `outflow man | man -l -`, or write it to a file with `outflow man > outflow.1`.");
+            console
+                .say("The page is for `man`: read it with `outflow man | man -l -`, or write it to a file with `outflow man > outflow.1`.");
             return Ok(Exit::Ok);
         }
         let mut page = Vec::new();
