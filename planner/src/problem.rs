@@ -419,7 +419,10 @@ pub fn render(problems: &[Problem], theme: &GraphicalTheme, width: usize) -> Str
     let handler = GraphicalReportHandler::new_themed(theme.clone())
         .with_width(width)
         .with_context_lines(1)
+        // A path is copied whole, or not at all.
         .with_break_words(false)
+        .with_word_separator(textwrap::WordSeparator::AsciiSpace)
+        .with_word_splitter(textwrap::WordSplitter::NoHyphenation)
         .without_syntax_highlighting();
     let mut text = String::new();
     for (number, problem) in problems.iter().enumerate() {
