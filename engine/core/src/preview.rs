@@ -237,7 +237,7 @@ mod tests {
     use super::*;
     use crate::clock::SystemClock;
     use crate::deliver::transport::{ProxyEnv, StorageEnv};
-    use crate::run::Silent;
+    use crate::run::{Cancel, Silent};
 
     /// Returns one batch for ever, and counts.
     struct Endless {
@@ -328,6 +328,7 @@ mod tests {
             proxy: ProxyEnv::default(),
             storage: StorageEnv::default(),
             workers: 1,
+            cancel: Cancel::default(),
             observer: Arc::new(Silent),
         };
         (engine, asked)

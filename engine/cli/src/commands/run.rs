@@ -9,7 +9,7 @@ use crate::args::{Global, RunArgs};
 use crate::exit::{Exit, Failure, exit_of};
 use crate::progress::Progress;
 use crate::render::{self, Console};
-use crate::{project, results};
+use crate::{project, results, signals};
 
 pub(crate) async fn run(global: &Global, args: &RunArgs, console: &Console) -> Result<Exit, Failure> {
     let loaded = project::load(global)?;
@@ -24,6 +24,7 @@ pub(crate) async fn run(global: &Global, args: &RunArgs, console: &Console) -> R
     // A model that cannot be asked fails in its own sync; the others go on.
     project::check_columns(&loaded, &engine, &enabled).await?;
 
+    signals::end_gracefully(&engine.cancel);
     let RunOutcome { reports, errors } = engine.run(&project::run_options(mappings, args.allowing, args.wait)).await;
     progress.clear();
     let elapsed = engine.clock.monotonic().saturating_sub(started.1);
