@@ -6,11 +6,12 @@ use arrow::datatypes::{FieldRef, Schema, SchemaRef};
 use datafusion::catalog::TableProvider;
 use datafusion::execution::SessionState;
 use outflow_contract::plan::{FileFormat, FileTable};
+use outflow_contract::source::type_name;
 use outflow_contract::{Error, Result};
 
 use super::cast::ForcedColumns;
 use super::csv::{self, CsvReader};
-use super::failure::listed;
+use super::failure::{Told, listed};
 use super::ipc::{self, IpcReader};
 use super::ndjson::{self, NdjsonReader};
 use super::parquet;
@@ -28,6 +29,14 @@ pub(super) struct OpenTable {
 }
 
 impl OpenTable {
+    /// Its columns whose types were told from values: of `table`, none is forced.
+    pub(super) fn told(&self, table: &FileTable) -> Vec<Told> {
+        let told = matches!(table.format, FileFormat::Csv | FileFormat::Ndjson);
+        let fields = self.schema.fields().iter().filter(|field| told && table.columns.iter().all(|(name, _)| name != field.name()));
+        let one = |field: &FieldRef| Told { table: table.name.clone(), column: field.name().clone(), kind: type_name(field.data_type()) };
+        fields.map(one).collect()
+    }
+
     /// `3 files, 1204 bytes, columns: a, b`.
     pub(super) fn describe(&self) -> String {
         let bytes: u64 = self.files.iter().map(|file| file.bytes).sum();
@@ -57,7 +66,10 @@ fn read_here(table: &FileTable, forced: ForcedColumns) -> Result<(Vec<DataFile>,
     let files = paths::files(table)?;
     let name = table.name.clone();
     let (fields, reader): (Vec<FieldRef>, Arc<dyn Reader>) = match table.format {
-        FileFormat::Csv => (forced.apply(table, &csv::infer(&name, &files)?)?, Arc::new(CsvReader { table: name })),
+        FileFormat::Csv => {
+            let delimiter = table.delimiter;
+            (forced.apply(table, &csv::infer(&name, &files, delimiter)?)?, Arc::new(CsvReader { table: name, delimiter }))
+        }
         FileFormat::Ndjson => (ndjson::infer(&name, &files, &forced)?, Arc::new(NdjsonReader { table: name, forced })),
         FileFormat::Arrow => (forced.apply(table, &ipc::infer(&name, &files)?)?, Arc::new(IpcReader { table: name })),
         FileFormat::Parquet => return Err(Error::bug("Parquet is read by DataFusion itself")),
