@@ -56,7 +56,11 @@ fn a_table_is_a_local_path_of_a_known_format() {
         "data/customers.XLSX",
         "the path of table `customers` of source `warehouse` is a workbook, which this version does not read",
     );
-    small(path, "data/customers.csv.gz", "the path of table `customers` of source `warehouse` is a compressed file");
+    small(
+        path,
+        "data/customers.csv.gz",
+        "the path of table `customers` of source `warehouse` is a compressed file, which this version does not read",
+    );
     let owner = "`delimiter` of table `customers` of source `warehouse`";
     for wrong in ["ab", "x", "7", "é"] {
         small(path, &format!("{{ path: a.csv, delimiter: \"{wrong}\" }}"), &format!("{owner} cannot be `{wrong}`"));

@@ -179,6 +179,27 @@ mod tests {
     }
 
     #[test]
+    fn what_was_never_sent_is_not_to_be_compared_with_what_was() {
+        let never_sent = [
+            "missing_user",
+            "missing_contact",
+            "missing_status",
+            "missing_field",
+            "wrong_type",
+            "wrong_choice",
+            "invalid_status",
+            "invalid_consent",
+            "record_too_large",
+        ];
+        for code in never_sent {
+            let advice = advice(code);
+            assert!(!advice.contains("payload") && (advice.contains("model") || advice.contains("map")), "{code}: {advice}");
+        }
+        assert!(advice("unauthorized").contains("settings") && advice("unauthorized").contains("mapping's fields"));
+        assert!(advice("http_422").contains("the sample's payload"));
+    }
+
+    #[test]
     fn codes_out_of_data_do_not_fill_the_memory() {
         let mut reasons = Reasons::default();
         for code in 0..REASONS_MAX as u32 * 10 {
