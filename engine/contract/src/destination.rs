@@ -177,6 +177,7 @@ pub struct Field {
     /// The members of an object; empty if any will do.
     pub properties: Vec<Field>,
     /// An object may have other members than its `properties`: all of it is handed on as it is, and the destination looks at it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub open: bool,
 }
 

@@ -132,7 +132,7 @@ fn explain(table: &str, path: &Path, delimiter: u8, text: &str) -> Error {
         error.remedy("write the file as UTF-8")
     } else if text.contains("incorrect number of fields") {
         error.remedy(format!(
-            "see whether a value that holds {0} lacks its quotes on that line; values are taken to be divided by {0}: `delimiter` of the table says otherwise",
+            "put quotes round a value that holds {}; if another character divides the values, set `delimiter` of the table",
             begin::shown(delimiter)
         ))
     } else {

@@ -627,7 +627,7 @@ async fn the_header_line_the_ending_or_the_table_tells_what_stands_between_the_v
     assert!(shop.error("SELECT * FROM excel").await.to_string().contains("the quote that opens on line 2"));
     shop.write("excel.csv", "id|a\n1;x,2\n");
     let error = shop.error("SELECT * FROM excel").await;
-    assert!(error.remedy_text().unwrap().contains("divided by a comma: `delimiter`"), "{error:?}");
+    assert!(error.remedy_text().unwrap().contains("a comma; if another character divides the values, set `delimiter`"), "{error:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
