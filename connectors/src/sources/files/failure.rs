@@ -14,40 +14,7 @@ const MESSAGE_CHARS_MAX: usize = 300;
 const NAMES_MAX: usize = 12;
 
 /// What to do about a query of which nothing better is known.
-const CORRECT: &str = "correct the model's query";
-
-/// A column whose type was told from the values of its files, and may be another one tomorrow.
-#[derive(Clone, Debug)]
-pub(super) struct Told {
-    /// The table.
-    pub(super) table: String,
-    /// The column.
-    pub(super) column: String,
-    /// Its type, as messages have it.
-    pub(super) kind: String,
-}
-
-/// Adds how to force a column's type, where that may be what a query that cannot be planned lacks: it names the column, and its failure
-/// the column's type.
-pub(super) fn forcible(error: Error, sql: &str, told: &[Told]) -> Error {
-    if error.remedy_text() != Some(CORRECT) {
-        return error;
-    }
-    let (text, sql) = (error.to_string(), sql.to_lowercase());
-    let Some(one) = told.iter().find(|one| has_word(&text, &one.kind) && has_word(&sql, &one.column.to_lowercase())) else { return error };
-    let plain = one.column.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-    let column = if plain { one.column.clone() } else { format!("{:?}", one.column) };
-    error.remedy(format!(
-        "the type of `{}`, {}, is told from the values of its file; force another one on the table `{}`: `columns: {{ {column}: VARCHAR }}`; \
-         or correct the model's query",
-        one.column, one.kind, one.table
-    ))
-}
-
-fn has_word(text: &str, word: &str) -> bool {
-    let part = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
-    text.match_indices(word).any(|(at, _)| !part(text[..at].chars().next_back()) && !part(text[at + word.len()..].chars().next()))
-}
+pub(super) const CORRECT: &str = "correct the model's query";
 
 /// The text with types as a preview calls them: `bigint` for `Int64`.
 pub(super) fn with_types(text: &str) -> String {
@@ -138,7 +105,7 @@ fn explain(error: DataFusionError, planning: bool) -> Error {
         DataFusionError::ParquetError(_) => damaged(&text(&error)),
         DataFusionError::ArrowError(_, _) if !planning && text(&error).contains("ast error") => cast(&text(&error)),
         _ if planning => Error::invalid(format!("the query cannot be planned: {}", with_types(&tidy(&text(&error))))).remedy(CORRECT),
-        _ => Error::new(Kind::Refused, format!("the query failed: {}", tidy(&text(&error)))).blame(Blame::Source),
+        _ => Error::new(Kind::Refused, format!("the query failed: {}", with_types(&tidy(&text(&error))))).blame(Blame::Source),
     }
 }
 
@@ -232,7 +199,8 @@ fn text(error: &DataFusionError) -> String {
 
 /// One line, without prefixes that say nothing, of bounded length.
 pub(super) fn tidy(text: &str) -> String {
-    const NOISE: [&str; 12] = [
+    const NOISE: [&str; 13] = [
+        "Internal error: ",
         "DataFusion error: ",
         "Error during planning: ",
         "Execution error: ",
@@ -247,6 +215,8 @@ pub(super) fn tidy(text: &str) -> String {
         "Invalid argument error: ",
     ];
     let text = text.split("\n\nbacktrace:").next().unwrap_or_default();
+    let text = text.split("This issue was likely caused by a bug").next().unwrap_or_default();
+    let text = text.split("This issue was likely a bug").next().unwrap_or_default();
     let mut line = text.split_whitespace().collect::<Vec<_>>().join(" ").replace("caused by ", "");
     for noise in NOISE {
         line = line.replace(noise, "");

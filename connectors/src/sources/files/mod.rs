@@ -31,6 +31,7 @@ mod stream;
 mod tables;
 #[cfg(test)]
 mod tests;
+mod told;
 
 use std::path::PathBuf;
 

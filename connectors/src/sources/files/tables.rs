@@ -6,12 +6,11 @@ use arrow::datatypes::{FieldRef, Schema, SchemaRef};
 use datafusion::catalog::TableProvider;
 use datafusion::execution::SessionState;
 use outflow_contract::plan::{FileFormat, FileTable};
-use outflow_contract::source::type_name;
 use outflow_contract::{Error, Result};
 
 use super::cast::ForcedColumns;
 use super::csv::{self, CsvReader};
-use super::failure::{Told, listed};
+use super::failure::listed;
 use super::ipc::{self, IpcReader};
 use super::ndjson::{self, NdjsonReader};
 use super::parquet;
@@ -23,20 +22,12 @@ pub(super) struct OpenTable {
     /// Its files.
     files: Vec<DataFile>,
     /// Its columns.
-    schema: SchemaRef,
+    pub(super) schema: SchemaRef,
     /// What DataFusion asks.
     pub(super) provider: Arc<dyn TableProvider>,
 }
 
 impl OpenTable {
-    /// Its columns whose types were told from values: of `table`, none is forced.
-    pub(super) fn told(&self, table: &FileTable) -> Vec<Told> {
-        let told = matches!(table.format, FileFormat::Csv | FileFormat::Ndjson);
-        let fields = self.schema.fields().iter().filter(|field| told && table.columns.iter().all(|(name, _)| name != field.name()));
-        let one = |field: &FieldRef| Told { table: table.name.clone(), column: field.name().clone(), kind: type_name(field.data_type()) };
-        fields.map(one).collect()
-    }
-
     /// `3 files, 1204 bytes, columns: a, b`.
     pub(super) fn describe(&self) -> String {
         let bytes: u64 = self.files.iter().map(|file| file.bytes).sum();

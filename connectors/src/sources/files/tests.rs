@@ -677,19 +677,29 @@ async fn what_is_no_utf_8_text_is_named_with_what_to_do() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_type_that_was_told_from_values_and_does_not_fit_can_be_forced() {
     let shop = Shop::new().table("sales", "s.csv", &[]).table("forced", "s.csv", &[("Revenue", "VARCHAR")]);
-    let sql = |table: &str| format!("SELECT replace(\"Revenue\", '.', '') AS r FROM {table}");
+    let sql = |table: &str| format!("SELECT id, replace(\"Revenue\", '.', '') AS r FROM {table}");
     shop.write("s.csv", "id,Revenue,E-mail\n1,\"1.234,50\",true\n");
-    assert_eq!(shop.text(&sql("sales")).await, "1234,50");
+    assert_eq!(shop.text(&sql("sales")).await, "1|1234,50");
     shop.write("s.csv", "id,Revenue,E-mail\n1,1,true\n");
-    assert_eq!(shop.text(&sql("forced")).await, "1");
+    assert_eq!(shop.text(&sql("forced")).await, "1|1");
     let error = shop.error(&sql("sales")).await;
     let text = error.to_string();
     assert!(text.contains("bigint") && !text.contains("Int64"), "{text}");
-    let remedy = error.remedy_text().unwrap();
-    assert!(remedy.contains("on the table `sales`: `columns: { Revenue: VARCHAR }`"), "{remedy}");
-    let error = shop.error("SELECT date_trunc('day', \"E-mail\") FROM sales").await;
-    assert!(error.remedy_text().unwrap().contains("columns: { \"E-mail\": VARCHAR }"), "{error:?}");
+    for (sql, remedy) in [
+        (sql("sales"), "on the table `sales` with `columns: { Revenue: VARCHAR }`"),
+        ("SELECT id FROM sales WHERE \"Revenue\" LIKE '%,5'".to_owned(), "columns: { Revenue: VARCHAR }"),
+        (
+            "SELECT s.id FROM forced AS f JOIN sales AS s ON f.id = s.id WHERE s.\"Revenue\" = 'x'".to_owned(),
+            "`sales` with `columns: { Revenue",
+        ),
+        ("SELECT id, substr(\"E-mail\", 1) AS e FROM sales".to_owned(), "columns: { \"E-mail\": VARCHAR }"),
+    ] {
+        let error = shop.error(&sql).await;
+        assert!(error.remedy_text().unwrap().contains(remedy), "{sql}: {error:?}");
+    }
     // Nothing of the kind where the type is none of the query's trouble.
-    let error = shop.error("SELECT nofunction(id) FROM sales").await;
-    assert!(!error.remedy_text().unwrap_or_default().contains("columns:"), "{error:?}");
+    for sql in ["SELECT nofunction(id) FROM sales", "SELECT sum(\"E-mail\") FROM sales"] {
+        let error = shop.error(sql).await;
+        assert!(!error.remedy_text().unwrap_or_default().contains("columns:"), "{error:?}");
+    }
 }
