@@ -105,6 +105,11 @@ pub(crate) static TABLE: &[Key] = &[
         .required(),
     key("format", Kind::Choice(FORMATS), "The format of the files; told by the path's ending if left out."),
     key("columns", Kind::Map, "Columns whose type is forced: a SQL type, or `json`."),
+    key(
+        "delimiter",
+        Kind::Text,
+        "The character between the values of a CSV file, or `tab`; told by each file's ending and header line if left out.",
+    ),
 ];
 
 /// The formats of files, and the endings that tell them.

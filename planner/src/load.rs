@@ -88,7 +88,7 @@ fn build(text: &str, options: &Options<'_>, log: &mut Log) -> Option<(Project, P
     }
     let others = target::choose(&mut tree, options.target, log);
     interpolate::interpolate(&mut tree, &Values { root: options.root, env: options.env }, log);
-    let root = std::path::absolute(options.root).unwrap_or_else(|_| options.root.to_owned());
+    let root = validate::plain(&std::path::absolute(options.root).unwrap_or_else(|_| options.root.to_owned()));
     let context = Context { root: &root, target: options.target, descriptors: options.descriptors, limits: Limits::default() };
     validate::project(&tree, &others, context, log)
 }

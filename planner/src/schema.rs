@@ -75,6 +75,7 @@ impl Writer<'_> {
             "tables" => json!({ "type": "object", "minProperties": 1, "additionalProperties": self.table() }),
             "columns" if matches!(key.kind, Kind::Map) => json!({ "type": "object", "additionalProperties": { "type": "string" } }),
             "fields" => json!({ "$ref": "#/$defs/value" }),
+            "delimiter" => json!({ "type": "string", "pattern": format!(r"^(tab|\\t|[\t !#-/:-@\[-`{{-~])$|{REFERENCE_PATTERN}") }),
             "schedule" => self.one_of(&key.kind, &["every", "days", "cron"]),
             _ => self.kind(&key.kind),
         };
@@ -153,7 +154,13 @@ impl Writer<'_> {
     }
 
     fn field(&self, field: &Field) -> Value {
-        let object = || if field.properties.is_empty() { json!({ "type": "object" }) } else { self.fields(&field.properties) };
+        let object = || {
+            let mut object = if field.properties.is_empty() { json!({ "type": "object" }) } else { self.fields(&field.properties) };
+            if field.open {
+                object["additionalProperties"] = json!(true);
+            }
+            object
+        };
         let text = || {
             let choices: Vec<&str> = field.choices.iter().map(String::as_str).collect();
             if choices.is_empty() { json!({ "type": "string" }) } else { choice(&choices) }

@@ -31,8 +31,8 @@ pub(crate) fn anonymous_id() -> Field {
 }
 
 /// `timestamp`, by default the model's timestamp column.
-pub(crate) fn timestamp(kind: FieldKind) -> Field {
-    Field::new("timestamp", kind, "When it happened; without it, when Segment receives it.")
+pub(crate) fn timestamp() -> Field {
+    Field::new("timestamp", FieldKind::Datetime, "When it happened; without it, when Segment receives it.")
         .default(serde_json::json!({ "@path": "$.__timestamp" }))
 }
 
@@ -43,5 +43,6 @@ pub(crate) fn message_id() -> Field {
 
 /// `consent`.
 pub(crate) fn consent() -> Field {
-    object("consent", "What the user agreed to: an object with `categoryPreferences`, each true or false.")
+    let preferences = object("categoryPreferences", "The categories, each true or false; one that is null is left out.");
+    object("consent", "What the user agreed to: an object with `categoryPreferences`.").properties(vec![preferences.required()]).open()
 }

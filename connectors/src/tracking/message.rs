@@ -14,6 +14,9 @@ use serde_json::value::RawValue;
 
 use super::MESSAGE_BYTES_MAX;
 
+/// The member of a consent that holds the categories.
+const PREFERENCES: &str = "categoryPreferences";
+
 /// A field of the mapped record, as its JSON text; null is as good as absent.
 pub(crate) type Raw<'a> = Option<&'a RawValue>;
 
@@ -181,14 +184,24 @@ fn inside(object: &RawValue) -> &str {
     text.get(1..text.len() - 1).unwrap_or_default().trim()
 }
 
-/// The value, unless it is an empty text.
+/// The value, unless it is blank text: an identifier or address of nothing but spaces is none.
 pub(crate) fn filled(value: Raw<'_>) -> Raw<'_> {
-    value.filter(|value| value.get() != "\"\"")
+    value.filter(|value| !is_blank(value.get()))
 }
 
-/// The value, which must be there and no empty text: Segment throws a message without it away in silence.
+fn is_blank(json: &str) -> bool {
+    let Some(text) = json.strip_prefix('"').and_then(|text| text.strip_suffix('"')) else { return false };
+    match text.trim_start().as_bytes() {
+        [] => true,
+        // It may be a tab or a line break.
+        [b'\\', ..] => serde_json::from_str::<String>(json).is_ok_and(|text| text.trim().is_empty()),
+        _ => false,
+    }
+}
+
+/// The value, which must be there and no blank text: Segment throws a message without it away in silence.
 pub(crate) fn needed<'a>(value: Raw<'a>, field: &str) -> Result<&'a RawValue, Rejection> {
-    filled(value).ok_or_else(|| rejection("missing_field", format!("field `{field}` is missing or empty")))
+    filled(value).ok_or_else(|| rejection("missing_field", format!("field `{field}` is missing or blank")))
 }
 
 /// `userId` and `anonymousId`, one of which must be there.
@@ -230,20 +243,78 @@ impl Digits {
     }
 }
 
-/// `context.consent`: what was mapped if its `categoryPreferences` are an object of true and false, and an empty object otherwise.
-pub(crate) fn consent(context: &mut Object<'_>, consent: Raw<'_>) {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Consent<'a> {
-        #[serde(borrow)]
-        category_preferences: Raw<'a>,
-    }
-    let preferences = |consent: &&RawValue| {
-        let consent: Option<Consent<'_>> = serde_json::from_str(consent.get()).ok();
-        let preferences = consent.and_then(|consent| consent.category_preferences);
-        preferences.is_some_and(|preferences| members(preferences, |_, value| matches!(value.get(), "true" | "false")))
+/// `context.consent`: what was mapped, save categories that are null, or an empty object where nothing was. What a user agreed to is never
+/// dropped in silence: anything that is no object of true and false refuses the record.
+pub(crate) fn consent(context: &mut Object<'_>, consent: Raw<'_>) -> Result<(), Rejection> {
+    let Some(consent) = consent else {
+        context.json("consent", "{}");
+        return Ok(());
     };
-    context.json("consent", consent.filter(preferences).map_or("{}", RawValue::get));
+    let (mut preferences, mut empty) = (None, true);
+    let is_object = members(consent, |name, value| {
+        empty = false;
+        if name == PREFERENCES {
+            preferences = Some(value.to_owned());
+        }
+        true
+    });
+    let Some(preferences) = preferences.filter(|_| is_object) else {
+        if !is_object || !empty {
+            return Err(invalid_consent("`consent` is no object with `categoryPreferences`"));
+        }
+        context.json("consent", "{}");
+        return Ok(());
+    };
+    if preferences.get() == "null" {
+        context.json("consent", "{}");
+        return Ok(());
+    }
+    let (mut nulls, mut wrong) = (false, None);
+    let is_object = members(&preferences, |name, value| {
+        match value.get() {
+            "true" | "false" => {}
+            "null" => nulls = true,
+            _ => wrong = Some(name.to_owned()),
+        }
+        wrong.is_none()
+    });
+    match wrong {
+        Some(name) => Err(invalid_consent(format!("the category `{name}` of `consent` is neither true nor false"))),
+        None if !is_object => Err(invalid_consent("`categoryPreferences` of `consent` is no object")),
+        None if nulls => {
+            without_nulls(context, consent, &preferences);
+            Ok(())
+        }
+        None => {
+            context.json("consent", consent.get());
+            Ok(())
+        }
+    }
+}
+
+#[cold]
+fn invalid_consent(message: impl Into<String>) -> Rejection {
+    rejection("invalid_consent", message)
+}
+
+/// Appends the consent without the categories of which nothing is known.
+fn without_nulls(context: &mut Object<'_>, consent: &RawValue, preferences: &RawValue) {
+    let mut kept = context.object("consent");
+    members(consent, |name, value| {
+        if name != PREFERENCES {
+            kept.member(name, value);
+        }
+        true
+    });
+    let mut known = kept.object(PREFERENCES);
+    members(preferences, |name, value| {
+        if value.get() != "null" {
+            known.member(name, value);
+        }
+        true
+    });
+    known.close();
+    kept.close();
 }
 
 /// Which of `names` are members of `object`, one bit for each.

@@ -150,21 +150,53 @@ fn a_source_holds_its_key_in_the_credentials_alone() {
     assert!(Source::new(Some("mars"), Some("k"), "source_write_key").is_err());
 }
 
-fn consent_of(consent: &Value) -> Value {
+fn consent_of(consent: &Value) -> Result<Value, String> {
     let text = serde_json::value::to_raw_value(consent).unwrap();
     let mut out = Vec::new();
     let mut object = Object::open(&mut out);
-    message::consent(&mut object, Some(&text));
+    message::consent(&mut object, Some(&text)).map_err(|rejection| rejection.code)?;
     object.close();
-    serde_json::from_slice::<Value>(&out).unwrap()["consent"].take()
+    Ok(serde_json::from_slice::<Value>(&out).unwrap()["consent"].take())
 }
 
 #[test]
-fn consent_is_passed_on_only_if_its_categories_are_true_or_false() {
+fn consent_is_sent_without_what_is_not_known_and_anything_else_fails_the_record() {
     let good = json!({"categoryPreferences": {"ads": true, "C\"1": false}, "more": [1]});
-    assert_eq!(consent_of(&good), good);
-    for bad in [json!({}), json!({"categoryPreferences": {"ads": "yes"}}), json!({"categoryPreferences": [true]}), json!("x"), json!([])] {
-        assert_eq!(consent_of(&bad), json!({}), "{bad}");
+    assert_eq!(consent_of(&good), Ok(good));
+    for (nulls, sent) in [
+        (
+            json!({"categoryPreferences": {"ads": null, "C\"1": false}, "more": [1]}),
+            json!({"categoryPreferences": {"C\"1": false}, "more": [1]}),
+        ),
+        (json!({"categoryPreferences": {"ads": null}}), json!({"categoryPreferences": {}})),
+        (json!({"categoryPreferences": {}}), json!({"categoryPreferences": {}})),
+        (json!({"categoryPreferences": null}), json!({})),
+        (json!({}), json!({})),
+    ] {
+        assert_eq!(consent_of(&nulls), Ok(sent), "{nulls}");
+    }
+    for bad in [
+        json!({"categoryPreferences": {"ads": "yes"}}),
+        json!({"categoryPreferences": {"ads": "true", "other": null}}),
+        json!({"categoryPreferences": {"ads": 1}}),
+        json!({"categoryPreferences": [true]}),
+        json!({"categoryPreferences": true}),
+        json!({"Analytics": true}),
+        json!("x"),
+        json!([]),
+    ] {
+        assert_eq!(consent_of(&bad), Err("invalid_consent".to_owned()), "{bad}");
+    }
+}
+
+#[test]
+fn blank_text_is_as_good_as_missing() {
+    let filled = |text: &str| message::filled(Some(serde_json::from_str(text).unwrap())).is_some();
+    for blank in [r#""""#, r#""  ""#, r#"" \t\n ""#, r#""\u00a0""#, "\"\u{a0}\""] {
+        assert!(!filled(blank), "{blank}");
+    }
+    for text in [r#"" a""#, r#""\t\\""#, r#""\\""#, "0", "false", "{}"] {
+        assert!(filled(text), "{text}");
     }
 }
 

@@ -10,6 +10,7 @@ mod progress;
 mod project;
 mod render;
 mod results;
+mod signals;
 mod skeleton;
 mod usage;
 mod waiting;

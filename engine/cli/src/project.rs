@@ -14,7 +14,7 @@ use outflow_contract::state_store::StateStore;
 use outflow_contract::{Error, Kind, Result};
 use outflow_engine::clock::SystemClock;
 use outflow_engine::deliver::transport::{ProxyEnv, StorageEnv};
-use outflow_engine::run::{Engine, Observer, RunOptions, Silent};
+use outflow_engine::run::{Cancel, Engine, Observer, RunOptions, Silent};
 use outflow_engine::seal::Allowed;
 use outflow_ledger::store::LocalStore;
 use outflow_planner::{Examined, Loaded, Options, PROJECT_FILE, Problem, Problems, Severity};
@@ -111,6 +111,7 @@ fn open_with(loaded: &Loaded, observer: Arc<dyn Observer>, store: Arc<dyn StateS
         proxy: proxy_env(),
         storage: storage_env(&project.redactor),
         workers,
+        cancel: Cancel::default(),
         observer,
     })
 }
@@ -211,6 +212,7 @@ pub(crate) fn open_sources(loaded: &Loaded) -> Result<Engine> {
         proxy: proxy_env(),
         storage: storage_env(&project.redactor),
         workers: 1,
+        cancel: Cancel::default(),
         observer: Arc::new(Silent),
     })
 }

@@ -179,6 +179,9 @@ pub struct Field {
     pub allow_null: bool,
     /// The members of an object; empty if any will do.
     pub properties: Vec<Field>,
+    /// An object may have other members than its `properties`: all of it is handed on as it is, and the destination looks at it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub open: bool,
 }
 
 impl Field {
@@ -196,6 +199,7 @@ impl Field {
             constant: false,
             allow_null: false,
             properties: Vec::new(),
+            open: false,
         }
     }
 
@@ -252,6 +256,13 @@ impl Field {
     #[must_use]
     pub fn properties(mut self, properties: Vec<Self>) -> Self {
         self.properties = properties;
+        self
+    }
+
+    /// Other members than its `properties` go along.
+    #[must_use]
+    pub fn open(mut self) -> Self {
+        self.open = true;
         self
     }
 }

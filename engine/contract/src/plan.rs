@@ -120,6 +120,8 @@ pub struct FileTable {
     pub format: FileFormat,
     /// Columns whose type is forced, by name.
     pub columns: Vec<(String, ColumnType)>,
+    /// What stands between the values of a CSV file; told by each file's ending and header line if `None`.
+    pub delimiter: Option<u8>,
 }
 
 /// The format of a file.
@@ -127,7 +129,7 @@ pub struct FileTable {
 pub enum FileFormat {
     /// Apache Parquet.
     Parquet,
-    /// Comma-separated values with a header line.
+    /// Delimited values with a header line.
     Csv,
     /// One JSON object on each line.
     Ndjson,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{DataType, SchemaRef};
 use async_trait::async_trait;
 use futures::stream::BoxStream;
 
@@ -17,6 +17,46 @@ pub const EXTENSION_NAME: &str = "ARROW:extension:name";
 /// Is this field JSON text? Then the mapper walks into it, and the diff compares it by content.
 pub fn is_json(field: &arrow::datatypes::Field) -> bool {
     field.metadata().get(EXTENSION_NAME).is_some_and(|name| name == JSON_EXTENSION)
+}
+
+/// The name of a type in front of people, as SQL has it where it can: `bigint`, `text`, `decimal(18,2)`.
+pub fn type_name(kind: &DataType) -> String {
+    let name = match kind {
+        DataType::Null => "null",
+        DataType::Boolean => "boolean",
+        DataType::Int8 => "tinyint",
+        DataType::Int16 => "smallint",
+        DataType::Int32 => "int",
+        DataType::Int64 => "bigint",
+        DataType::UInt8 => "tinyint unsigned",
+        DataType::UInt16 => "smallint unsigned",
+        DataType::UInt32 => "int unsigned",
+        DataType::UInt64 => "bigint unsigned",
+        DataType::Float16 | DataType::Float32 => "real",
+        DataType::Float64 => "double",
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => "text",
+        DataType::Binary | DataType::LargeBinary | DataType::BinaryView | DataType::FixedSizeBinary(_) => "bytea",
+        DataType::Date32 | DataType::Date64 => "date",
+        DataType::Time32(_) | DataType::Time64(_) => "time",
+        DataType::Timestamp(_, None) => "timestamp",
+        DataType::Timestamp(_, Some(_)) => "timestamptz",
+        DataType::Duration(_) | DataType::Interval(_) => "interval",
+        DataType::Struct(_) => "struct",
+        DataType::Map(_, _) => "map",
+        DataType::Decimal32(digits, scale)
+        | DataType::Decimal64(digits, scale)
+        | DataType::Decimal128(digits, scale)
+        | DataType::Decimal256(digits, scale) => return format!("decimal({digits},{scale})"),
+        DataType::Dictionary(_, value) => return type_name(value),
+        DataType::RunEndEncoded(_, value) => return type_name(value.data_type()),
+        DataType::List(item)
+        | DataType::LargeList(item)
+        | DataType::ListView(item)
+        | DataType::LargeListView(item)
+        | DataType::FixedSizeList(item, _) => return format!("list<{}>", type_name(item.data_type())),
+        other @ DataType::Union(_, _) => return other.to_string().to_lowercase(),
+    };
+    name.to_owned()
 }
 
 /// One read-only query.

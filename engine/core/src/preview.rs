@@ -12,7 +12,7 @@ use outflow_contract::expr::{Expr, Path};
 use outflow_contract::limits::Limits;
 use outflow_contract::plan::Model;
 use outflow_contract::secret::Redactor;
-use outflow_contract::source::{Query, is_json};
+use outflow_contract::source::{Query, is_json, type_name};
 use outflow_contract::{Error, Kind, Op, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -181,46 +181,6 @@ fn is_number(kind: &DataType) -> bool {
     }
 }
 
-/// The name of a type, as SQL has it where it can.
-fn type_name(kind: &DataType) -> String {
-    let name = match kind {
-        DataType::Null => "null",
-        DataType::Boolean => "boolean",
-        DataType::Int8 => "tinyint",
-        DataType::Int16 => "smallint",
-        DataType::Int32 => "int",
-        DataType::Int64 => "bigint",
-        DataType::UInt8 => "tinyint unsigned",
-        DataType::UInt16 => "smallint unsigned",
-        DataType::UInt32 => "int unsigned",
-        DataType::UInt64 => "bigint unsigned",
-        DataType::Float16 | DataType::Float32 => "real",
-        DataType::Float64 => "double",
-        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => "text",
-        DataType::Binary | DataType::LargeBinary | DataType::BinaryView | DataType::FixedSizeBinary(_) => "bytea",
-        DataType::Date32 | DataType::Date64 => "date",
-        DataType::Time32(_) | DataType::Time64(_) => "time",
-        DataType::Timestamp(_, None) => "timestamp",
-        DataType::Timestamp(_, Some(_)) => "timestamptz",
-        DataType::Duration(_) | DataType::Interval(_) => "interval",
-        DataType::Struct(_) => "struct",
-        DataType::Map(_, _) => "map",
-        DataType::Decimal32(digits, scale)
-        | DataType::Decimal64(digits, scale)
-        | DataType::Decimal128(digits, scale)
-        | DataType::Decimal256(digits, scale) => return format!("decimal({digits},{scale})"),
-        DataType::Dictionary(_, value) => return type_name(value),
-        DataType::RunEndEncoded(_, value) => return type_name(value.data_type()),
-        DataType::List(item)
-        | DataType::LargeList(item)
-        | DataType::ListView(item)
-        | DataType::LargeListView(item)
-        | DataType::FixedSizeList(item, _) => return format!("list<{}>", type_name(item.data_type())),
-        other @ DataType::Union(_, _) => return other.to_string().to_lowercase(),
-    };
-    name.to_owned()
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::{BTreeMap, HashMap};
@@ -238,7 +198,7 @@ mod tests {
     use super::*;
     use crate::clock::SystemClock;
     use crate::deliver::transport::{ProxyEnv, StorageEnv};
-    use crate::run::Silent;
+    use crate::run::{Cancel, Silent};
 
     /// Returns one batch for ever, and counts.
     struct Endless {
@@ -329,6 +289,7 @@ mod tests {
             proxy: ProxyEnv::default(),
             storage: StorageEnv::default(),
             workers: 1,
+            cancel: Cancel::default(),
             observer: Arc::new(Silent),
         };
         (engine, asked)

@@ -182,7 +182,9 @@ fn value(member: &Member, field: &Field, owner: &Owner<'_>, log: &mut Log) {
         choice(node, field, owner, log);
         if let (Some(inner), false) = (object_members(node), field.properties.is_empty()) {
             let inside = Owner { path: format!("{}{}.", owner.path, field.name), span: member.key_span, ..*owner };
-            check(inner, &field.properties, &inside, log);
+            let declared = |member: &&Member| !field.open || field.properties.iter().any(|property| property.name == member.key);
+            let inner: Vec<Member> = inner.iter().filter(declared).cloned().collect();
+            check(&inner, &field.properties, &inside, log);
         }
     }
 }

@@ -46,10 +46,29 @@ pub(crate) struct Context<'a> {
 }
 
 impl Context<'_> {
-    /// `path` from the project's folder on, without `.` in it.
+    /// `path` from the project's folder on, plain.
     fn absolute(&self, path: &str) -> PathBuf {
-        self.root.join(path).components().filter(|part| !matches!(part, Component::CurDir)).collect()
+        plain(&self.root.join(path))
     }
+}
+
+/// An absolute path without `.` and `..` in it. Links stay as they are, save one that a `..` leads out of: the way goes on from where the
+/// link leads, as everywhere else.
+pub(crate) fn plain(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir => {
+                if let Some(real) = plain.is_symlink().then(|| std::fs::canonicalize(&plain).ok()).flatten() {
+                    plain = real;
+                }
+                plain.pop();
+            }
+            part => plain.push(part),
+        }
+    }
+    plain
 }
 
 /// Checks the whole tree; the targets that were not chosen are in `others`, checked for their keys alone.

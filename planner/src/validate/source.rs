@@ -92,7 +92,28 @@ fn read_table(member: &Member, source: &str, context: &Context<'_>, log: &mut Lo
         return None;
     }
     let format = format(node, path_node, path, &owner, log)?;
-    Some(FileTable { name: name.clone(), path: context.absolute(path).to_string_lossy().into_owned(), format, columns })
+    let delimiter = delimiter(node, format, &owner, log);
+    Some(FileTable { name: name.clone(), path: context.absolute(path).to_string_lossy().into_owned(), format, columns, delimiter })
+}
+
+/// What stands between the values of a CSV file, if that is said.
+fn delimiter(node: &Node, format: FileFormat, owner: &str, log: &mut Log) -> Option<u8> {
+    let written = node.get("delimiter").filter(|node| !node.is_null())?;
+    let text = written.as_str().filter(|text| !text.is_empty())?;
+    if format != FileFormat::Csv {
+        log.error(written.span, format!("`delimiter` of {owner} is of no use: its format is {}", format.name()))
+            .help("leave it out; only CSV has one");
+        return None;
+    }
+    match *text.as_bytes() {
+        _ if matches!(text, "tab" | r"\t") => Some(b'\t'),
+        [one] if one == b'\t' || matches!(one, b' '..=b'~') && one != b'"' && !one.is_ascii_alphanumeric() => Some(one),
+        _ => {
+            log.error(written.span, format!("`delimiter` of {owner} cannot be {}", written.shown()))
+                .help("it is one character, such as \";\" or \"|\", or `tab`; letters, digits and quotes are none");
+            None
+        }
+    }
 }
 
 fn format(node: &Node, path_node: &Node, path: &str, owner: &str, log: &mut Log) -> Option<FileFormat> {
@@ -103,8 +124,20 @@ fn format(node: &Node, path_node: &Node, path: &str, owner: &str, log: &mut Log)
     let ending = path.rsplit('/').next().and_then(|file| file.rsplit_once('.')).map_or("", |(_, ending)| ending);
     let format = of_ending(&ending.to_ascii_lowercase());
     if format.is_none() {
-        log.error(path_node.span, format!("the format of {owner} cannot be told from its path"))
-            .help("write `{ path: …, format: parquet }`; known endings: .parquet, .csv, .ndjson, .jsonl, .arrow, .ipc, .feather");
+        let (what, help) = match ending.to_ascii_lowercase().as_str() {
+            "xlsx" | "xlsm" | "xlsb" | "xls" | "ods" => (
+                "is a workbook, which this version does not read",
+                "export the sheet, in Excel with Save As, CSV UTF-8, and write the path of that file",
+            ),
+            "gz" | "zip" | "zst" | "bz2" | "xz" | "7z" => {
+                ("is a compressed file, which this version does not read", "unpack it, and write the path of what is inside")
+            }
+            _ => (
+                "does not tell its format",
+                "write `{ path: …, format: parquet }`; known endings: .parquet, .csv, .tsv, .ndjson, .jsonl, .json, .arrow, .ipc, .feather",
+            ),
+        };
+        log.error(path_node.span, format!("the path of {owner} {what}")).help(help);
     }
     format
 }
@@ -112,8 +145,8 @@ fn format(node: &Node, path_node: &Node, path: &str, owner: &str, log: &mut Log)
 fn of_ending(ending: &str) -> Option<FileFormat> {
     match ending {
         "parquet" => Some(FileFormat::Parquet),
-        "csv" => Some(FileFormat::Csv),
-        "ndjson" | "jsonl" => Some(FileFormat::Ndjson),
+        "csv" | "tsv" => Some(FileFormat::Csv),
+        "ndjson" | "jsonl" | "json" => Some(FileFormat::Ndjson),
         "arrow" | "ipc" | "feather" => Some(FileFormat::Arrow),
         _ => None,
     }

@@ -52,6 +52,7 @@ fn descriptor() -> Descriptor {
                     text("zone").choices(&["north", "south"]),
                     field("latitude", FieldKind::Number),
                 ]),
+                field("choice", FieldKind::Object).properties(vec![field("kinds", FieldKind::Object).required()]).open(),
                 field("timestamp", FieldKind::Datetime).default(json!({"@path": "$.__timestamp"})),
             ]),
         }],
@@ -165,4 +166,12 @@ fn the_timestamp_is_quietly_missing_as_a_default_and_loudly_as_a_path() {
     let problems = try_load(&asked).err().unwrap();
     assert_eq!(problems.0[0].message(), "`$.__timestamp` is the model's timestamp column, and model `users` names none");
     assert!(problems.0[0].position().is_some());
+}
+
+#[test]
+fn an_open_object_may_have_more_members_but_not_fewer() {
+    let of = |choice: &str| messages(&format!("{{ key: '${{env:CRM_TOKEN}}', user: $.id, choice: {choice} }}"));
+    assert_eq!(of("{ kinds: { a: $.a }, more: 1 }"), Vec::<String>::new());
+    assert_eq!(of("$.choice"), Vec::<String>::new());
+    assert_eq!(of("{ more: 1 }"), ["mapping `users_to_space` does not map the field `choice.kinds`, which action `send` requires"]);
 }

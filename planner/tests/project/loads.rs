@@ -197,3 +197,24 @@ fn anchors_and_merge_keys_work_in_a_project() {
     );
     assert_eq!(loaded(&text).project.mapping("second").unwrap().columns(), Columns::Named(vec!["email".into()]));
 }
+
+#[test]
+fn a_table_says_where_its_files_are_and_what_stands_between_their_values() {
+    let table = |written: &str| {
+        let project = loaded(&small_with("data/customers.parquet", written)).project;
+        let SourceKind::Files { tables } = &project.source("warehouse").unwrap().kind;
+        (project.root.clone(), tables[0].clone())
+    };
+    for path in ["../x/./../data/*.csv", "a/../../data/*.csv", "./../../NAME/../data/*.csv"] {
+        let (root, table) = table(path);
+        let wanted = if path.contains("NAME") { root.parent().unwrap().parent().unwrap() } else { root.parent().unwrap() };
+        assert_eq!(table.path, wanted.join("data/*.csv").display().to_string(), "{path}");
+        assert_eq!((table.format, table.delimiter), (FileFormat::Csv, None));
+    }
+    for (written, delimiter) in [("\";\"", b';'), ("'|'", b'|'), ("\"\\t\"", b'\t'), ("'\\t'", b'\t'), ("tab", b'\t'), ("\" \"", b' ')] {
+        let (_, table) = table(&format!("{{ path: a.csv, delimiter: {written} }}"));
+        assert_eq!(table.delimiter, Some(delimiter), "{written}");
+    }
+    assert_eq!(table("a.tsv").1.format, FileFormat::Csv);
+    assert_eq!(table("a.JSON").1.format, FileFormat::Ndjson);
+}

@@ -49,8 +49,23 @@ fn a_table_is_a_local_path_of_a_known_format() {
     let path = "data/customers.parquet";
     small(path, "\"s3://bucket/c.parquet\"", "files on object storage or on the web are not available in this version");
     small(path, "\"HTTPS://example.com/c.parquet\"", "files on object storage or on the web are not available in this version");
-    small(path, "data/customers.tsv", "the format of table `customers` of source `warehouse` cannot be told from its path");
-    small(path, "data/customers", "the format of table `customers` of source `warehouse` cannot be told from its path");
+    small(path, "data/customers.txt", "the path of table `customers` of source `warehouse` does not tell its format");
+    small(path, "data/customers", "the path of table `customers` of source `warehouse` does not tell its format");
+    small(
+        path,
+        "data/customers.XLSX",
+        "the path of table `customers` of source `warehouse` is a workbook, which this version does not read",
+    );
+    small(
+        path,
+        "data/customers.csv.gz",
+        "the path of table `customers` of source `warehouse` is a compressed file, which this version does not read",
+    );
+    let owner = "`delimiter` of table `customers` of source `warehouse`";
+    for wrong in ["ab", "x", "7", "é"] {
+        small(path, &format!("{{ path: a.csv, delimiter: \"{wrong}\" }}"), &format!("{owner} cannot be `{wrong}`"));
+    }
+    small(path, "{ path: a.json, delimiter: \";\" }", &format!("{owner} is of no use: its format is ndjson"));
     small(path, "[a, b]", "table `customers` of source `warehouse` must be a path or a mapping with `path`, and this is a list");
     small(path, "{ format: csv }", "table `customers` of source `warehouse` has no `path`");
     small("{ customers: data/customers.parquet }", "{}", "source `warehouse` has no tables");

@@ -29,7 +29,10 @@ fn json(text: &str) -> Value {
 #[test]
 fn projects_that_load_pass_the_schema() {
     let validator = validator();
-    for text in [FULL, SMALL] {
+    let delimited = |delimiter: &str| small_with("data/customers.parquet", &format!("{{ path: a.csv, delimiter: {delimiter} }}"));
+    let delimited = ["\";\"", "'|'", "\"\\t\"", "'\\t'", "tab", "\" \"", "']'", "'^'"].map(delimited);
+    for text in [FULL, SMALL].into_iter().chain(delimited.iter().map(String::as_str)) {
+        load_text(text).unwrap_or_else(|problems| panic!("{problems}"));
         let instance = json(text);
         let errors: Vec<String> = validator.iter_errors(&instance).map(|error| format!("{}: {error}", error.instance_path())).collect();
         assert_eq!(errors, Vec::<String>::new());
@@ -61,6 +64,9 @@ fn what_the_loader_refuses_for_its_shape_the_schema_refuses_too() {
         small_with("    action:", "    schedule: { days: [monday] }\n    action:"),
         small_with("    action:", "    guards: { deleted_share: 2 }\n    action:"),
         small_with("  customers_to_crm:", "  customers to crm:"),
+        small_with("data/customers.parquet", "{ path: a.csv, delimiter: ab }"),
+        small_with("data/customers.parquet", "{ path: a.csv, delimiter: x }"),
+        small_with("data/customers.parquet", "{ path: a.csv, delimiter: \"\\\"\" }"),
         format!("{SMALL}targets: {{ dev: {{ stat: x }} }}\n"),
     ];
     for text in wrong {

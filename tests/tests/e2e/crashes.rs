@@ -113,3 +113,48 @@ fn a_source_that_fails_midway_changes_nothing() {
     shop.write();
     assert_eq!(crate::counts(&shop.run(0), "delivered"), (0, 0, 1));
 }
+
+/// Ends a run by a signal once some requests have been taken, and returns what it came to.
+#[track_caller]
+fn ended_by(signal: rustix::process::Signal, shop: &Shop) -> outflow_tests::Run {
+    shop.server.next(200, &Act::Hold(Duration::from_millis(50)));
+    let mut running = Outflow::at(&shop.project).args("run").spawn();
+    assert!(running.until(|| shop.server.applied().0 >= 40), "some are taken");
+    running.signal(signal);
+    running.wait()
+}
+
+#[test]
+fn a_run_that_is_asked_to_end_finishes_what_is_under_way_and_commits_it() {
+    for signal in [rustix::process::Signal::INT, rustix::process::Signal::TERM] {
+        let mut shop = Shop::new(2_000);
+        let run = ended_by(signal, &shop).expect(1);
+        assert!(run.stderr.contains("asked to end"), "{run}");
+        let result = shop.result();
+        assert_eq!(result["status"], "cancelled", "{result}");
+        let delivered = result["counts"]["delivered"]["total"].as_u64().unwrap();
+        assert!((40..2_000).contains(&delivered), "{delivered}");
+        assert_eq!(delivered, shop.server.applied().0, "every record that was taken counts as delivered");
+        assert_eq!(shop.server.records().len() as u64, delivered, "and none was sent twice");
+        shop.server.accept_all();
+        shop.outflow("run").expect(0);
+        assert_eq!(shop.server.applied().0, 2_000, "the rest, and nothing again");
+        shop.assert_mirrored();
+    }
+}
+
+#[test]
+fn a_second_signal_leaves_at_once_and_loses_nothing() {
+    let mut shop = Shop::new(100);
+    shop.server.next(8, &Act::Hold(Duration::from_secs(20)));
+    let mut running = Outflow::at(&shop.project).args("run").spawn();
+    assert!(running.until(|| shop.server.arrived().requests >= 3), "requests are under way");
+    running.signal(rustix::process::Signal::INT);
+    let start = std::time::Instant::now();
+    running.until(|| start.elapsed() > Duration::from_millis(200));
+    running.signal(rustix::process::Signal::INT);
+    let run = running.wait();
+    assert_eq!(run.code, Some(130), "{run}");
+    shop.run(0);
+    shop.assert_mirrored();
+}

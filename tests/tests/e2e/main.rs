@@ -20,6 +20,7 @@ mod objects;
 mod renaming;
 mod schema;
 mod segment;
+mod tables;
 
 use arrow::datatypes::DataType;
 use outflow_tests::{Outflow, Project, Run, Server, Table};

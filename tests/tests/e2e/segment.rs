@@ -292,3 +292,44 @@ fn subscriptions_reach_the_space_whose_key_the_mapping_has() {
         assert!(!String::from_utf8_lossy(&bytes).contains(KEY), "{file}");
     }
 }
+
+#[test]
+fn a_moment_that_is_none_and_a_consent_that_says_nothing_fail_their_records_alone() {
+    let mapping = "{ model: people, destination: segment, action: sendTrack, records: added, fields: { user_id: $.id, event_name: Seen, \
+                   consent: { categoryPreferences: { Ads: { '@if': { exists: $.plan, then: true } }, Text: $.name }, more: kept } } }";
+    let mut workspace = Workspace::new(4, mapping);
+    workspace.configure("segment, settings: { source_write_key: '${env:KEY}' }", mapping, ", timestamp: seen_at");
+    for id in 1..=4 {
+        workspace.table.set(id, "name", Value::Null);
+    }
+    workspace.table.set(1, "seen_at", "not a time");
+    workspace.table.set(2, "name", "yes");
+    workspace.table.set(3, "plan", Value::Null);
+    workspace.write();
+    let result = workspace.run(3);
+    assert_eq!((counts(&result, "delivered"), counts(&result, "failed")), ((2, 0, 0), (2, 0, 0)));
+    let group = |code: &str| result["failure_groups"].as_array().unwrap().iter().find(|group| group["code"] == code).unwrap().clone();
+    assert!(group("wrong_type")["message"].as_str().unwrap().contains("`timestamp` takes a moment"));
+    assert!(group("invalid_consent")["message"].as_str().unwrap().contains("the category `Text`"));
+    assert!(group("invalid_consent")["action"].as_str().unwrap().contains("categoryPreferences"));
+    let messages = &workspace.server.take_batches()[0].messages;
+    let consent = |user: &str| messages.iter().find(|message| message["userId"] == user).unwrap()["context"]["consent"].clone();
+    assert_eq!(consent("3"), json!({"categoryPreferences": {}, "more": "kept"}));
+    assert_eq!(consent("4"), json!({"categoryPreferences": {"Ads": true}, "more": "kept"}));
+}
+
+#[test]
+fn a_consent_without_its_categories_is_a_mistake_of_the_project() {
+    let mapping = |consent: &str| {
+        format!("{{ model: people, destination: segment, action: sendIdentify, fields: {{ user_id: $.id, consent: {{ {consent} }} }} }}")
+    };
+    let workspace = Workspace::new(1, &mapping("Analytics: true"));
+    let run = workspace.outflow("check").expect(2);
+    assert!(run.to_string().contains("consent.categoryPreferences"), "{run}");
+    workspace.configure(
+        "segment, settings: { source_write_key: '${env:KEY}' }",
+        &mapping("categoryPreferences: { Ads: true }, more: 1"),
+        "",
+    );
+    workspace.outflow("check").expect(0);
+}

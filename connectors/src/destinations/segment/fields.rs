@@ -90,7 +90,7 @@ fn alias() -> Vec<Field> {
     let mut fields = vec![
         text("previous_id", "The identifier that the user had before.").required(),
         text("user_id", "The identifier that the user has from now on.").required(),
-        timestamp(FieldKind::String),
+        timestamp(),
     ];
     fields.extend(context(true));
     fields.extend([message_id(), consent()]);
@@ -99,7 +99,7 @@ fn alias() -> Vec<Field> {
 
 /// Whom it is about and when it was, `own`, and where it came from.
 fn with_context(own: Vec<Field>, group: bool) -> Vec<Field> {
-    let mut fields = vec![user_id(), anonymous_id(), timestamp(FieldKind::String)];
+    let mut fields = vec![user_id(), anonymous_id(), timestamp()];
     fields.extend(own);
     fields.extend(context(group));
     fields

@@ -124,7 +124,7 @@ impl Kind {
         }
         context.raw("app", f.application);
         context.raw("campaign", f.campaign_parameters);
-        message::consent(&mut context, f.consent);
+        message::consent(&mut context, f.consent)?;
         context.raw("device", f.device);
         context.raw("ip", f.ip_address);
         context.raw("locale", f.locale);
@@ -136,7 +136,7 @@ impl Kind {
         context.raw("userAgent", f.user_agent);
         context.raw("timezone", f.timezone);
         if self != Self::Group {
-            context.raw("groupId", f.group_id);
+            context.raw("groupId", filled(f.group_id));
         }
         context.close();
         Ok(())

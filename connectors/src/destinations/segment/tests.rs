@@ -41,8 +41,10 @@ fn golden_requests() {
 #[test]
 fn a_record_without_a_user_makes_no_message() {
     for (action, _) in &ACTIONS[..5] {
-        let fields = json!({"event_name": "e", "group_id": "g", "user_id": "", "anonymous_id": null});
-        assert_eq!(refused(segment(action).as_ref(), &fields), "missing_user", "{action}");
+        for (user, anonymous) in [(json!(""), json!(null)), (json!("  "), json!("\t"))] {
+            let fields = json!({"event_name": "e", "group_id": "g", "user_id": user, "anonymous_id": anonymous});
+            assert_eq!(refused(segment(action).as_ref(), &fields), "missing_user", "{action}");
+        }
     }
     assert_eq!(shaped(segment("sendPage").as_ref(), &json!({"user_id": "", "anonymous_id": "a"})).unwrap().get("userId"), None);
 }
@@ -53,6 +55,9 @@ fn what_segment_would_throw_away_in_silence_is_refused() {
         assert_eq!(refused(segment("sendTrack").as_ref(), &fields), "missing_field");
     }
     assert_eq!(refused(segment("sendGroup").as_ref(), &json!({"user_id": "u"})), "missing_field");
+    assert_eq!(refused(segment("sendGroup").as_ref(), &json!({"user_id": "u", "group_id": " "})), "missing_field");
+    let unusable = json!({"user_id": "u", "consent": {"categoryPreferences": {"ads": "yes"}}});
+    assert_eq!(refused(segment("sendIdentify").as_ref(), &unusable), "invalid_consent");
     assert_eq!(refused(segment("sendAlias").as_ref(), &json!({"user_id": "u"})), "missing_field");
     assert_eq!(refused(segment("sendAlias").as_ref(), &json!({"previous_id": "u", "anonymous_id": "a"})), "missing_field");
     let large = json!({"user_id": "u", "traits": {"a": "x".repeat(40_000)}});

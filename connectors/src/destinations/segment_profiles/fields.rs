@@ -1,7 +1,7 @@
 //! What the destination is, as data: its settings, its actions and their fields.
 
 use outflow_contract::Op;
-use outflow_contract::destination::{Action, Descriptor, Field, FieldKind};
+use outflow_contract::destination::{Action, Descriptor, Field};
 
 use super::message::Kind;
 use super::{ACTIONS, WRITE_KEY};
@@ -27,7 +27,7 @@ fn action(name: &str, kind: Kind) -> Action {
     let key = text(WRITE_KEY, "The write key of the source of the profile space: the same for every record.");
     let mut fields = vec![key.required().constant().secret(), user_id(), anonymous_id()];
     fields.extend(own);
-    fields.extend([timestamp(FieldKind::Datetime), message_id(), consent()]);
+    fields.extend([timestamp(), message_id(), consent()]);
     Action {
         name: name.to_owned(),
         title: title.to_owned(),

@@ -80,7 +80,7 @@ impl Kind {
             if self == Self::Subscription {
                 subscriptions::write(f, &mut context)?;
             }
-            message::consent(&mut context, f.consent);
+            message::consent(&mut context, f.consent)?;
             context.close();
             match self {
                 Self::Track => m.spread("properties", "properties", f.properties),

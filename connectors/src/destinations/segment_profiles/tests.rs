@@ -89,6 +89,12 @@ fn a_status_means_the_same_however_it_is_written() {
 fn a_record_that_says_nothing_or_of_nobody_is_refused() {
     let code = |fields: Value| refused(subscription().as_ref(), &fields);
     assert_eq!(code(json!({"user_id": "u", "email_subscription_status": "true"})), "missing_contact");
+    for id in ["email", "phone", "android_push_token", "ios_push_token"] {
+        assert_eq!(code(json!({"user_id": "u", "email_subscription_status": "true", id: "  "})), "missing_contact", "{id}");
+    }
+    let blank = json!({"email": " ", "phone": "1", "user_id": " ", "sms_subscription_status": "true"});
+    let message = shaped(subscription().as_ref(), &blank).unwrap();
+    assert_eq!((message.get("userId"), message["context"]["externalIds"].as_array().unwrap().len()), (None, 1));
     assert_eq!(code(json!({"email": "a@b.c"})), "missing_status");
     assert_eq!(code(json!({"email": "a@b.c", "sms_subscription_status": "true"})), "missing_contact");
     assert_eq!(code(json!({"phone": "1", "sms_subscription_status": "true", "subscription_groups": {"g": true}})), "missing_status");

@@ -77,9 +77,10 @@ impl Config {
         }
         url.set_fragment(None);
         let mut headers = headers(settings.get("headers"))?;
-        let auth = match settings.get("auth").filter(|auth| !auth.is_null()) {
-            Some(auth) => Some(credentials(auth)?),
-            None => userinfo(&url),
+        let auth = match (settings.get("auth").filter(|auth| !auth.is_null()), userinfo(&url)) {
+            (Some(_), Some(_)) => return Err(credentials_twice()),
+            (Some(auth), None) => Some(credentials(auth)?),
+            (None, in_url) => in_url,
         };
         // Both succeed for a URL with a host.
         let (Ok(()), Ok(())) = (url.set_username(""), url.set_password(None)) else { return Err(Error::invalid("`url` is not a URL")) };
@@ -154,6 +155,10 @@ fn refuse_twice(headers: &[(String, Secret)], name: &str) -> Result<()> {
         return Err(Error::invalid(format!("the header {name} is set twice")).remedy("set it in one of `headers`, `auth` and `sign`"));
     }
     Ok(())
+}
+
+fn credentials_twice() -> Error {
+    Error::invalid("the credentials are set twice: in `auth`, and before the @ of `url`").remedy("leave them out of one of the two")
 }
 
 /// The header of the setting `auth`.

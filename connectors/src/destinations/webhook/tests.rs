@@ -136,6 +136,8 @@ fn wrong_settings_are_refused_without_showing_a_secret() {
         (json!({"url": "https://x", "headers": {"Content-Length": "1"}}), "cannot be set"),
         (json!({"url": "https://x", "headers": {"idempotency-key": "1"}}), "cannot be set"),
         (json!({"url": "https://x", "headers": {"authorization": "s3cret"}, "auth": {"type": "bearer", "token": "s3cret"}}), "set twice"),
+        (json!({"url": "https://ann:s3cret@x", "auth": {"type": "bearer", "token": "s3cret"}}), "set twice"),
+        (json!({"url": "https://s3cret@x", "auth": {"type": "header", "name": "X-Key", "value": "s3cret"}}), "set twice"),
         (json!({"url": "https://x", "auth": {"type": "digest"}}), "`auth.type` cannot be"),
         (json!({"url": "https://x", "auth": {"token": "s3cret"}}), "`auth.type` is missing"),
         (json!({"url": "https://x", "auth": {"type": "bearer", "token": "s3cret\n"}}), "line break"),

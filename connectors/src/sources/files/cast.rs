@@ -9,7 +9,7 @@ use datafusion::common::DFSchema;
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::{Expr, ExprSchemable};
 use outflow_contract::plan::{ColumnType, FileTable};
-use outflow_contract::source::{EXTENSION_NAME, JSON_EXTENSION};
+use outflow_contract::source::{EXTENSION_NAME, JSON_EXTENSION, type_name};
 use outflow_contract::{Blame, Error, Result};
 
 use super::failure::{listed, planning};
@@ -79,8 +79,13 @@ impl ForcedColumns {
                 DataType::Binary | DataType::LargeBinary | DataType::BinaryView | DataType::Null => {
                     Ok(json_field(field.name(), DataType::Utf8View))
                 }
-                other => Err(Error::invalid(format!("table `{}`: the column `{}` is {other}, not JSON text", table.name, field.name()))
-                    .remedy("force `json` for text columns only; structs and lists need nothing")),
+                other => Err(Error::invalid(format!(
+                    "table `{}`: the column `{}` is {}, not JSON text",
+                    table.name,
+                    field.name(),
+                    type_name(other)
+                ))
+                .remedy("force `json` for text columns only; structs and lists need nothing")),
             },
         }
     }
@@ -133,7 +138,7 @@ fn unconvertible(values: &ArrayRef, to: &DataType, column: &str, place: Place<'_
     let culprit =
         cast_with_options(values, to, &lenient).ok().and_then(|array| (0..values.len()).find(|&i| array.is_null(i) && values.is_valid(i)));
     let what = match culprit {
-        Some(i) => format!("record {}: {} is not of type {to}", place.first_record + i as u64, shown(values, i)),
+        Some(i) => format!("record {}: {} is not of type {}", place.first_record + i as u64, shown(values, i), type_name(to)),
         None => super::failure::tidy(&cause.to_string()),
     };
     Error::invalid(format!("table `{}`, column `{column}`, {}: {what}", place.table, place.file.display()))

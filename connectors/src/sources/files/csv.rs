@@ -1,11 +1,13 @@
 //! CSV with a header line.
 //!
+//! What stands between values is the table's `delimiter`; without one a tab in a file that ends in `.tsv`, else what the header line
+//! tells ([`begin::delimiter`]).
 //! Columns are matched by name, file by file. An empty value is null, quoted or not. Types are told from all records:
 //! boolean, integer, float, date, timestamp without a zone, or text. A type is only taken if it keeps every digit: numbers
 //! with leading zeros, beyond 64 bits, or with more than 15 significant digits and a fraction stay text.
 
 use std::fs::File;
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -18,6 +20,7 @@ use arrow::datatypes::{TimestampMicrosecondType, TimestampNanosecondType};
 use outflow_contract::{Error, Result};
 
 use super::BATCH_RECORDS;
+use super::begin;
 use super::cast::Place;
 use super::paths::DataFile;
 use super::scan::{Batches, Reader, assemble, bad_data, unreadable};
@@ -32,13 +35,15 @@ const FLOAT_DIGITS: usize = 15;
 pub(super) struct CsvReader {
     /// The table, for messages.
     pub(super) table: String,
+    /// What stands between values, if the table says so.
+    pub(super) delimiter: Option<u8>,
 }
 
 /// The columns of `files` and the types of their values: of all of them, for a type told from a sample would change what comes later.
-pub(super) fn infer(table: &str, files: &[DataFile]) -> Result<Vec<FieldRef>> {
+pub(super) fn infer(table: &str, files: &[DataFile], delimiter: Option<u8>) -> Result<Vec<FieldRef>> {
     let mut columns: Vec<(String, Guess)> = Vec::new();
     for file in files {
-        let header = header(table, &file.path)?;
+        let header = header(table, &file.path, delimiter)?;
         let places: Vec<usize> = header
             .iter()
             .map(|name| {
@@ -48,7 +53,7 @@ pub(super) fn infer(table: &str, files: &[DataFile]) -> Result<Vec<FieldRef>> {
                 })
             })
             .collect();
-        for batch in text_batches(table, &file.path, &header, None)? {
+        for batch in text_batches((table, &file.path, delimiter), &header, None)? {
             let batch = batch?;
             for (array, place) in batch.columns().iter().zip(&places) {
                 for value in array.as_string::<i32>().iter().flatten() {
@@ -62,11 +67,11 @@ pub(super) fn infer(table: &str, files: &[DataFile]) -> Result<Vec<FieldRef>> {
 
 impl Reader for CsvReader {
     fn open(&self, file: &DataFile, columns: &SchemaRef) -> Result<Batches> {
-        let header = header(&self.table, &file.path)?;
+        let header = header(&self.table, &file.path, self.delimiter)?;
         let wanted: Vec<usize> = (0..header.len()).filter(|&i| columns.column_with_name(&header[i]).is_some()).collect();
         // Some column has to be read for the records to be counted.
         let wanted = if wanted.is_empty() { vec![0] } else { wanted };
-        let batches = text_batches(&self.table, &file.path, &header, Some(wanted))?;
+        let batches = text_batches((&self.table, &file.path, self.delimiter), &header, Some(wanted))?;
         let (table, path, columns) = (self.table.clone(), file.path.clone(), columns.clone());
         let mut first_record = 1;
         Ok(Box::new(batches.map(move |batch| {
@@ -79,9 +84,10 @@ impl Reader for CsvReader {
 }
 
 /// The names in the header line.
-fn header(table: &str, path: &Path) -> Result<Vec<String>> {
-    let format = Format::default().with_header(true);
-    let (schema, _) = format.infer_schema(open(table, path)?, Some(0)).map_err(|cause| bad_data(table, path, &cause.to_string()))?;
+fn header(table: &str, path: &Path, delimiter: Option<u8>) -> Result<Vec<String>> {
+    let input = open(table, path, delimiter)?;
+    let format = Format::default().with_header(true).with_delimiter(input.delimiter);
+    let (schema, _) = format.infer_schema(input, Some(0)).map_err(|cause| bad_data(table, path, &cause.to_string()))?;
     let names: Vec<String> = schema.fields().iter().map(|field| field.name().clone()).collect();
     if names.is_empty() || names.iter().all(String::is_empty) {
         return Err(bad_data(table, path, "there is no header line"));
@@ -94,17 +100,19 @@ fn header(table: &str, path: &Path) -> Result<Vec<String>> {
 
 /// The file as text columns, all or the `wanted` ones.
 fn text_batches(
-    table: &str,
-    path: &Path,
+    (table, path, delimiter): (&str, &Path, Option<u8>),
     header: &[String],
     wanted: Option<Vec<usize>>,
 ) -> Result<impl Iterator<Item = Result<RecordBatch>> + Send + use<>> {
     let fields: Vec<Field> = header.iter().map(|name| Field::new(name, DataType::Utf8, true)).collect();
-    let mut builder = ReaderBuilder::new(Arc::new(Schema::new(fields))).with_header(true).with_batch_size(BATCH_RECORDS);
+    let input = open(table, path, delimiter)?;
+    let delimiter = input.delimiter;
+    let builder = ReaderBuilder::new(Arc::new(Schema::new(fields))).with_header(true).with_batch_size(BATCH_RECORDS);
+    let mut builder = builder.with_delimiter(delimiter);
     if let Some(wanted) = wanted {
         builder = builder.with_projection(wanted);
     }
-    let reader = builder.build(open(table, path)?).map_err(|cause| bad_data(table, path, &cause.to_string()))?;
+    let reader = builder.build(input).map_err(|cause| bad_data(table, path, &cause.to_string()))?;
     let (table, path) = (table.to_owned(), path.to_owned());
     let mut failed = false;
     Ok(reader.map_while(move |batch| {
@@ -112,27 +120,34 @@ fn text_batches(
             return None;
         }
         failed = batch.is_err();
-        Some(batch.map_err(|cause| explain(&table, &path, &cause.to_string())))
+        Some(batch.map_err(|cause| explain(&table, &path, delimiter, &cause.to_string())))
     }))
 }
 
-fn explain(table: &str, path: &Path, text: &str) -> Error {
+fn explain(table: &str, path: &Path, delimiter: u8, text: &str) -> Error {
     // The reader shows the whole record, which is long and may hold what should not be shown.
     let text = text.split(" Row data:").next().unwrap_or_default();
     let error = bad_data(table, path, text);
-    if text.contains("UTF-8") { error.remedy("write the file as UTF-8") } else { error }
+    if text.contains("UTF-8") {
+        error.remedy("write the file as UTF-8")
+    } else if text.contains("incorrect number of fields") {
+        error.remedy(format!(
+            "put quotes round a value that holds {}; if another character divides the values, set `delimiter` of the table",
+            begin::shown(delimiter)
+        ))
+    } else {
+        error
+    }
 }
 
-fn open(table: &str, path: &Path) -> Result<QuoteGuard<BufReader<File>>> {
+fn open(table: &str, path: &Path, delimiter: Option<u8>) -> Result<QuoteGuard<BufReader<File>>> {
     let file = File::open(path).map_err(|cause| unreadable(table, path, cause))?;
-    Ok(QuoteGuard {
-        inner: BufReader::with_capacity(1 << 18, file),
-        state: Within::Start,
-        at_start: true,
-        line: 1,
-        opened: 1,
-        quoted_bytes: 0,
-    })
+    let mut inner = BufReader::with_capacity(1 << 18, file);
+    let start = inner.fill_buf().map_err(|cause| unreadable(table, path, cause))?;
+    begin::check(table, path, start)?;
+    let is_tsv = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("tsv"));
+    let delimiter = delimiter.or(is_tsv.then_some(b'\t')).unwrap_or_else(|| begin::delimiter(start));
+    Ok(QuoteGuard { inner, delimiter, state: Within::Start, at_start: true, line: 1, opened: 1, quoted_bytes: 0 })
 }
 
 /// Where in a record the reader is.
@@ -152,6 +167,7 @@ enum Within {
 /// takes everything after a stray quote as one value and says nothing.
 struct QuoteGuard<R> {
     inner: R,
+    delimiter: u8,
     state: Within,
     at_start: bool,
     line: u64,
@@ -176,7 +192,8 @@ impl<R: Read> QuoteGuard<R> {
                     Within::Quoted
                 }
                 (Within::Quote, b'"') => Within::Quoted,
-                (_, b',' | b'\n' | b'\r') => Within::Start,
+                (_, b'\n' | b'\r') => Within::Start,
+                (_, byte) if byte == self.delimiter => Within::Start,
                 _ => Within::Plain,
             };
         }
@@ -344,8 +361,15 @@ mod tests {
     #[test]
     fn a_guard_tells_an_open_quote_from_one_inside_a_value() {
         let read = |text: &str| {
-            let mut guard =
-                QuoteGuard { inner: text.as_bytes(), state: Within::Start, at_start: true, line: 1, opened: 1, quoted_bytes: 0 };
+            let mut guard = QuoteGuard {
+                inner: text.as_bytes(),
+                delimiter: b',',
+                state: Within::Start,
+                at_start: true,
+                line: 1,
+                opened: 1,
+                quoted_bytes: 0,
+            };
             let mut out = String::new();
             guard.read_to_string(&mut out).map(|_| out)
         };

@@ -1,7 +1,9 @@
 //! DataFusion's failures in words that a person can act on.
 
+use arrow::datatypes::DataType;
 use datafusion::common::SchemaError;
 use datafusion::error::DataFusionError;
+use outflow_contract::source::type_name;
 use outflow_contract::{Blame, Error, Kind, Result, Retry};
 
 use super::paths::nearest;
@@ -10,6 +12,48 @@ use super::paths::nearest;
 const MESSAGE_CHARS_MAX: usize = 300;
 /// At most so many names in a remedy.
 const NAMES_MAX: usize = 12;
+
+/// What to do about a query of which nothing better is known.
+pub(super) const CORRECT: &str = "correct the model's query";
+
+/// The text with types as a preview calls them: `bigint` for `Int64`.
+pub(super) fn with_types(text: &str) -> String {
+    let (mut written, mut rest) = (String::with_capacity(text.len()), text);
+    while let Some(first) = rest.chars().next() {
+        let word = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(rest.len());
+        let after_name = written.ends_with(['`', '"', '\'', '.', '_']);
+        let known = (first.is_ascii_uppercase() && !after_name).then(|| known_type(rest, word)).flatten();
+        let (taken, name) = known.unwrap_or_else(|| {
+            let taken = word.max(first.len_utf8());
+            (taken, rest[..taken].to_owned())
+        });
+        written.push_str(&name);
+        rest = &rest[taken..];
+    }
+    written
+}
+
+/// The type that `text` begins with, how long it is, and its name. `word`: the length of its first word.
+fn known_type(text: &str, word: usize) -> Option<(usize, String)> {
+    let bracketed = || {
+        let open = text[word..].starts_with('(').then_some(word)?;
+        let mut depth = 0_usize;
+        let end = text[open..].char_indices().find_map(|(at, c)| {
+            depth = match c {
+                '(' => depth + 1,
+                ')' => depth - 1,
+                _ => depth,
+            };
+            (depth == 0).then_some(open + at + 1)
+        })?;
+        let kind: DataType = text[..end].parse().ok()?;
+        Some((end, type_name(&kind)))
+    };
+    match &text[..word] {
+        "String" => Some((word, "text".to_owned())),
+        plain => bracketed().or_else(|| plain.parse().ok().map(|kind: DataType| (word, type_name(&kind)))),
+    }
+}
 
 /// Wraps one of our own failures, to travel through DataFusion. [`explain`] takes it out again.
 pub(super) fn carried(error: Error) -> DataFusionError {
@@ -44,7 +88,7 @@ fn explain(error: DataFusionError, planning: bool) -> Error {
             Error::invalid("the query does more than read").remedy("a model's query is one SELECT")
         }
         DataFusionError::Plan(text) | DataFusionError::Configuration(text) => {
-            Error::invalid(format!("the query cannot be planned: {}", tidy(text))).remedy("correct the model's query")
+            Error::invalid(format!("the query cannot be planned: {}", with_types(&tidy(text)))).remedy(CORRECT)
         }
         DataFusionError::NotImplemented(text) => {
             Error::invalid(format!("the query asks for something that DataFusion does not do: {}", tidy(text)))
@@ -60,10 +104,8 @@ fn explain(error: DataFusionError, planning: bool) -> Error {
         }
         DataFusionError::ParquetError(_) => damaged(&text(&error)),
         DataFusionError::ArrowError(_, _) if !planning && text(&error).contains("ast error") => cast(&text(&error)),
-        _ if planning => {
-            Error::invalid(format!("the query cannot be planned: {}", tidy(&text(&error)))).remedy("correct the model's query")
-        }
-        _ => Error::new(Kind::Refused, format!("the query failed: {}", tidy(&text(&error)))).blame(Blame::Source),
+        _ if planning => Error::invalid(format!("the query cannot be planned: {}", with_types(&tidy(&text(&error))))).remedy(CORRECT),
+        _ => Error::new(Kind::Refused, format!("the query failed: {}", with_types(&tidy(&text(&error))))).blame(Blame::Source),
     }
 }
 
@@ -146,7 +188,7 @@ pub(super) fn damaged(text: &str) -> Error {
 }
 
 fn cast(text: &str) -> Error {
-    Error::invalid(format!("a value cannot be converted: {}", tidy(text)))
+    Error::invalid(format!("a value cannot be converted: {}", with_types(&tidy(text))))
         .blame(Blame::Source)
         .remedy("correct the value, force another type for the column, or use TRY_CAST in the query")
 }
@@ -157,7 +199,8 @@ fn text(error: &DataFusionError) -> String {
 
 /// One line, without prefixes that say nothing, of bounded length.
 pub(super) fn tidy(text: &str) -> String {
-    const NOISE: [&str; 12] = [
+    const NOISE: [&str; 13] = [
+        "Internal error: ",
         "DataFusion error: ",
         "Error during planning: ",
         "Execution error: ",
@@ -172,6 +215,8 @@ pub(super) fn tidy(text: &str) -> String {
         "Invalid argument error: ",
     ];
     let text = text.split("\n\nbacktrace:").next().unwrap_or_default();
+    let text = text.split("This issue was likely caused by a bug").next().unwrap_or_default();
+    let text = text.split("This issue was likely a bug").next().unwrap_or_default();
     let mut line = text.split_whitespace().collect::<Vec<_>>().join(" ").replace("caused by ", "");
     for noise in NOISE {
         line = line.replace(noise, "");
@@ -187,4 +232,21 @@ pub(super) fn listed(names: &[String]) -> String {
     let shown: Vec<String> = names.iter().take(NAMES_MAX).map(|name| format!("`{name}`")).collect();
     let more = names.len().saturating_sub(NAMES_MAX);
     if more == 0 { shown.join(", ") } else { format!("{} and {more} more", shown.join(", ")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn types_are_called_as_a_preview_calls_them() {
+        for (text, wanted) in [
+            ("requires String, but received Int64 (DataType: Int64).", "requires text, but received bigint (DataType: bigint)."),
+            ("coerce (Utf8View, Decimal128(18, 2)) to", "coerce (text, decimal(18,2)) to"),
+            ("Timestamp(µs, \"+00:00\") + Date32", "timestamptz + date"),
+            ("the column `Int64` of t.Utf8, é Intern(", "the column `Int64` of t.Utf8, é Intern("),
+        ] {
+            assert_eq!(with_types(text), wanted);
+        }
+    }
 }

@@ -16,6 +16,8 @@
 //!
 //! Non-goals: Hive partitions, object stores (later), and keeping anything between two queries: files may change.
 
+mod array;
+mod begin;
 mod cast;
 mod csv;
 mod failure;
@@ -29,6 +31,7 @@ mod stream;
 mod tables;
 #[cfg(test)]
 mod tests;
+mod told;
 
 use std::path::PathBuf;
 

@@ -1,4 +1,5 @@
-//! NDJSON: one JSON object on each line; blank lines are passed over.
+//! NDJSON: one JSON object on each line; blank lines are passed over. A file that is one JSON array of objects is read as if each of them
+//! stood on a line ([`array`](super::array)).
 //!
 //! ```text
 //! lines ─┬─▶ arrow-json, for the columns whose type was told from the data
@@ -27,6 +28,8 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::BATCH_RECORDS;
+use super::array::{Array, Byte};
+use super::begin;
 use super::cast::{Forced, ForcedColumns, Place, json_field};
 use super::paths::DataFile;
 use super::scan::{Batches, Reader, assemble, bad_data, unreadable};
@@ -61,7 +64,7 @@ pub(super) fn infer(table: &str, files: &[DataFile], forced: &ForcedColumns) -> 
                 break;
             }
             for (i, line) in chunk.lines().enumerate() {
-                let parsed: Value = serde_json::from_slice(line).map_err(|cause| lines.bad_line(chunk.numbers[i], &cause.to_string()))?;
+                let parsed: Value = serde_json::from_slice(line).map_err(|cause| lines.unparsable(chunk.numbers[i], &cause))?;
                 let Value::Object(members) = parsed else { return Err(lines.bad_line(chunk.numbers[i], "not a JSON object")) };
                 for (name, mut value) in members {
                     let place = names.iter().position(|other| *other == name).unwrap_or_else(|| {
@@ -391,13 +394,23 @@ struct Lines {
     table: String,
     path: PathBuf,
     input: BufReader<File>,
+    /// The last line that was read, or begun.
     number: u64,
+    /// The file is one JSON array rather than lines.
+    array: Option<Array>,
 }
 
 impl Lines {
     fn open(table: &str, path: &Path) -> Result<Self> {
         let file = File::open(path).map_err(|cause| unreadable(table, path, cause))?;
-        Ok(Self { table: table.to_owned(), path: path.to_owned(), input: BufReader::with_capacity(1 << 18, file), number: 0 })
+        let mut input = BufReader::with_capacity(1 << 18, file);
+        let start = input.fill_buf().map_err(|cause| unreadable(table, path, cause))?;
+        begin::check(table, path, start)?;
+        let mark = if start.starts_with(begin::BYTE_ORDER_MARK) { begin::BYTE_ORDER_MARK.len() } else { 0 };
+        let is_array = start[mark..].trim_ascii_start().starts_with(b"[");
+        input.consume(mark);
+        let (number, array) = if is_array { (1, Some(Array::new())) } else { (0, None) };
+        Ok(Self { table: table.to_owned(), path: path.to_owned(), input, number, array })
     }
 
     /// The next lines, at most `records_max`; none at the end of the file.
@@ -405,42 +418,92 @@ impl Lines {
         let mut chunk = Chunk::default();
         while chunk.ends.len() < records_max && chunk.bytes.len() < CHUNK_BYTES {
             let start = chunk.bytes.len();
-            if !self.line(&mut chunk.bytes)? {
-                break;
-            }
-            self.number += 1;
-            if self.number == 1 && chunk.bytes.starts_with(b"\xEF\xBB\xBF") {
-                chunk.bytes.drain(..3);
-            }
+            let number = if self.array.is_some() { self.object(&mut chunk.bytes)? } else { self.line(&mut chunk.bytes)? };
+            let Some(number) = number else { break };
             if chunk.bytes[start..].trim_ascii().is_empty() {
                 chunk.bytes.truncate(start);
             } else {
                 chunk.ends.push(chunk.bytes.len());
-                chunk.numbers.push(self.number);
+                chunk.numbers.push(number);
             }
         }
         Ok(chunk)
     }
 
-    /// Appends one line; false at the end of the file.
-    fn line(&mut self, bytes: &mut Vec<u8>) -> Result<bool> {
+    /// Appends one line, and says which; `None` at the end of the file.
+    fn line(&mut self, bytes: &mut Vec<u8>) -> Result<Option<u64>> {
         let start = bytes.len();
+        self.number += 1;
         loop {
             let buffer = self.input.fill_buf().map_err(|cause| unreadable(&self.table, &self.path, cause))?;
             if buffer.is_empty() {
-                return Ok(bytes.len() > start);
+                return Ok((bytes.len() > start).then_some(self.number));
             }
             let end = buffer.iter().position(|&b| b == b'\n');
             let taken = end.map_or(buffer.len(), |end| end + 1);
             bytes.extend_from_slice(&buffer[..taken]);
             self.input.consume(taken);
             if end.is_some() {
-                return Ok(true);
+                return Ok(Some(self.number));
             }
             if bytes.len() - start > LINE_BYTES_MAX {
-                return Err(self.bad_line(self.number + 1, "longer than 64 MiB: is this one object on each line?"));
+                return Err(self.bad_line(self.number, "longer than 64 MiB: is this one object on each line?"));
             }
         }
+    }
+
+    /// Appends the next object of the array, and says on which line it begins; `None` after the last.
+    fn object(&mut self, bytes: &mut Vec<u8>) -> Result<Option<u64>> {
+        let (start, mut begun) = (bytes.len(), self.number);
+        let mut array = self.array.unwrap_or_else(Array::new);
+        loop {
+            let buffer = self.input.fill_buf().map_err(|cause| unreadable(&self.table, &self.path, cause))?;
+            if buffer.is_empty() {
+                self.array = Some(array);
+                return if array.is_whole() { Ok(None) } else { Err(self.bad_line(self.number, "the file ends inside its JSON array")) };
+            }
+            let (mut taken, mut ended, mut wrong) = (0, false, None);
+            for &byte in buffer {
+                taken += 1;
+                self.number += u64::from(byte == b'\n');
+                match array.step(byte) {
+                    Ok(Byte::Skip) => {}
+                    Ok(Byte::Keep(byte)) => {
+                        if bytes.len() == start {
+                            begun = self.number;
+                        }
+                        bytes.push(byte);
+                    }
+                    Ok(Byte::Last(byte)) => {
+                        bytes.push(byte);
+                        ended = true;
+                        break;
+                    }
+                    Err(what) => {
+                        wrong = Some(what);
+                        break;
+                    }
+                }
+            }
+            self.input.consume(taken);
+            if let Some(what) = wrong {
+                return Err(self.bad_line(self.number, what).remedy("write one object on each line, as `jq -c '.[]'` does of an array"));
+            }
+            if ended {
+                self.array = Some(array);
+                return Ok(Some(begun));
+            }
+            if bytes.len() - start > LINE_BYTES_MAX {
+                return Err(self.bad_line(begun, "an object longer than 64 MiB"));
+            }
+        }
+    }
+
+    /// A line that is no JSON.
+    fn unparsable(&self, number: u64, cause: &serde_json::Error) -> Error {
+        let error = self.bad_line(number, &cause.to_string());
+        // Objects laid out over several lines end too early on each.
+        if cause.is_eof() { error.remedy("write each object on one line, as `jq -c .` does; or the file is cut off") } else { error }
     }
 
     fn bad_line(&self, number: u64, what: &str) -> Error {

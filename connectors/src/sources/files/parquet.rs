@@ -15,6 +15,7 @@ use datafusion::execution::SessionState;
 use datafusion::execution::object_store::ObjectStoreUrl;
 use futures::FutureExt;
 use object_store::{ObjectMeta, ObjectStoreExt};
+use outflow_contract::source::type_name;
 use outflow_contract::{Error, Result};
 use url::Url;
 
@@ -53,7 +54,7 @@ fn merge(table: &str, file: &DataFile, fields: &mut Vec<FieldRef>, schema: &Sche
             None => fields.push(Field::new(field.name(), field.data_type().clone(), true).into()),
             Some(known) if known.data_type() == field.data_type() => {}
             Some(known) => {
-                let (here, before) = (field.data_type(), known.data_type());
+                let (here, before) = (type_name(field.data_type()), type_name(known.data_type()));
                 let text = format!("the column `{}` is {here}, and {before} in other files of the table", field.name());
                 return Err(bad_data(table, &file.path, &text).remedy("force one type for the column, or make two tables of the files"));
             }

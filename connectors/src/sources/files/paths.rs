@@ -49,7 +49,7 @@ fn is_pattern(path: &str) -> bool {
 fn endings(format: FileFormat) -> &'static [&'static str] {
     match format {
         FileFormat::Parquet => &["parquet", "parq", "pq"],
-        FileFormat::Csv => &["csv"],
+        FileFormat::Csv => &["csv", "tsv"],
         FileFormat::Ndjson => &["ndjson", "jsonl", "json"],
         FileFormat::Arrow => &["arrow", "arrows", "feather", "ipc"],
     }

@@ -18,6 +18,7 @@ use outflow_contract::{Error, Kind, Result};
 use super::failure::{duplicate, listed, planning};
 use super::paths::nearest;
 use super::tables::{self, OpenTable};
+use super::told::{self, Named};
 use super::{BATCH_RECORDS, FilesOptions};
 
 /// The names that DataFusion gives to the one catalog and schema there are.
@@ -69,7 +70,16 @@ impl Session {
 
     /// Plans `sql` over those of `tables` that it names. Nothing is run.
     pub(super) async fn plan(&self, tables: &[FileTable], sql: &str) -> Result<Planned> {
-        let logical = self.logical(tables, sql).await?;
+        let mut named = Vec::new();
+        match self.physical(tables, sql, &mut named).await {
+            Ok(planned) => Ok(planned),
+            Err(error) => Err(told::explain(error, sql, &named, &self.context).await),
+        }
+    }
+
+    /// The same; `named` takes the tables that were opened.
+    async fn physical<'t>(&self, tables: &'t [FileTable], sql: &str, named: &mut Vec<Named<'t>>) -> Result<Planned> {
+        let logical = self.logical(tables, sql, named).await?;
         let mut state = self.context.state();
         let mut plan = state.create_physical_plan(&logical).await.map_err(planning)?;
         // Under a memory limit a repartition that spills can hang for ever; on one partition there is none.
@@ -80,7 +90,7 @@ impl Session {
         Ok(Planned { schema: returned(&logical, plan.as_ref())?, plan })
     }
 
-    async fn logical(&self, tables: &[FileTable], sql: &str) -> Result<LogicalPlan> {
+    async fn logical<'t>(&self, tables: &'t [FileTable], sql: &str, opened: &mut Vec<Named<'t>>) -> Result<LogicalPlan> {
         let state = self.context.state();
         let dialect = state.config_options().sql_parser.dialect;
         let statement = state.sql_to_statement(sql, &dialect).map_err(planning)?;
@@ -92,6 +102,7 @@ impl Session {
                 Err(error) => return Err(error),
             };
             let open = self.open(table).await?;
+            opened.push((reference.clone(), table, open.schema.clone()));
             self.context.register_table(reference, open.provider).map_err(planning)?;
         }
         let logical = self.context.state().statement_to_plan(statement).await.map_err(planning)?;

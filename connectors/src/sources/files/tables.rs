@@ -22,7 +22,7 @@ pub(super) struct OpenTable {
     /// Its files.
     files: Vec<DataFile>,
     /// Its columns.
-    schema: SchemaRef,
+    pub(super) schema: SchemaRef,
     /// What DataFusion asks.
     pub(super) provider: Arc<dyn TableProvider>,
 }
@@ -57,7 +57,10 @@ fn read_here(table: &FileTable, forced: ForcedColumns) -> Result<(Vec<DataFile>,
     let files = paths::files(table)?;
     let name = table.name.clone();
     let (fields, reader): (Vec<FieldRef>, Arc<dyn Reader>) = match table.format {
-        FileFormat::Csv => (forced.apply(table, &csv::infer(&name, &files)?)?, Arc::new(CsvReader { table: name })),
+        FileFormat::Csv => {
+            let delimiter = table.delimiter;
+            (forced.apply(table, &csv::infer(&name, &files, delimiter)?)?, Arc::new(CsvReader { table: name, delimiter }))
+        }
         FileFormat::Ndjson => (ndjson::infer(&name, &files, &forced)?, Arc::new(NdjsonReader { table: name, forced })),
         FileFormat::Arrow => (forced.apply(table, &ipc::infer(&name, &files)?)?, Arc::new(IpcReader { table: name })),
         FileFormat::Parquet => return Err(Error::bug("Parquet is read by DataFusion itself")),

@@ -45,15 +45,15 @@ impl Shop {
     fn table(mut self, name: &str, path: &str, columns: &[(&str, &str)]) -> Self {
         let ending = Path::new(path).extension().and_then(|e| e.to_str()).unwrap_or("parquet");
         let format = match ending {
-            "csv" => FileFormat::Csv,
-            "ndjson" => FileFormat::Ndjson,
+            "csv" | "tsv" => FileFormat::Csv,
+            "ndjson" | "json" => FileFormat::Ndjson,
             "arrow" => FileFormat::Arrow,
             _ => FileFormat::Parquet,
         };
         let kind = |kind: &str| if kind == "json" { ColumnType::Json } else { ColumnType::Sql(kind.to_owned()) };
         let columns = columns.iter().map(|(name, sql)| ((*name).to_owned(), kind(sql))).collect();
         let path = self.path(path).to_str().unwrap().to_owned();
-        self.tables.push(FileTable { name: name.to_owned(), path, format, columns });
+        self.tables.push(FileTable { name: name.to_owned(), path, format, columns, delimiter: None });
         self
     }
 
@@ -179,7 +179,7 @@ async fn csv_values_that_do_not_fit_are_named_with_record_and_column() {
     let error = shop.error("SELECT * FROM t").await;
     assert_eq!(error.blamed(), Blame::Source);
     let text = format!("{error:?}");
-    assert!(text.contains("column `total`") && text.contains("record 2: `twelve` is not of type Decimal128(12, 2)"), "{text}");
+    assert!(text.contains("column `total`") && text.contains("record 2: `twelve` is not of type decimal(12,2)"), "{text}");
     assert_eq!(shop.text("SELECT id FROM t").await, "1\n2");
     let error = shop.error("SELECT * FROM u").await;
     assert_eq!(error.remedy_text(), Some("did you mean `total`?"), "{error:?}");
@@ -608,4 +608,98 @@ async fn a_value_far_down_a_file_is_told_like_one_at_its_start() {
     assert!(batch.column(1).as_boolean().value(0));
     let batch = shop.query("SELECT CAST(code AS VARCHAR) FROM c WHERE id = 119000").await;
     assert_eq!(arrow::compute::cast(batch.column(0), &DataType::Utf8).unwrap().as_string::<i32>().value(0), "007");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_header_line_the_ending_or_the_table_tells_what_stands_between_the_values() {
+    let mut shop = Shop::new().table("excel", "excel.csv", &[]).table("tabs", "tabs.csv", &[]).table("tsv", "t.tsv", &[]);
+    shop = shop.table("pipes", "pipes.csv", &[]).table("commas", "commas.csv", &[]);
+    shop.tables.iter_mut().find(|table| table.name == "pipes").unwrap().delimiter = Some(b'|');
+    shop.write("excel.csv", "\u{feff}id;total;note\r\n1;\"1.234,50\";\"a;\"\"b\"\"\"\r\n2;2,5;\r\n");
+    shop.write("tabs.csv", "id\tnote\n1\ta;b\n").write("t.tsv", "a,b\tc\n1\t2\n").write("pipes.csv", "a,b|c\n1|2\n");
+    shop.write("commas.csv", "a,b;c\n1,2\n");
+    assert_eq!(shop.text("SELECT id, total, note FROM excel").await, "1|1.234,50|a;\"b\"\n2|2,5|∅");
+    assert_eq!(shop.text("SELECT id, note FROM tabs").await, "1|a;b");
+    assert_eq!(shop.text("SELECT \"a,b\", c FROM tsv").await, "1|2");
+    assert_eq!(shop.text("SELECT \"a,b\", c FROM pipes").await, "1|2");
+    assert_eq!(shop.text("SELECT a, \"b;c\" FROM commas").await, "1|2");
+    shop.write("excel.csv", "id;a\n1;\"x\n");
+    assert!(shop.error("SELECT * FROM excel").await.to_string().contains("the quote that opens on line 2"));
+    shop.write("excel.csv", "id|a\n1;x,2\n");
+    let error = shop.error("SELECT * FROM excel").await;
+    assert!(error.remedy_text().unwrap().contains("a comma; if another character divides the values, set `delimiter`"), "{error:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_json_array_is_read_as_its_objects() {
+    let shop = Shop::new().table("e", "e.json", &[("j", "json")]).table("lines", "l.json", &[]).table("many", "m.json", &[]);
+    shop.write("e.json", "\u{feff}\n[\n  {\"id\": 1, \"j\": {\n\"k\": \"]},[{\\\"\"}},\n  {\"j\": [\r\n1, 2]\n, \"id\": 2}\n]\n");
+    assert_eq!(shop.text("SELECT id, j FROM e").await, "1|{ \"k\": \"]},[{\\\"\"}\n2|[  1, 2]");
+    shop.write("l.json", "{\"id\":1}\n{\"id\":2}\n");
+    assert_eq!(shop.text("SELECT id FROM lines").await, "1\n2");
+    let objects: Vec<String> = (0..30_000).map(|i| format!("{{\"id\":{i},\"name\":\"name {i}\"}}")).collect();
+    shop.write("m.json", format!("[{}]", objects.join(",")));
+    assert_eq!(shop.text("SELECT count(*), sum(id), count(DISTINCT name) FROM many").await, "30000|449985000|30000");
+    for (content, said, remedy) in [
+        (format!("[{}", objects.join(",\n")), "line 30000: the file ends inside its JSON array", "correct the file"),
+        (format!("[{},\n7]", objects.join(",")), "line 2: the file is a JSON array, and this in it is not", "jq -c '.[]'"),
+        (format!("[{}]\n[]", objects.join(",")), "something comes after it", "jq"),
+        ("[{\"id\": 1},\n{\"id\": x}]".to_owned(), "line 2", "correct"),
+        ("[]".to_owned(), "no record", "columns"),
+        ("{\n  \"id\": 1\n}\n".to_owned(), "line 1", "jq -c ."),
+    ] {
+        shop.write("m.json", content);
+        let error = shop.error("SELECT * FROM many").await;
+        assert!(error.to_string().contains(said) && error.remedy_text().unwrap().contains(remedy), "{error:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_no_utf_8_text_is_named_with_what_to_do() {
+    let utf_16: Vec<u8> = "id,name\n1,x\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    for name in ["t.csv", "t.ndjson"] {
+        let shop = Shop::new().table("t", name, &[]);
+        for (content, said, remedy) in [
+            ([b"\xFF\xFE".to_vec(), utf_16.clone()].concat(), "UTF-16", "iconv"),
+            (utf_16.clone(), "UTF-16", "iconv"),
+            (b"PK\x03\x04rest".to_vec(), "workbook", "CSV UTF-8"),
+            (b"\x1F\x8Brest".to_vec(), "gzip", "unpack"),
+            (parquet(&customers(0..2)), "Parquet", "format: parquet"),
+        ] {
+            shop.write(name, content);
+            let error = shop.error("SELECT * FROM t").await;
+            assert!(error.to_string().contains(said) && error.remedy_text().unwrap().contains(remedy), "{error:?}");
+            assert_eq!(error.blamed(), Blame::Source);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_type_that_was_told_from_values_and_does_not_fit_can_be_forced() {
+    let shop = Shop::new().table("sales", "s.csv", &[]).table("forced", "s.csv", &[("Revenue", "VARCHAR")]);
+    let sql = |table: &str| format!("SELECT id, replace(\"Revenue\", '.', '') AS r FROM {table}");
+    shop.write("s.csv", "id,Revenue,E-mail\n1,\"1.234,50\",true\n");
+    assert_eq!(shop.text(&sql("sales")).await, "1|1234,50");
+    shop.write("s.csv", "id,Revenue,E-mail\n1,1,true\n");
+    assert_eq!(shop.text(&sql("forced")).await, "1|1");
+    let error = shop.error(&sql("sales")).await;
+    let text = error.to_string();
+    assert!(text.contains("bigint") && !text.contains("Int64"), "{text}");
+    for (sql, remedy) in [
+        (sql("sales"), "on the table `sales` with `columns: { Revenue: VARCHAR }`"),
+        ("SELECT id FROM sales WHERE \"Revenue\" LIKE '%,5'".to_owned(), "columns: { Revenue: VARCHAR }"),
+        (
+            "SELECT s.id FROM forced AS f JOIN sales AS s ON f.id = s.id WHERE s.\"Revenue\" = 'x'".to_owned(),
+            "`sales` with `columns: { Revenue",
+        ),
+        ("SELECT id, substr(\"E-mail\", 1) AS e FROM sales".to_owned(), "columns: { \"E-mail\": VARCHAR }"),
+    ] {
+        let error = shop.error(&sql).await;
+        assert!(error.remedy_text().unwrap().contains(remedy), "{sql}: {error:?}");
+    }
+    // Nothing of the kind where the type is none of the query's trouble.
+    for sql in ["SELECT nofunction(id) FROM sales", "SELECT sum(\"E-mail\") FROM sales"] {
+        let error = shop.error(sql).await;
+        assert!(!error.remedy_text().unwrap_or_default().contains("columns:"), "{error:?}");
+    }
 }

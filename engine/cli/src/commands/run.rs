@@ -14,9 +14,9 @@ use serde_json::Value;
 use crate::args::{Global, RunArgs};
 use crate::exit::{Exit, Failure, exit_of_all};
 use crate::progress::Progress;
-use crate::project;
 use crate::render::{self, Console};
 use crate::results::{self, Ran};
+use crate::{project, signals};
 
 /// A run from its first moment on.
 struct Begun<'a> {
@@ -67,6 +67,7 @@ async fn syncs(global: &Global, args: &RunArgs, console: &Console, begun: &Begun
     let columns = project::check_columns(&loaded, &engine, &enabled).await?;
     console.warnings_in_brief(&columns.warnings);
 
+    signals::end_gracefully(&engine.cancel);
     let RunOutcome { reports, mut errors } = engine.run(&project::run_options(mappings, args.allowing, args.wait)).await;
     progress.clear();
     let ran = begun.so_far();

@@ -34,6 +34,8 @@ use batch::{Batcher, Draft};
 use pace::Pace;
 use transport::Transport;
 
+use crate::run::{Cancel, GRACE};
+
 pub(crate) use reasons::not_sent;
 pub(crate) use request::with_key;
 pub use results::Results;
@@ -68,6 +70,8 @@ pub struct Delivery {
     pub sequence: AtomicU32,
     /// Set once nothing more should leave.
     pub stopped: AtomicBool,
+    /// Somebody wants the run to end.
+    pub cancel: Cancel,
     /// Is handed every answer that is read, where somebody wants to see it.
     pub heard: Option<Heard>,
 }
@@ -86,7 +90,16 @@ impl Delivery {
         let mut failure = None;
         {
             let mut sending = std::pin::pin!(drafts.map(|draft| self.send_draft(draft, &results)).buffer_unordered(concurrency));
-            while let Some(sent) = sending.next().await {
+            let mut ending = std::pin::pin!(self.graceful_end());
+            loop {
+                let sent = tokio::select! {
+                    sent = sending.next() => sent,
+                    () = &mut ending => {
+                        results.note_unread();
+                        break;
+                    }
+                };
+                let Some(sent) = sent else { break };
                 if let Err(error) = sent {
                     // What is under way is given up; it stays without an outcome, that is, unknown.
                     failure = Some(error);
@@ -148,8 +161,14 @@ impl Delivery {
         request::send(self, draft, results).await
     }
 
+    /// Once the run is to end, and what was under way then has had its time.
+    async fn graceful_end(&self) {
+        self.cancel.asked().await;
+        self.clock.sleep(GRACE).await;
+    }
+
     fn is_stopped(&self) -> bool {
-        self.stopped.load(Ordering::Relaxed)
+        self.stopped.load(Ordering::Relaxed) || self.cancel.is_asked()
     }
 
     /// Sends nothing more in this sync.

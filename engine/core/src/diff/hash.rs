@@ -7,7 +7,7 @@
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Field, Schema};
-use outflow_contract::source::is_json;
+use outflow_contract::source::{is_json, type_name};
 use outflow_contract::{Error, Key, Result, RowHash};
 
 use super::canonical::{Words, fold};
@@ -192,6 +192,6 @@ fn check_type(field: &Field) -> Result<()> {
     if known(field.data_type()) {
         return Ok(());
     }
-    Err(Error::invalid(format!("column `{}` has the type {}, which cannot be compared", field.name(), field.data_type()))
+    Err(Error::invalid(format!("column `{}` has the type {}, which cannot be compared", field.name(), type_name(field.data_type())))
         .remedy("cast it in the query, to text for example, or leave it out"))
 }

@@ -7,7 +7,7 @@
 //! | whole number | the same, without a fraction |
 //! | true or false | `"true"`, `"false"`, 1, 0 |
 //! | moment | text that can be read as one, and numbers: both as they are |
-//! | object | nothing; with declared members the others are dropped, and these are turned to their kinds |
+//! | object | nothing; with declared members, and unless it is open, the others are dropped, and these are turned to their kinds |
 //! | several | one value, as a list of one |
 //!
 //! A list of one scalar is that scalar. Null is as good as missing unless the field allows it; so is `""` unless the field holds
@@ -118,7 +118,7 @@ impl Wanted {
             required: field.required,
             allow_null: field.allow_null,
             choices: field.choices.clone(),
-            members: all(&field.properties, &format!("{path}.")),
+            members: if field.open { Vec::new() } else { all(&field.properties, &format!("{path}.")) },
             path,
         }
     }

@@ -26,6 +26,7 @@ use crate::extract::{Extracted, Extraction};
 use crate::seal::Allowed;
 
 mod amend;
+mod cancel;
 pub(crate) mod identity;
 mod orphans;
 mod recover;
@@ -33,9 +34,12 @@ mod rename;
 mod sync;
 
 pub use amend::Baselined;
+pub use cancel::{Cancel, GRACE};
 pub use rename::Renamed;
 pub(crate) use sync::{account, known_before, siblings};
 
+/// Why a sync has not begun.
+const ENDED: &str = "the run was asked to end before this sync began";
 /// How often a taken lock is tried again.
 const LOCK_POLL: Duration = Duration::from_millis(100);
 
@@ -58,6 +62,8 @@ pub struct Engine {
     pub storage: StorageEnv,
     /// Threads that hash, compare and map.
     pub workers: usize,
+    /// Asks what is under way to end.
+    pub cancel: Cancel,
     /// Is told how things go.
     pub observer: Arc<dyn Observer>,
 }
@@ -107,6 +113,10 @@ impl Engine {
     pub async fn run(&self, options: &RunOptions) -> RunOutcome {
         let mut outcome = RunOutcome::default();
         for (model, mappings) in self.by_model(&options.mappings) {
+            if self.cancel.is_asked() {
+                outcome.reports.extend(mappings.iter().map(|mapping| self.not_run(mapping, Status::Cancelled, ENDED.to_owned())));
+                continue;
+            }
             match self.run_model(model, &mappings, options).await {
                 Ok(reports) => outcome.reports.extend(reports),
                 Err(error) => {
@@ -150,11 +160,18 @@ impl Engine {
             Ok(extracted) => {
                 let took = self.clock.monotonic().saturating_sub(started).as_secs_f64();
                 for mapping in &enabled {
+                    if self.cancel.is_asked() {
+                        reports.push(self.not_run(mapping, Status::Cancelled, ENDED.to_owned()));
+                        continue;
+                    }
                     let notices = recovered.iter().filter(|one| one.mapping == mapping.name).map(|one| one.notice.clone());
                     let report = sync::Sync::new(self, mapping, &extracted, took).noting(notices).run(options).await;
                     self.observer.finished(&report);
                     reports.push(report);
                 }
+            }
+            Err(error) if error.kind() == Kind::Cancelled => {
+                reports.extend(enabled.iter().map(|mapping| self.not_run(mapping, Status::Cancelled, ENDED.to_owned())));
             }
             Err(error) => {
                 for mapping in &enabled {
@@ -174,7 +191,7 @@ impl Engine {
         let source = source.ok_or_else(|| Error::bug(format!("the source `{}` was not opened", model.source)))?;
         let _lock = self.take_lock(&paths::extraction_lock(&model.name), &model.name, true).await?;
         let timeout = self.project.source(&model.source).and_then(|source| source.query_timeout);
-        let stream = source.stream(&Query { sql: model.sql.clone(), timeout }).await?;
+        let stream = self.cancel.or(source.stream(&Query { sql: model.sql.clone(), timeout })).await?;
         let progress = Arc::new(AtomicU64::new(0));
         self.observer.extracting(&model.name, Arc::clone(&progress));
         let extraction = Extraction {
@@ -185,7 +202,7 @@ impl Engine {
             workers: self.workers,
             progress,
         };
-        let extracted = extraction.run(stream).await.map_err(|error| error.with("model", &model.name))?;
+        let extracted = self.cancel.or(extraction.run(stream)).await.map_err(|error| error.with("model", &model.name))?;
         self.observer.extracted(&model.name, &extracted);
         Ok(extracted)
     }
@@ -236,7 +253,7 @@ impl Engine {
                 self.observer.waiting(who, "another run holds its lock");
                 told = true;
             }
-            self.clock.sleep(LOCK_POLL).await;
+            self.cancel.or(async { Ok(self.clock.sleep(LOCK_POLL).await) }).await?;
         }
     }
 
@@ -266,16 +283,16 @@ impl Engine {
         } else {
             "the mapping is disabled: its changes wait until it is enabled".to_owned()
         };
-        self.not_run(mapping, why)
+        self.not_run(mapping, Status::Skipped, why)
     }
 
     fn paused(&self, mapping: &Mapping, reason: &str) -> SyncReport {
         let reason = if reason.is_empty() { String::new() } else { format!(" ({reason})") };
-        self.not_run(mapping, format!("paused{reason}: its changes wait until `outflow resume {}`", mapping.name))
+        self.not_run(mapping, Status::Skipped, format!("paused{reason}: its changes wait until `outflow resume {}`", mapping.name))
     }
 
-    fn not_run(&self, mapping: &Mapping, why: String) -> SyncReport {
-        let report = SyncReport { message: Some(why), ..sync::new_report(self, mapping, Status::Skipped) };
+    fn not_run(&self, mapping: &Mapping, status: Status, why: String) -> SyncReport {
+        let report = SyncReport { message: Some(why), ..sync::new_report(self, mapping, status) };
         self.observer.finished(&report);
         report
     }

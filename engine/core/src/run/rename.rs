@@ -72,7 +72,7 @@ impl Engine {
         let (store, name) = (Arc::clone(&self.store), old.to_owned());
         let head = blocking(move || orphans::head(store.as_ref(), &name)).await?;
         // Nobody will look at its deadline any more.
-        super::sync::wait_until_cold(self, old, std::slice::from_ref(&head)).await;
+        super::sync::wait_until_cold(self, old, std::slice::from_ref(&head)).await?;
         let pending = head.pending.iter().map(|file| file.counts.total()).sum();
         let (store, old, nonce, at) = (Arc::clone(&self.store), old.to_owned(), self.clock.random(), rfc3339(self.clock.wall()));
         blocking(move || end(store.as_ref(), &old, head, "", at, nonce).map(|()| pending)).await

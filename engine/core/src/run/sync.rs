@@ -76,7 +76,7 @@ impl<'a> Sync<'a> {
     /// Carries it out. What goes wrong is in the report.
     pub(super) async fn run(mut self, options: &RunOptions) -> SyncReport {
         if let Err(error) = self.carry_out(options).await {
-            self.report.status = Status::Failed;
+            self.report.status = if error.kind() == Kind::Cancelled { Status::Cancelled } else { Status::Failed };
             self.report.message = Some(message(self.engine, &error));
         }
         self.report.timing.total = self.extract_seconds + self.since(self.started);
@@ -288,6 +288,7 @@ impl<'a> Sync<'a> {
             progress,
             sequence: AtomicU32::new(0),
             stopped: AtomicBool::new(false),
+            cancel: engine.cancel.clone(),
             heard: self.heard.clone(),
         }))
     }
@@ -315,8 +316,10 @@ impl<'a> Sync<'a> {
             Tolerance::Count(count) => failed <= count,
             Tolerance::Share(share) => failed as f64 <= share * sealed.selected.total() as f64,
         };
+        let cancelled = self.engine.cancel.is_asked();
         report.status = match (failed, delivered.total()) {
             (0, _) => Status::Success,
+            _ if cancelled => Status::Cancelled,
             (_, 1..) if tolerated => Status::Success,
             (_, 1..) => Status::PartialSuccess,
             // Nothing new has failed: what is still pending was so before.
@@ -333,6 +336,7 @@ impl<'a> Sync<'a> {
                 format!("{said}; {remedy}{waiting}")
             };
             report.message = Some(match results.stopped_because() {
+                _ if cancelled => format!("asked to end: what was under way is finished, and {waiting}"),
                 Some(why) => format!("stopped: {}", told(&why.code, &why.message)),
                 None => report.failures.first().map_or_else(|| waiting.clone(), |group| told(&group.code, &group.message)),
             });
@@ -350,20 +354,19 @@ pub(super) async fn wait_for_travelling_requests(engine: &Engine, mapping: &Mapp
     for orphan in orphans::of(engine, mapping)? {
         heads.extend(Chain::of_mapping(&orphan).head(engine.store.as_ref())?);
     }
-    wait_until_cold(engine, &mapping.name, &heads).await;
-    Ok(())
+    wait_until_cold(engine, &mapping.name, &heads).await
 }
 
 /// Waits until no request of these states can take effect any more. `who` is told to the observer.
-pub(super) async fn wait_until_cold(engine: &Engine, who: &str, heads: &[MappingCommit]) {
+pub(super) async fn wait_until_cold(engine: &Engine, who: &str, heads: &[MappingCommit]) -> Result<()> {
     let deadline = heads.iter().filter_map(|head| head.deadline_ms).max();
-    let Some(wait) = decide::wait_before_seal(deadline, unix_ms(engine.clock.wall())) else { return };
+    let Some(wait) = decide::wait_before_seal(deadline, unix_ms(engine.clock.wall())) else { return Ok(()) };
     // A clock that was set back must not make this wait for ever: no wait is longer than it was when it was written down.
     let longest = heads.iter().filter_map(longest_wait).max().unwrap_or_default();
     let wait = wait.min(longest);
     let why = format!("a request of an earlier sync may still take effect; waiting {:.0} s", wait.as_secs_f64().ceil());
     engine.observer.waiting(who, &why);
-    engine.clock.sleep(wait).await;
+    engine.cancel.or(async { Ok(engine.clock.sleep(wait).await) }).await
 }
 
 /// Records that the model had when a mapping last saw it.

@@ -1,0 +1,28 @@
+//! Ctrl-C, and what a scheduler sends: the first asks the run to end, the second leaves at once. Both are safe: what is under way is in the
+//! journal, and the next run settles it.
+
+use outflow_engine::run::{Cancel, GRACE};
+use tokio::signal::unix::{SignalKind, signal};
+
+/// 128 and the number of the signal, as shells have it.
+const INTERRUPTED: i32 = 130;
+const TERMINATED: i32 = 143;
+
+/// Ends the run of `cancel` at the first SIGINT or SIGTERM, and the program at the second.
+pub(crate) fn end_gracefully(cancel: &Cancel) {
+    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) else { return };
+    let (cancel, seconds) = (cancel.clone(), GRACE.as_secs());
+    tokio::spawn(async move {
+        let mut next = async || {
+            tokio::select! {
+                _ = interrupt.recv() => INTERRUPTED,
+                _ = terminate.recv() => TERMINATED,
+            }
+        };
+        next().await;
+        cancel.ask();
+        tracing::warn!("asked to end: finishing what is under way, at most {seconds} s; once more leaves at once, and is safe too");
+        let code = next().await;
+        std::process::exit(code);
+    });
+}
