@@ -52,8 +52,7 @@ impl Array {
         let (place, kept) = match (self.place, byte) {
             (Place::Text(depth), b'"') => (Place::Object(depth), Byte::Keep(byte)),
             (Place::Text(depth), b'\\') => (Place::Escape(depth), Byte::Keep(byte)),
-            (Place::Text(depth) | Place::Escape(depth), _) => (Place::Text(depth), Byte::Keep(byte)),
-            (Place::Object(depth), b'"') => (Place::Text(depth), Byte::Keep(byte)),
+            (Place::Text(depth) | Place::Escape(depth), _) | (Place::Object(depth), b'"') => (Place::Text(depth), Byte::Keep(byte)),
             (Place::Object(depth), b'{' | b'[') => (Place::Object(depth.saturating_add(1)), Byte::Keep(byte)),
             (Place::Object(1), b'}' | b']') => (Place::Between, Byte::Last(byte)),
             (Place::Object(depth), b'}' | b']') => (Place::Object(depth - 1), Byte::Keep(byte)),
@@ -73,7 +72,7 @@ impl Array {
     }
 
     /// May the file end here?
-    pub(super) fn is_whole(&self) -> bool {
+    pub(super) fn is_whole(self) -> bool {
         self.place == Place::After
     }
 }

@@ -64,9 +64,10 @@ impl Reading {
 
     /// The id of an entry's record.
     pub(crate) fn record_id(&self, entry: &Entry) -> RecordId {
-        match entry.is_settled() {
-            true => self.identity.again_id(entry.key, entry.version, self.epoch),
-            false => self.identity.record_id(entry.key, entry.version),
+        if entry.is_settled() {
+            self.identity.again_id(entry.key, entry.version, self.epoch)
+        } else {
+            self.identity.record_id(entry.key, entry.version)
         }
     }
 

@@ -52,6 +52,15 @@ impl Cancel {
             done = work => done,
         }
     }
+
+    /// The same for work that comes to nothing, such as waiting.
+    pub(crate) async fn or_after(&self, work: impl Future<Output = ()>) -> Result<()> {
+        let work = async {
+            work.await;
+            Ok(())
+        };
+        self.or(work).await
+    }
 }
 
 #[cfg(test)]

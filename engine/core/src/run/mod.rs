@@ -253,7 +253,7 @@ impl Engine {
                 self.observer.waiting(who, "another run holds its lock");
                 told = true;
             }
-            self.cancel.or(async { Ok(self.clock.sleep(LOCK_POLL).await) }).await?;
+            self.cancel.or_after(self.clock.sleep(LOCK_POLL)).await?;
         }
     }
 

@@ -366,7 +366,7 @@ pub(super) async fn wait_until_cold(engine: &Engine, who: &str, heads: &[Mapping
     let wait = wait.min(longest);
     let why = format!("a request of an earlier sync may still take effect; waiting {:.0} s", wait.as_secs_f64().ceil());
     engine.observer.waiting(who, &why);
-    engine.cancel.or(async { Ok(engine.clock.sleep(wait).await) }).await
+    engine.cancel.or_after(engine.clock.sleep(wait)).await
 }
 
 /// Records that the model had when a mapping last saw it.

@@ -62,7 +62,7 @@ fn first_entry(store: &dyn StateStore, sealed: &Sealed) -> Result<Option<Entry>>
         for batch in PartReader::open(store, &part.path)?.narrow().read()? {
             let batch = batch?;
             let entries = EntryReader::new(&batch)?;
-            if entries.len() > 0 {
+            if !entries.is_empty() {
                 return Ok(Some(entries.get(0).0));
             }
         }
