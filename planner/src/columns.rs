@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use arrow::datatypes::Schema;
+use arrow::datatypes::{DataType, Schema};
 use outflow_contract::expr::RESERVED_ROOTS;
 
 use crate::load::Loaded;
@@ -22,10 +22,19 @@ impl Loaded {
         }
         if let Some((column, span)) = &places.timestamp {
             missing(&format!("the timestamp of model `{model}` is column"), column, *span, &columns, &mut drafts);
+            let is_text = |kind: &DataType| matches!(kind, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View);
+            if schema.fields().iter().any(|field| field.name() == column && is_text(field.data_type())) {
+                let message = format!("the timestamp of model `{model}` is column `{column}`, which is text");
+                let mut draft = Draft::new(Severity::Warning, Some(*span), message);
+                draft.label("text").help(format!(
+                    "convert it in the query, such as CAST({column} AS TIMESTAMP) AS {column}: then text that is no moment is found at once"
+                ));
+                drafts.push(draft);
+            }
         }
-        for mapping in self.project.mappings.iter().filter(|mapping| mapping.model == model) {
-            for one in self.places.columns.get(&mapping.name).into_iter().flatten() {
-                let name = &mapping.name;
+        for (name, mapping) in self.places.mappings.iter().filter(|(_, mapping)| mapping.model == model) {
+            drafts.extend(mapping.uses.texts.iter().filter_map(|(text, span)| forgotten(name, text, *span, &columns)));
+            for one in &mapping.uses.columns {
                 let subject = match &one.default_of {
                     Some(field) => format!("mapping `{name}` does not map the required field `{field}`, whose default reads column"),
                     None => format!("mapping `{name}` reads column"),
@@ -72,6 +81,21 @@ impl Loaded {
             }
         }
     }
+}
+
+/// A text that was perhaps meant to be the path of a column.
+fn forgotten(mapping: &str, text: &str, span: Span, columns: &[&str]) -> Option<Draft> {
+    let is_name = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_alphanumeric() || c == '_');
+    let qualified = || text.split_once('.').filter(|(table, column)| is_name(table) && is_name(column)).map(|(_, column)| column);
+    let wanted = columns.contains(&text).then_some(text).or_else(|| text.strip_prefix('$')).or_else(qualified)?;
+    let column = columns.iter().find(|column| **column == wanted)?;
+    let path = if is_name(column) { format!("$.{column}") } else { format!("$.['{column}']") };
+    let message = format!("mapping `{mapping}` sends the text `{text}` itself, and the model has a column `{column}`");
+    let mut draft = Draft::new(Severity::Warning, Some(span), message);
+    draft
+        .label(format!("did you mean `{path}`?"))
+        .help(format!("`{path}` is the column's value; if the text is meant, write `{{ \"@literal\": \"{text}\" }}`"));
+    Some(draft)
 }
 
 fn missing(subject: &str, column: &str, span: Span, columns: &[&str], drafts: &mut Vec<Draft>) {

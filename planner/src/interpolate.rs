@@ -116,9 +116,7 @@ fn variable(name: &str, place: Span, values: &Values<'_>, log: &mut Log) -> Opti
     }
     let value = (values.env)(name);
     if value.is_none() {
-        log.error(place, format!("the environment variable `{name}` is not set"))
-            .label("used here")
-            .help(format!("set it before the run, for example `export {name}=…`; it may be empty, but it must be set"));
+        log.unset(name, place);
     }
     value
 }
@@ -212,7 +210,6 @@ mod tests {
         let (_, problems) = run("v: ${env:A} ${env:B}\nw: [\"${env:B} ${evn:A} ${A} ${\"]", Path::new("/nowhere"));
         let expected = [
             "the environment variable `B` is not set (1, 13)",
-            "the environment variable `B` is not set (2, 6)",
             "`${evn:A}` refers to nothing that is known (2, 15)",
             "`${A}` does not say where its value comes from (2, 24)",
             "`${` is never closed (2, 29)",

@@ -4,7 +4,7 @@
 //! load.rs ─► yaml.rs ─► target.rs ─► interpolate.rs ─► shape.rs ─► validate/ ─► Project
 //! (file)     (tree)     (--target)   (${env:…})        (keys)      (meaning)     │
 //!                                                                    ├ sql.rs     ▼
-//!                                                                    └ mapping/   check_columns (against a schema)
+//!                                                                    └ mapping/   columns.rs (against a schema), findings.rs
 //! ```
 //!
 //! Invariants: every mistake is reported, all of them at once, each with its place and a way out ([`Problem`]); no
@@ -12,15 +12,17 @@
 //! overflow its stack or use memory without a bound.
 //!
 //! Not here: nothing connects anywhere, and no file but the project's own is read. What a query really returns is told
-//! to [`Loaded::check_columns`] by whoever has asked the source.
+//! to [`Loaded::check_columns`] by whoever has asked the source, and what went wrong when asking to [`Loaded::problem`].
 
 mod columns;
+mod findings;
 mod interpolate;
 mod keys;
 mod load;
 mod mapping;
 mod mask;
 mod nearest;
+mod places;
 mod problem;
 mod scalar;
 pub mod schema;
@@ -33,6 +35,7 @@ mod validate;
 mod window;
 mod yaml;
 
-pub use load::{Loaded, Options, PROJECT_FILE, load};
+pub use findings::Asked;
+pub use load::{Examined, Loaded, Options, PROJECT_FILE, examine, load};
 pub use nearest::{list, nearest};
-pub use problem::{Problem, Problems, Severity, render};
+pub use problem::{Problem, Problems, Severity, merged, render};

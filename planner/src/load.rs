@@ -15,8 +15,9 @@ use outflow_contract::limits::{Limits, PROJECT_FILE_BYTES_MAX};
 use outflow_contract::plan::Project;
 
 use crate::interpolate::{self, Values};
-use crate::problem::{Log, Problem, Problems, Renderer};
-use crate::validate::{self, Context, Places};
+use crate::places::Places;
+use crate::problem::{Log, Problem, Problems, Renderer, Severity};
+use crate::validate::{self, Context};
 use crate::{target, yaml};
 
 /// The file of a project.
@@ -44,8 +45,27 @@ pub struct Loaded {
     pub(crate) renderer: Renderer,
 }
 
+/// A project that may have mistakes in it, and what can be told of it all the same.
+pub struct Examined {
+    /// What of the project could be understood: not to be run if `problems` has an error. Its warnings are among the problems.
+    pub loaded: Option<Loaded>,
+    /// All that is wrong, and what deserves a look, sorted by place.
+    pub problems: Vec<Problem>,
+}
+
 /// Loads and checks `outflow.yml` in the root. All problems come at once, sorted by place, warnings among them.
 pub fn load(options: &Options<'_>) -> Result<Loaded, Problems> {
+    let Examined { loaded, problems } = examine(options);
+    match loaded {
+        Some(loaded) if problems.iter().all(|problem| problem.severity() == Severity::Warning) => {
+            Ok(Loaded { warnings: problems, ..loaded })
+        }
+        _ => Err(Problems(problems)),
+    }
+}
+
+/// The same, and keeps what could be understood of a project with mistakes in it.
+pub fn examine(options: &Options<'_>) -> Examined {
     let mut log = Log::default();
     let built = read(options.root, &mut log).and_then(|text| build(&text, options, &mut log));
     if built.is_none() && !log.failed() {
@@ -53,12 +73,9 @@ pub fn load(options: &Options<'_>) -> Result<Loaded, Problems> {
         log.error_nowhere(format!("{PROJECT_FILE} could not be understood"))
             .help("this is a defect of Outflow: please report it with the file");
     }
-    let failed = log.failed();
     let (problems, renderer) = log.finish();
-    match built {
-        Some((project, places)) if !failed => Ok(Loaded { project, warnings: problems, places, renderer }),
-        _ => Err(Problems(problems)),
-    }
+    let loaded = built.map(|(project, places)| Loaded { project, warnings: Vec::new(), places, renderer });
+    Examined { loaded, problems }
 }
 
 fn build(text: &str, options: &Options<'_>, log: &mut Log) -> Option<(Project, Places)> {

@@ -132,6 +132,8 @@ pub(crate) struct Log {
     masks: Vec<Span>,
     /// Texts of which nothing more is to be said, by their beginning: their end, and the number of drafts that came before.
     silenced: BTreeMap<(u32, u32), (u32, usize)>,
+    /// Variables that are not set: the draft that says so, and where else they are used.
+    unset: BTreeMap<String, (usize, Vec<Span>)>,
 }
 
 impl Log {
@@ -161,6 +163,45 @@ impl Log {
         self.silenced.entry((span.file, span.start)).or_insert((span.end, self.drafts.len()));
     }
 
+    /// A variable of the environment that is not set is reported once, wherever it is used.
+    pub(crate) fn unset(&mut self, name: &str, place: Span) {
+        if let Some((_, more)) = self.unset.get_mut(name) {
+            more.push(place);
+            return;
+        }
+        self.unset.insert(name.to_owned(), (self.drafts.len(), Vec::new()));
+        self.error(place, format!("the environment variable `{name}` is not set"))
+            .label("used here")
+            .help(format!("set it before the run, for example `export {name}=…`; it may be empty, but it must be set"));
+    }
+
+    /// Tells of the other places of variables that are not set.
+    fn tell_unset(&mut self) {
+        const LINES_MAX: usize = 10;
+        for (draft, more) in std::mem::take(&mut self.unset).into_values() {
+            let Some(draft) = self.drafts.get_mut(draft) else { continue };
+            let line = |span: &Span| {
+                let text = self.files.0.get(span.file as usize).and_then(|(_, text)| text.get(..span.start as usize)).unwrap_or("");
+                text.matches('\n').count() + 1
+            };
+            let first = draft.span.as_ref().map(line);
+            let lines: std::collections::BTreeSet<usize> = more.iter().map(line).filter(|line| Some(*line) != first).collect();
+            if lines.is_empty() {
+                continue;
+            }
+            let shown: Vec<String> = lines.iter().take(LINES_MAX).map(ToString::to_string).collect();
+            let rest = if lines.len() > LINES_MAX { format!(" and {} more", lines.len() - LINES_MAX) } else { String::new() };
+            let noun = if lines.len() == 1 { "line" } else { "lines" };
+            draft.help = draft.help.take().map(|help| format!("{help}. It is also used in {noun} {}{rest}", shown.join(", ")));
+        }
+    }
+
+    /// Where errors begin.
+    pub(crate) fn error_starts(&self) -> std::collections::BTreeSet<(u32, u32)> {
+        let errors = self.drafts.iter().filter(|draft| draft.severity == Severity::Error);
+        errors.filter_map(|draft| draft.span).map(|span| (span.file, span.start)).collect()
+    }
+
     /// Hides a place in every excerpt.
     pub(crate) fn mask(&mut self, span: Span) {
         self.masks.push(span);
@@ -172,7 +213,8 @@ impl Log {
     }
 
     /// The problems sorted by place, and the means to make more of them later.
-    pub(crate) fn finish(self) -> (Vec<Problem>, Renderer) {
+    pub(crate) fn finish(mut self) -> (Vec<Problem>, Renderer) {
+        self.tell_unset();
         let sources = self.files.0.into_iter().enumerate().map(|(number, (name, text))| {
             let hidden = self.masks.iter().filter(|span| span.file as usize == number);
             let text = mask::mask(text, hidden.map(|span| span.start as usize..span.end as usize));
@@ -214,7 +256,7 @@ impl Renderer {
         problems
     }
 
-    fn problem(&self, draft: Draft) -> Problem {
+    pub(crate) fn problem(&self, draft: Draft) -> Problem {
         let clean = |text: String| mask::printable(&self.redactor.clean(&text));
         let source = draft.span.and_then(|span| self.sources.get(span.file as usize)).cloned();
         // A label covers one line: a whole block under one says no more.
@@ -226,7 +268,8 @@ impl Renderer {
         let mut labels: Vec<Label> = draft.span.map(|span| label(span, draft.label.map(clean))).into_iter().collect();
         let same_file = |span: &Span| Some(span.file) == draft.span.map(|span| span.file);
         labels.extend(draft.also.into_iter().filter(|(span, _)| same_file(span)).map(|(span, text)| label(span, Some(clean(text)))));
-        Problem { severity: draft.severity, message: clean(draft.message), help: draft.help.map(clean), labels, source }
+        let (severity, place) = (draft.severity, draft.span);
+        Problem { severity, message: clean(draft.message), help: draft.help.map(clean), labels, source, place }
     }
 }
 
@@ -245,6 +288,7 @@ pub struct Problem {
     help: Option<String>,
     labels: Vec<Label>,
     source: Option<Arc<NamedSource<String>>>,
+    place: Option<Span>,
 }
 
 impl Problem {
@@ -361,6 +405,14 @@ impl fmt::Display for Problems {
 }
 
 impl std::error::Error for Problems {}
+
+/// All of them, sorted by place, each once.
+pub fn merged(mut problems: Vec<Problem>) -> Vec<Problem> {
+    problems.sort_by_key(|problem| problem.place);
+    let mut seen = HashSet::new();
+    problems.retain(|problem| seen.insert((problem.place, problem.message.clone())));
+    problems
+}
 
 /// `problems` for a terminal of `width` columns, with their excerpts.
 pub fn render(problems: &[Problem], theme: &GraphicalTheme, width: usize) -> String {

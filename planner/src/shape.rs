@@ -8,6 +8,7 @@ use crate::nearest::{list, nearest};
 use crate::problem::{Log, Span};
 use crate::scalar;
 use crate::tree::{Member, Node};
+use crate::yaml;
 
 /// Where a mapping of keys stands, for messages.
 #[derive(Clone)]
@@ -34,7 +35,10 @@ impl Place {
 pub(crate) fn check(node: &Node, keys: &[Key], place: &Place, log: &mut Log) {
     let Some(members) = node.as_map() else {
         if !node.is_null() {
-            log.error(node.span, format!("{} must be a mapping, and this is {}", place.name, node.kind_name()));
+            let draft = log.error(node.span, format!("{} must be a mapping, and this is {}", place.name, node.kind_name()));
+            if let Some(help) = node.as_str().and_then(yaml::spaced) {
+                draft.help(help);
+            }
             return;
         }
         missing(node, keys, &[], place, log);
@@ -89,6 +93,13 @@ fn value(member: &Member, key: &Key, place: &Place, log: &mut Log) {
         let draft = log.error(node.span, message);
         if let (Some(number), "text") = (node.as_number(), expected) {
             draft.help(format!("put it between quotes: \"{number}\""));
+        } else if let (Some(text), Kind::Integer { .. } | Kind::Share) = (node.as_text(), &key.kind)
+            && !text.is_interpolated()
+            && text.value.parse::<f64>().is_ok()
+        {
+            draft.help(format!("leave out the quotes: {}", text.value));
+        } else if let Some(help) = node.as_str().and_then(yaml::spaced) {
+            draft.help(help);
         }
     };
     match &key.kind {

@@ -7,9 +7,9 @@
 //!
 //! Functions with side effects are not told apart here: that is a matter of the grants of the source's account.
 
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 
-use sqlparser::ast::{Query, Select, SetExpr, Statement, Visit, Visitor};
+use sqlparser::ast::{ObjectName, Query, Select, SetExpr, Statement, Visit, Visitor};
 use sqlparser::dialect::GenericDialect;
 use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
@@ -37,8 +37,17 @@ pub(crate) struct SqlProblem {
     pub(crate) help: String,
 }
 
-/// The statement without trailing semicolons and comments, if it is one and only reads.
-pub(crate) fn check(sql: &str) -> Result<String, SqlProblem> {
+/// A query.
+#[derive(Debug)]
+pub(crate) struct Read {
+    /// The statement without trailing semicolons and comments.
+    pub(crate) statement: String,
+    /// The tables that it names, and its own; without the names before a dot.
+    pub(crate) tables: Vec<String>,
+}
+
+/// What `sql` asks, if it is one statement that only reads.
+pub(crate) fn check(sql: &str) -> Result<Read, SqlProblem> {
     let lines = Lines::new(sql);
     let tokens = Tokenizer::new(&GenericDialect {}, sql).tokenize_with_location().map_err(|error| {
         let at = lines.byte(error.location);
@@ -51,16 +60,56 @@ pub(crate) fn check(sql: &str) -> Result<String, SqlProblem> {
         )
     })?;
     let tokens: Vec<TokenWithSpan> = tokens.into_iter().filter(|token| !is_space(&token.token)).collect();
+    foreign(&tokens, &lines)?;
     let statement = one_statement(&tokens, &lines)?;
     reads(statement, &lines)?;
     bounded(statement, &lines)?;
     let (start, end) = (lines.range(&statement[0]).0, lines.range(&statement[statement.len() - 1]).1);
     let parsed = parse(statement, &lines)?;
-    let mut search = Search { statement, lines: &lines };
+    let mut search = Search { statement, lines: &lines, tables: Vec::new() };
     if let ControlFlow::Break(problem) = parsed.visit(&mut search) {
         return Err(problem);
     }
-    Ok(sql.get(start..end).unwrap_or(sql).to_owned())
+    Ok(Read { statement: sql.get(start..end).unwrap_or(sql).to_owned(), tables: search.tables })
+}
+
+/// Where a query speaks of `name` (of its last part, where it has several), and whether double quotes are round it.
+pub(crate) fn find(sql: &str, name: &str) -> Option<(Range<usize>, bool)> {
+    let name = name.rsplit('.').next().unwrap_or(name).trim_matches('"');
+    let lines = Lines::new(sql);
+    let tokens = Tokenizer::new(&GenericDialect {}, sql).tokenize_with_location().ok()?;
+    let quote = |token: &TokenWithSpan| match &token.token {
+        Token::Word(word) if word.value.eq_ignore_ascii_case(name) => Some(word.quote_style == Some('"')),
+        _ => None,
+    };
+    let (token, quoted) = tokens.iter().find_map(|token| Some((token, quote(token)?)))?;
+    let (start, end) = lines.range(token);
+    Some((start..end, quoted))
+}
+
+/// Where the first word of a query stands.
+pub(crate) fn first(sql: &str) -> Range<usize> {
+    let tokens = Tokenizer::new(&GenericDialect {}, sql).tokenize_with_location().unwrap_or_default();
+    let (start, end) = tokens.iter().find(|token| !is_space(&token.token)).map_or((0, 0), |token| Lines::new(sql).range(token));
+    start..end
+}
+
+/// What other dialects and template languages write, and this one does not.
+fn foreign(tokens: &[TokenWithSpan], lines: &Lines<'_>) -> Result<(), SqlProblem> {
+    for pair in tokens.windows(2) {
+        let ((start, end), (next, next_end)) = (lines.range(&pair[0]), lines.range(&pair[1]));
+        let opens = matches!(&pair[1].token, Token::LBrace | Token::Mod | Token::Sharp);
+        if pair[0].token == Token::LBrace && opens && end == next {
+            let help = "write the table's name instead; or point `query` at the SQL that dbt has compiled, target/compiled/…/model.sql";
+            return Err(problem(start, next_end, "Jinja in a query is not rendered", "Jinja begins here", help));
+        }
+        let number = matches!(&pair[1].token, Token::Number(..));
+        if keyword(&pair[0]) == Some(Keyword::TOP) && number {
+            let help = format!("write `LIMIT {}` at the end of the query", pair[1].token);
+            return Err(problem(start, next_end, "this dialect has no TOP", "not here", &help));
+        }
+    }
+    Ok(())
 }
 
 /// Is this the name of a SQL type? If not, what is wrong with it.
@@ -246,6 +295,7 @@ fn located(text: &str) -> (&str, Option<Location>) {
 struct Search<'a> {
     statement: &'a [TokenWithSpan],
     lines: &'a Lines<'a>,
+    tables: Vec<String>,
 }
 
 impl Search<'_> {
@@ -283,6 +333,11 @@ impl Visitor for Search<'_> {
             return self.found(&[Keyword::FOR], "the query locks what it reads", "leave out FOR UPDATE and FOR SHARE");
         }
         self.body(&query.body)
+    }
+
+    fn pre_visit_relation(&mut self, relation: &ObjectName) -> ControlFlow<SqlProblem> {
+        self.tables.extend(relation.0.last().map(|name| name.to_string().trim_matches('"').to_owned()));
+        ControlFlow::Continue(())
     }
 
     fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<SqlProblem> {
@@ -350,8 +405,8 @@ mod tests {
         ] {
             assert!(check(sql).is_ok(), "{sql}: {:?}", check(sql));
         }
-        assert_eq!(check(" -- first\nSELECT 1 ; ; -- done\n/* x */ ;\n").unwrap(), "SELECT 1");
-        assert_eq!(check("SELECT 'ø;' AS \"é\"\r\n;\r\n").unwrap(), "SELECT 'ø;' AS \"é\"");
+        assert_eq!(check(" -- first\nSELECT 1 ; ; -- done\n/* x */ ;\n").unwrap().statement, "SELECT 1");
+        assert_eq!(check("SELECT 'ø;' AS \"é\"\r\n;\r\n").unwrap().statement, "SELECT 'ø;' AS \"é\"");
     }
 
     #[test]
@@ -422,6 +477,24 @@ mod tests {
         assert_eq!(problem.message, "the SQL cannot be read: expected the end of the query, found t");
         assert_eq!(&"SELECT ä,\n  b FRM t WHERE"[problem.start..problem.end], "t");
         assert!(check("SELECT 'open").unwrap_err().message.starts_with("the SQL cannot be read: Unterminated"));
+    }
+
+    #[test]
+    fn what_other_dialects_write_is_answered_with_what_this_one_does() {
+        let help = |sql: &str| check(sql).unwrap_err().help;
+        assert!(help("SELECT TOP 10 * FROM t").contains("`LIMIT 10` at the end"));
+        assert_eq!(refused("SELECT * FROM {{ ref('orders') }}").0, "Jinja in a query is not rendered");
+        assert_eq!(refused("{% set a = 1 %} SELECT 1").1, "{%");
+        assert!(check("SELECT top, '{{ x }}' AS a FROM t").is_ok());
+    }
+
+    #[test]
+    fn the_tables_of_a_query_and_the_places_of_its_names_are_known() {
+        let sql = "-- nmae\nSELECT t.nmae, \"x\" FROM a.people t JOIN \"Orders\" USING (id)";
+        assert_eq!(check(sql).unwrap().tables, ["people", "Orders"]);
+        assert_eq!(find(sql, "t.nmae"), Some((17..21, false)));
+        assert_eq!(find(sql, "x"), Some((23..26, true)));
+        assert_eq!((find(sql, "y"), first(sql)), (None, 8..14));
     }
 
     #[test]

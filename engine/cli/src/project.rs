@@ -17,7 +17,7 @@ use outflow_engine::deliver::transport::{ProxyEnv, StorageEnv};
 use outflow_engine::run::{Cancel, Engine, Observer, RunOptions, Silent};
 use outflow_engine::seal::Allowed;
 use outflow_ledger::store::LocalStore;
-use outflow_planner::{Loaded, Options, Problems};
+use outflow_planner::{Examined, Loaded, Options, Problem, Problems, Severity};
 
 use crate::args::{Allowing, Global, Selecting};
 
@@ -26,6 +26,13 @@ pub(crate) fn load(global: &Global) -> Result<Loaded, Problems> {
     let descriptors = descriptors();
     let root = absolute(&global.project);
     outflow_planner::load(&Options { root: &root, target: global.target.as_deref(), env: &environment, descriptors: &descriptors })
+}
+
+/// Reads and checks the project, and keeps what could be understood of it.
+pub(crate) fn examine(global: &Global) -> Examined {
+    let descriptors = descriptors();
+    let root = absolute(&global.project);
+    outflow_planner::examine(&Options { root: &root, target: global.target.as_deref(), env: &environment, descriptors: &descriptors })
 }
 
 /// Every kind of destination there is.
@@ -91,7 +98,7 @@ fn sources(project: &Project, workers: usize) -> Result<BTreeMap<String, Arc<dyn
 /// The destination of `config` for an action. What it keeps secret is taken out of all output from here on.
 pub(crate) fn configure(project: &Project, config: &DestinationConfig, action: &str, constants: &Settings) -> Result<Arc<dyn Destination>> {
     let connector = connectors::connector(&config.kind).ok_or_else(|| Error::bug("a destination without a connector passed the checks"))?;
-    let destination = connector.configure(config, action, constants).map_err(|error| error.with("destination", &config.name))?;
+    let destination = connector.configure(config, action, constants)?;
     for secret in destination.secrets() {
         project.redactor.add(&secret);
     }
@@ -136,8 +143,17 @@ pub(crate) fn run_options(mappings: Vec<String>, allowing: Allowing, wait: bool)
     RunOptions { mappings, wait, allowed }
 }
 
+/// What comes of a check of columns that found no mistake.
+#[derive(Default)]
+pub(crate) struct Columns {
+    /// Models that could not be asked.
+    pub(crate) failed: Vec<Error>,
+    /// What deserves a look.
+    pub(crate) warnings: Vec<Problem>,
+}
+
 /// Checks the columns of the models of `mappings` against what their queries return, and says which models could not be asked.
-pub(crate) async fn check_columns(loaded: &Loaded, engine: &Engine, mappings: &[String]) -> Result<Vec<Error>, Problems> {
+pub(crate) async fn check_columns(loaded: &Loaded, engine: &Engine, mappings: &[String]) -> Result<Columns, Problems> {
     let mut failed = Vec::new();
     let mut problems = Vec::new();
     for model in &loaded.project.models {
@@ -150,7 +166,10 @@ pub(crate) async fn check_columns(loaded: &Loaded, engine: &Engine, mappings: &[
             Err(error) => failed.push(error.with("model", &model.name)),
         }
     }
-    if problems.is_empty() { Ok(failed) } else { Err(Problems(problems)) }
+    if problems.iter().any(|problem| problem.severity() == Severity::Error) {
+        return Err(Problems(problems));
+    }
+    Ok(Columns { failed, warnings: problems })
 }
 
 /// Opens what reading a few records needs: no destination, a state that is thrown away, and one worker, so that the first records

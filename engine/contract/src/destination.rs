@@ -145,6 +145,9 @@ pub struct Action {
     pub description: String,
     /// The operations that it takes.
     pub ops: Vec<Op>,
+    /// Can what it sends say that a record was deleted? If not, a project is warned where deleted records would be sent like any other.
+    #[serde(skip)]
+    pub deletes: bool,
     /// Its fields; `None` if any mapping will do.
     pub fields: Option<Vec<Field>>,
 }

@@ -17,7 +17,7 @@ pub(crate) mod path;
 pub(crate) mod template;
 
 pub(crate) use directive::DIRECTIVES;
-use outflow_contract::expr::{Expr, Path, RESERVED_ROOTS, TIMESTAMP, Test};
+use outflow_contract::expr::{Expr, OP, Path, RESERVED_ROOTS, TIMESTAMP, Test};
 use serde_json::{Map, Value};
 
 use crate::problem::{Log, Span};
@@ -32,6 +32,17 @@ pub(crate) struct ColumnUse {
     pub(crate) default_of: Option<String>,
 }
 
+/// What a mapping says of the record.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Uses {
+    /// The columns that it reads.
+    pub(crate) columns: Vec<ColumnUse>,
+    /// The texts that stand for themselves outside `@literal`: one of them may be a path that lacks its `$.`.
+    pub(crate) texts: Vec<(String, Span)>,
+    /// Does anything depend on `$.__op`?
+    pub(crate) op: bool,
+}
+
 /// What `$.__timestamp` stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Timestamp<'a> {
@@ -43,8 +54,8 @@ pub(crate) enum Timestamp<'a> {
     Missing,
 }
 
-/// Turns `node` into an expression, reports what is wrong with it, and adds the columns that it reads to `uses`.
-pub(crate) fn parse(node: &Node, timestamp: Timestamp<'_>, uses: &mut Vec<ColumnUse>, log: &mut Log) -> Expr {
+/// Turns `node` into an expression, reports what is wrong with it, and adds what it reads to `uses`.
+pub(crate) fn parse(node: &Node, timestamp: Timestamp<'_>, uses: &mut Uses, log: &mut Log) -> Expr {
     Reader { timestamp, uses, log, literal: false, in_item: false }.value(node)
 }
 
@@ -60,7 +71,7 @@ fn is_missing(expr: &Expr) -> bool {
 
 struct Reader<'a> {
     timestamp: Timestamp<'a>,
-    uses: &'a mut Vec<ColumnUse>,
+    uses: &'a mut Uses,
     log: &'a mut Log,
     /// Inside `@literal`: a text that looks like a path is a text.
     literal: bool,
@@ -87,7 +98,22 @@ impl Reader<'_> {
         if text.value.starts_with("$.") && !self.literal && !text.is_interpolated() {
             return self.path(&text.value, span).map_or_else(missing, Expr::Path);
         }
+        if !self.literal && !text.is_interpolated() {
+            self.constant(&text.value, span);
+        }
         Expr::Literal(Value::String(text.value.clone()))
+    }
+
+    /// A text that stands for itself. Was it meant to?
+    fn constant(&mut self, text: &str, span: Span) {
+        if text.split_once("{{").is_some_and(|(_, rest)| rest.contains("}}")) {
+            self.log
+                .warn(span, "this text is sent as it stands, braces included: places are filled in by `@template` alone")
+                .label("sent as it stands")
+                .help("write `{ \"@template\": \"…\" }` round it; or `{ \"@literal\": \"…\" }` if the braces are meant");
+        } else if !self.in_item {
+            self.uses.texts.push((text.to_owned(), span));
+        }
     }
 
     /// Reads a path, and remembers the column that it starts from. None if it can never lead anywhere.
@@ -123,8 +149,10 @@ impl Reader<'_> {
             self.log
                 .error(span, "`$.__before` is not available in this version")
                 .help("a record's values before a change cannot be sent yet; use its present columns");
+        } else if column == OP {
+            self.uses.op = true;
         } else if !RESERVED_ROOTS.contains(&column) {
-            self.uses.push(ColumnUse { column: column.to_owned(), span, default_of: None });
+            self.uses.columns.push(ColumnUse { column: column.to_owned(), span, default_of: None });
         }
     }
 }

@@ -12,10 +12,10 @@ fn read_with(text: &str, timestamp: Timestamp<'_>) -> (Expr, Vec<String>, Vec<St
     let mut log = Log::default();
     let file = log.files.add("outflow.yml", text);
     let node = yaml::parse(text, file, "outflow.yml", &mut log).unwrap();
-    let mut uses = Vec::new();
+    let mut uses = Uses::default();
     let expr = parse(&node, timestamp, &mut uses, &mut log);
     let (problems, _) = log.finish();
-    let uses = uses.into_iter().map(|one| one.column).collect();
+    let uses = uses.columns.into_iter().map(|one| one.column).collect();
     (expr, uses, problems.iter().map(|p| p.message().to_owned()).collect())
 }
 

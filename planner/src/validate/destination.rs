@@ -8,6 +8,7 @@ use outflow_contract::plan::{DestinationConfig, Settings};
 
 use super::{Context, policy, settings};
 use crate::nearest::{list, nearest};
+use crate::places::{NamedPlaces, Places};
 use crate::problem::Log;
 use crate::scalar;
 use crate::tree::{Member, Node};
@@ -15,8 +16,9 @@ use crate::tree::{Member, Node};
 const CONCURRENCY: usize = 8;
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
-pub(super) fn all(root: &Node, context: &Context<'_>, log: &mut Log) -> Vec<DestinationConfig> {
-    root.get("destinations").map(Node::members).unwrap_or_default().iter().filter_map(|member| one(member, context, log)).collect()
+pub(super) fn all(root: &Node, context: &Context<'_>, places: &mut Places, log: &mut Log) -> Vec<DestinationConfig> {
+    let members = root.get("destinations").map(Node::members).unwrap_or_default();
+    members.iter().filter_map(|member| one(member, context, places, log)).collect()
 }
 
 /// The descriptor of a destination's type, if it has one.
@@ -25,9 +27,10 @@ pub(super) fn descriptor<'a>(destination: &Node, context: &Context<'a>) -> Optio
     context.descriptors.iter().find(|descriptor| descriptor.name == kind)
 }
 
-fn one(member: &Member, context: &Context<'_>, log: &mut Log) -> Option<DestinationConfig> {
+fn one(member: &Member, context: &Context<'_>, places: &mut Places, log: &mut Log) -> Option<DestinationConfig> {
     let (name, node) = (&member.key, &member.value);
     node.as_map()?;
+    places.destinations.insert(name.clone(), NamedPlaces::of(member.key_span, node.get("settings")));
     let gateway = gateway(node, name, log);
     let ca_file = ca_file(node, name, context, log);
     let Some(descriptor) = descriptor(node, context) else {
@@ -38,6 +41,7 @@ fn one(member: &Member, context: &Context<'_>, log: &mut Log) -> Option<Destinat
     };
     let empty = Node::empty();
     let given = node.get("settings").unwrap_or(&empty);
+    settings::mask_urls(given, log);
     let place = node.member("settings").map_or(member.key_span, |member| member.key_span);
     let owner = format!("destination `{name}`");
     let settings =

@@ -9,10 +9,11 @@ use outflow_contract::plan::Settings;
 use serde_json::{Map, Value};
 
 use super::settings;
-use crate::mapping::{self, ColumnUse, Timestamp};
+use crate::mapping::{self, ColumnUse, Timestamp, Uses};
 use crate::nearest::{list, nearest};
 use crate::problem::{Log, Span};
 use crate::tree::{Data, Member, Node};
+use crate::yaml;
 
 /// What a mapping sends of each record.
 pub(super) struct Payload {
@@ -23,19 +24,22 @@ pub(super) struct Payload {
     pub(super) written: Value,
 }
 
-/// The payload of a mapping. The columns that it reads are added to `uses`.
+/// The payload of a mapping. What it reads is added to `uses`.
 pub(super) fn payload(
     owner_member: &Member,
     action: Option<&Action>,
     owner: &str,
     timestamp: Timestamp<'_>,
-    uses: &mut Vec<ColumnUse>,
+    uses: &mut Uses,
     log: &mut Log,
 ) -> Option<Payload> {
     let member = owner_member.value.member("fields").filter(|member| !member.value.is_null());
     let written = member.map_or(Value::Null, |member| member.value.written_json());
     let Some(declared) = action.and_then(|action| action.fields.as_ref()) else {
         let fields = member.map(|member| mapping::parse(&member.value, timestamp, uses, log));
+        if let Some((member, help)) = member.and_then(|member| Some((member, yaml::spaced(member.value.as_str()?)?))) {
+            log.warn(member.value.span, format!("`fields` of {owner} is one text, the same for every record")).help(help);
+        }
         if member.is_none() && action.is_some() {
             log.error(owner_member.key_span, format!("{owner} has no `fields`"))
                 .label("`fields` is missing")
@@ -46,8 +50,10 @@ pub(super) fn payload(
     let action = action?;
     let place = member.map_or(owner_member.key_span, |member| member.key_span);
     let Some(given) = member.map_or(Some(&[][..]), |member| object_members(&member.value)) else {
-        log.error(place, format!("`fields` of {owner} must name the fields of action `{}`", action.name))
-            .help(format!("write `fields: {{ NAME: … }}`; fields: {}", list(declared.iter().map(|field| field.name.as_str()))));
+        let fields = list(declared.iter().map(|field| field.name.as_str()));
+        let spaced = member.and_then(|member| yaml::spaced(member.value.as_str()?));
+        let help = spaced.unwrap_or_else(|| format!("write `fields: {{ NAME: … }}`; fields: {fields}"));
+        log.error(place, format!("`fields` of {owner} must name the fields of action `{}`", action.name)).help(help);
         return None;
     };
     let owner = Owner { name: owner, action: &action.name, path: String::new(), span: place };
@@ -59,7 +65,7 @@ pub(super) fn payload(
 
 struct Reading<'a, 'l> {
     timestamp: Timestamp<'a>,
-    uses: &'l mut Vec<ColumnUse>,
+    uses: &'l mut Uses,
     log: &'l mut Log,
 }
 
@@ -80,7 +86,7 @@ impl Reading<'_, '_> {
         for field in declared.iter().filter(|field| !field.constant && given.iter().all(|member| member.key != field.name)) {
             let Some(default) = &field.default else { continue };
             let wrapped = Node::from_json(&serde_json::json!({ field.name.as_str(): default }), place);
-            let mut default_uses = Vec::new();
+            let mut default_uses = Uses::default();
             match mapping::parse(&wrapped, timestamp, &mut default_uses, self.log) {
                 Expr::Object(more) => members.extend(more),
                 Expr::Literal(Value::Object(more)) => members.extend(more.into_iter().map(|(key, value)| (key, Expr::Literal(value)))),
@@ -88,7 +94,8 @@ impl Reading<'_, '_> {
             }
             // A default whose column is not there stays out, unless the field is required.
             if field.required {
-                self.uses.extend(default_uses.into_iter().map(|one| ColumnUse { default_of: Some(field.name.clone()), ..one }));
+                let columns = default_uses.columns.into_iter();
+                self.uses.columns.extend(columns.map(|one| ColumnUse { default_of: Some(field.name.clone()), ..one }));
             }
         }
         Expr::Object(members)

@@ -4,9 +4,10 @@ use outflow_contract::destination::{Action, Descriptor};
 use outflow_contract::plan::{Guards, Mapping, Tolerance};
 use outflow_contract::{Op, Selection};
 
-use super::{Context, Entries, Places, destination, fields, model, policy, schedule};
-use crate::mapping::Timestamp;
+use super::{Context, Entries, destination, fields, model, policy, schedule};
+use crate::mapping::{Timestamp, Uses};
 use crate::nearest::{list, nearest};
+use crate::places::{MappingPlaces, NamedPlaces, Places};
 use crate::problem::Log;
 use crate::scalar;
 use crate::tree::{Member, Node};
@@ -34,11 +35,17 @@ fn one(member: &Member, known: &Known<'_>, context: &Context<'_>, guards: Guards
     let action = destination.and_then(|(name, written)| action(node, destination::descriptor(written, context)?, name, &owner, log));
     mode(node, action, &owner, log);
     let selection = selection(member, action, &owner, log);
-    let mut uses = Vec::new();
+    let mut uses = Uses::default();
     let timestamp =
         model.map_or(Timestamp::Missing, |(name, model)| model.text("timestamp").map_or(Timestamp::Absent(name), Timestamp::Column));
     let payload = fields::payload(member, action, &owner, timestamp, &mut uses, log);
-    places.columns.insert(name.clone(), uses);
+    if let (Some(action), Some(selection)) = (action, selection) {
+        deletions(member, (action, selection), &uses, &owner, log);
+    }
+    if let Some((model, _)) = model {
+        let fields = NamedPlaces::of(member.key_span, node.get("fields"));
+        places.mappings.insert(name.clone(), MappingPlaces { model: model.to_owned(), uses, fields });
+    }
     let schedule = node.get("schedule").and_then(|node| schedule::read(node, &owner, context, log));
     let tolerate = node.get("tolerate_failed").and_then(|node| scalar::tolerance(node.as_number(), node.as_str()).ok());
     let payload = payload?;
@@ -105,4 +112,22 @@ fn selection(member: &Member, action: Option<&Action>, owner: &str, log: &mut Lo
     };
     log.error(span, message).help(format!("write `records:` with one of {fitting}"));
     None
+}
+
+/// Warns where a deleted record is sent like any other, and nothing in it says so.
+fn deletions(member: &Member, (action, selection): (&Action, Selection), uses: &Uses, owner: &str, log: &mut Log) {
+    let any_mapping = action.fields.is_none();
+    if !selection.contains(Op::Deleted) || uses.op || (any_mapping && selection == Selection::Deleted) || (action.deletes && !any_mapping) {
+        return;
+    }
+    let span = member.value.get("records").map_or(member.key_span, |node| node.span);
+    if any_mapping {
+        log.warn(span, format!("{owner} sends deleted records too, and nothing in what it sends tells them from the others"))
+            .label("deleted ones among them")
+            .help("add a member such as `op: $.__op`; or write `records: added_or_updated`, and send `deleted` ones by a mapping of their own");
+    } else {
+        log.warn(span, format!("{owner} sends deleted records, and action `{}` has no way to say that they are", action.name))
+            .label("sent like any other")
+            .help("write `records: added_or_updated`; or say what happened in one of its fields, with `$.__op`");
+    }
 }

@@ -27,8 +27,8 @@ use outflow_contract::plan::Project;
 
 pub(crate) use self::source::TYPES as SOURCE_TYPES;
 use crate::keys::{self, Entry};
-use crate::mapping::ColumnUse;
 use crate::nearest::nearest;
+use crate::places::{self, Places};
 use crate::problem::{Log, Span};
 use crate::shape::{self, Place};
 use crate::tree::Node;
@@ -71,22 +71,6 @@ pub(crate) fn plain(path: &Path) -> PathBuf {
     plain
 }
 
-/// The places that are asked for again once the schema of a query is known.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Places {
-    pub(crate) models: HashMap<String, ModelPlaces>,
-    /// By mapping.
-    pub(crate) columns: HashMap<String, Vec<ColumnUse>>,
-}
-
-/// Where a model names its columns.
-#[derive(Clone, Debug)]
-pub(crate) struct ModelPlaces {
-    pub(crate) query: Span,
-    pub(crate) id: Vec<(String, Span)>,
-    pub(crate) timestamp: Option<(String, Span)>,
-}
-
 /// Checks the whole tree; the targets that were not chosen are in `others`, checked for their keys alone.
 pub(crate) fn project(root: &Node, others: &[crate::tree::Member], mut context: Context<'_>, log: &mut Log) -> Option<(Project, Places)> {
     let top = Place::new("the project", root.span.part(0, 0));
@@ -105,15 +89,20 @@ pub(crate) fn project(root: &Node, others: &[crate::tree::Member], mut context: 
     let guards = policy::guards(root.get("guards"), outflow_contract::plan::Guards::default());
     let mut places = Places::default();
     let state = state(root, &context, log);
-    let sources = source::all(root, &context, log);
+    let sources = source::all(root, &context, &mut places, log);
     let models = model::all(root, &context, &mut places, log);
-    let destinations = destination::all(root, &context, log);
+    let destinations = destination::all(root, &context, &mut places, log);
     let mappings = mapping::all(root, &context, guards, &mut places, log);
+    if state.is_none() && !log.failed() {
+        return None;
+    }
+    places.broken = places::broken(root, log);
     let project = Project {
         root: context.root.to_owned(),
         name: folder_name(context.root),
         target: context.target.map(str::to_owned),
-        state: state?,
+        // Without one, the project is refused.
+        state: state.unwrap_or_default(),
         sources,
         models,
         destinations,

@@ -4,11 +4,12 @@ use std::io::Read;
 
 use outflow_contract::plan::{Model, OnBadId};
 
-use super::{Context, Entries, ModelPlaces, Places, unresolved};
+use super::{Context, Entries, unresolved};
 use crate::nearest::nearest;
+use crate::places::{Home, ModelPlaces, Places};
 use crate::problem::{Log, Span};
 use crate::sql::{self, SqlProblem};
-use crate::tree::{Member, Node, Text};
+use crate::tree::{Member, Node};
 
 pub(super) fn all(root: &Node, context: &Context<'_>, places: &mut Places, log: &mut Log) -> Vec<Model> {
     let sources = Entries::of(root, "sources");
@@ -33,14 +34,14 @@ fn one(member: &Member, sources: &Entries<'_>, context: &Context<'_>, places: &m
     if let Some(values) = node.get("values").filter(|values| values.as_str() == Some("none")) {
         log.error(values.span, "`values: none` is not available in this version").help("leave it out: the last known values are kept");
     }
-    let (sql, query) = query(member, sources, &owner, context, log)?;
+    let Asked { statement, query, sql, home, tables } = query(member, sources, &owner, context, log)?;
     let id_columns = id.iter().map(|(column, _)| column.clone()).collect();
-    places.models.insert(name.clone(), ModelPlaces { query, id, timestamp: timestamp.clone() });
+    places.models.insert(name.clone(), ModelPlaces { query, id, timestamp: timestamp.clone(), sql, home, tables });
     let on_bad = |key: &str| if node.text(key) == Some("abort") { OnBadId::Abort } else { OnBadId::Reject };
     Some(Model {
         name: name.clone(),
         source: source?,
-        sql,
+        sql: statement,
         id: id_columns,
         timestamp: timestamp.map(|(column, _)| column),
         description: node.text("description").map(str::to_owned),
@@ -83,8 +84,21 @@ fn name_length(column: &str, span: Span, max: usize, what: &str, log: &mut Log) 
     }
 }
 
+/// The query of a model.
+struct Asked {
+    /// The one statement.
+    statement: String,
+    /// Where the project speaks of it.
+    query: Span,
+    /// The text as it stands, comments and all.
+    sql: String,
+    home: Home,
+    /// The tables that it names.
+    tables: Vec<String>,
+}
+
 /// The SQL of a model, and where it stands.
-fn query(member: &Member, sources: &Entries<'_>, owner: &str, context: &Context<'_>, log: &mut Log) -> Option<(String, Span)> {
+fn query(member: &Member, sources: &Entries<'_>, owner: &str, context: &Context<'_>, log: &mut Log) -> Option<Asked> {
     let node = &member.value;
     if let Some(dbt) = node.member("dbt").filter(|dbt| !dbt.value.is_null()) {
         log.error(dbt.key_span, "dbt models are not available in this version")
@@ -110,7 +124,7 @@ fn query(member: &Member, sources: &Entries<'_>, owner: &str, context: &Context<
     }
 }
 
-fn from_query(node: &Node, owner: &str, context: &Context<'_>, log: &mut Log) -> Option<(String, Span)> {
+fn from_query(node: &Node, owner: &str, context: &Context<'_>, log: &mut Log) -> Option<Asked> {
     let text = node.as_text().filter(|text| !text.value.is_empty())?;
     let path = text.value.as_str();
     let is_file = is_sql(path) && !path.contains(char::is_whitespace);
@@ -128,7 +142,7 @@ fn from_query(node: &Node, owner: &str, context: &Context<'_>, log: &mut Log) ->
         return None;
     }
     match sql::check(&sql) {
-        Ok(statement) => Some((statement, node.span)),
+        Ok(read) => Some(Asked { statement: read.statement, query: node.span, sql, home, tables: read.tables }),
         Err(problem) => {
             refuse(problem, &home, &sql, owner, log);
             None
@@ -189,71 +203,8 @@ fn neighbour(full: &std::path::Path, path: &str) -> Option<String> {
     Some(path.rsplit_once('/').map_or(near.to_owned(), |(folder, _)| format!("{folder}/{near}")))
 }
 
-/// Where the text of a query stands, for places in it.
-enum Home {
-    /// In a file of its own.
-    File(u32),
-    /// In the project file, letter by letter from this byte on.
-    Verbatim(Span),
-    /// In a literal block: by line of the SQL, where in the project file it starts.
-    Block { file: u32, lines: Vec<usize> },
-    /// In the project file, folded, escaped or interpolated: only the whole can be shown.
-    Whole(Span),
-}
-
-impl Home {
-    fn of_inline(text: &Text, span: Span, log: &Log) -> Self {
-        let raw = log.files.slice(span);
-        if text.is_interpolated() {
-            return Self::Whole(span);
-        }
-        if text.block {
-            return Self::of_block(&text.value, raw, span).unwrap_or(Self::Whole(span));
-        }
-        match raw.find(&text.value) {
-            Some(at) => Self::Verbatim(span.part(at, text.value.len())),
-            None => Self::Whole(span),
-        }
-    }
-
-    fn of_block(value: &str, raw: &str, span: Span) -> Option<Self> {
-        let mut lines = Vec::new();
-        let mut at = 0;
-        // The parser's span begins with the first line of the text, behind its indentation.
-        let mut raw_lines = raw.split_inclusive('\n');
-        for line in value.lines() {
-            let raw_line = raw_lines.next().unwrap_or("");
-            let indent = raw_line.trim_end_matches(['\n', '\r']).len().checked_sub(line.len())?;
-            if !raw_line.get(indent..)?.starts_with(line) {
-                return None;
-            }
-            lines.push(span.start as usize + at + indent);
-            at += raw_line.len();
-        }
-        Some(Self::Block { file: span.file, lines })
-    }
-
-    /// The place of bytes `start` to `end` of the SQL.
-    fn span(&self, sql: &str, start: usize, end: usize) -> Span {
-        match self {
-            Self::File(file) => Span::new(*file, start, end),
-            Self::Verbatim(span) => span.part(start, end - start),
-            Self::Whole(span) => *span,
-            Self::Block { file, lines } => {
-                let place = |byte: usize| {
-                    let before = &sql[..byte.min(sql.len())];
-                    let line = before.matches('\n').count();
-                    let column = before.len() - before.rfind('\n').map_or(0, |at| at + 1);
-                    lines.get(line).or(lines.last()).map_or(0, |start| start + column)
-                };
-                Span::new(*file, place(start), place(end))
-            }
-        }
-    }
-}
-
 /// `table: a.b` is `SELECT * FROM "a"."b"`.
-fn from_table(node: &Node, model: &Node, sources: &Entries<'_>, owner: &str, log: &mut Log) -> Option<(String, Span)> {
+fn from_table(node: &Node, model: &Node, sources: &Entries<'_>, owner: &str, log: &mut Log) -> Option<Asked> {
     let text = node.as_str().filter(|text| !text.is_empty())?;
     let Some(parts) = table_parts(text) else {
         log.error(node.span, format!("`table` of {owner} is no name of a table: {}", node.shown()))
@@ -270,7 +221,9 @@ fn from_table(node: &Node, model: &Node, sources: &Entries<'_>, owner: &str, log
         }
     }
     let quoted: Vec<String> = parts.iter().map(|part| format!("\"{}\"", part.replace('"', "\"\""))).collect();
-    Some((format!("SELECT * FROM {}", quoted.join(".")), node.span))
+    let statement = format!("SELECT * FROM {}", quoted.join("."));
+    let tables = parts.last().cloned().into_iter().collect();
+    Some(Asked { sql: statement.clone(), statement, query: node.span, home: Home::Whole(node.span), tables })
 }
 
 /// The parts of a name, quotes taken off: `a."b.c"` has two.

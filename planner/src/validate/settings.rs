@@ -4,6 +4,7 @@
 use outflow_contract::destination::{Field, FieldKind};
 use serde_json::{Map, Value};
 
+use crate::keys;
 use crate::nearest::{list, nearest};
 use crate::problem::{Log, Span};
 use crate::tree::{Data, Member, Node};
@@ -51,7 +52,14 @@ fn unknown<'a>(member: &Member, fields: &'a [Field], place: &Place, log: &mut Lo
     mask_texts(&member.value, log);
     let names = || fields.iter().map(|field| field.name.as_str());
     let meant = nearest(&member.key, names());
-    let help = if fields.is_empty() { "there are no settings here".to_owned() } else { format!("settings: {}", list(names())) };
+    let above = place.path.is_empty() && keys::DESTINATION.keys.iter().any(|key| key.name == member.key);
+    let help = if above && meant.is_none() {
+        format!("`{}` belongs one level up, beside `settings`", member.key)
+    } else if fields.is_empty() {
+        "there are no settings here".to_owned()
+    } else {
+        format!("settings: {}", list(names()))
+    };
     log.error(member.key_span, format!("{} has no setting `{}{}`", place.owner, place.path, member.key))
         .label("unknown setting")
         .meant(meant)
@@ -155,6 +163,25 @@ fn secret(node: &Node, field: &Field, place: &Place, log: &mut Log) {
         }
         Data::List(items) => items.iter().for_each(|item| secret(item, field, place, log)),
         Data::Map(members) => members.iter().for_each(|member| secret(&member.value, field, place, log)),
+        _ => {}
+    }
+}
+
+/// Hides what may be secret in the URLs below `node`: a password before the host, and the query.
+pub(super) fn mask_urls(node: &Node, log: &mut Log) {
+    match &node.data {
+        Data::Text(text) if !text.is_interpolated() => {
+            let raw = log.files.slice(node.span);
+            let Some(host) = raw.find("://").map(|at| at + 3) else { return };
+            let end = raw.find('\n').unwrap_or(raw.len());
+            let rest = raw.get(host..end).unwrap_or("");
+            let path = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+            let secrets = rest[..path].rfind('@').map(|at| node.span.part(host, at));
+            let query = rest.find('?').map(|at| node.span.part(host + at + 1, rest.len() - at - 1));
+            secrets.into_iter().chain(query).for_each(|span| log.mask(span));
+        }
+        Data::List(items) => items.iter().for_each(|item| mask_urls(item, log)),
+        Data::Map(members) => members.iter().for_each(|member| mask_urls(&member.value, log)),
         _ => {}
     }
 }

@@ -5,6 +5,7 @@ use outflow_contract::plan::{ColumnType, FileFormat, FileTable, SourceConfig, So
 use super::{Context, policy};
 use crate::keys::TABLE;
 use crate::nearest::nearest;
+use crate::places::Places;
 use crate::problem::Log;
 use crate::shape::{self, Place};
 use crate::sql;
@@ -17,11 +18,12 @@ const TYPES_LATER: [&str; 9] = ["postgres", "redshift", "snowflake", "bigquery",
 /// What a path on another machine starts with.
 const REMOTE: [&str; 10] = ["http", "https", "s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "azure"];
 
-pub(super) fn all(root: &Node, context: &Context<'_>, log: &mut Log) -> Vec<SourceConfig> {
-    root.get("sources").map(Node::members).unwrap_or_default().iter().filter_map(|member| one(member, context, log)).collect()
+pub(super) fn all(root: &Node, context: &Context<'_>, places: &mut Places, log: &mut Log) -> Vec<SourceConfig> {
+    let members = root.get("sources").map(Node::members).unwrap_or_default();
+    members.iter().filter_map(|member| one(member, context, places, log)).collect()
 }
 
-fn one(member: &Member, context: &Context<'_>, log: &mut Log) -> Option<SourceConfig> {
+fn one(member: &Member, context: &Context<'_>, places: &mut Places, log: &mut Log) -> Option<SourceConfig> {
     let (name, node) = (&member.key, &member.value);
     let kind = node.get("type")?;
     match kind.as_str()? {
@@ -43,7 +45,17 @@ fn one(member: &Member, context: &Context<'_>, log: &mut Log) -> Option<SourceCo
         log.error(node.get("tables").map_or(member.key_span, |tables| tables.span), format!("source `{name}` has no tables"))
             .help("write `tables: { users: data/users.parquet }`");
     }
-    let tables = listed.iter().filter_map(|table| read_table(table, name, context, log)).collect();
+    let mut tables = Vec::with_capacity(listed.len());
+    for table in listed {
+        let key = (name.clone(), table.key.clone());
+        match read_table(table, name, context, log) {
+            Some(read) => {
+                tables.push(read);
+                places.tables.insert(key, table.value.get("path").unwrap_or(&table.value).span);
+            }
+            None => drop(places.lost.insert(key)),
+        }
+    }
     Some(SourceConfig {
         name: name.clone(),
         kind: SourceKind::Files { tables },

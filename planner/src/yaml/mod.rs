@@ -94,12 +94,31 @@ fn first_tab(text: &str, span: Span) -> Option<Span> {
     None
 }
 
+/// What to do with a text that is a key and a value without a space between them: `user_id:$.id`.
+pub(crate) fn spaced(text: &str) -> Option<String> {
+    let (key, value) = text.lines().next()?.split_once(':')?;
+    let plain = !key.is_empty() && key.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-'));
+    let value = value.split_whitespace().next().filter(|_| value.starts_with(|c: char| !c.is_whitespace() && !matches!(c, '/' | ':')))?;
+    let shown: String = value.chars().take(40).collect();
+    // A moment, such as 09:30, or a place, such as localhost:80, is no key.
+    let number = value.chars().all(|c| c.is_ascii_digit() || c == ':');
+    (plain && !number).then(|| format!("put a space after the colon: `{key}: {shown}`"))
+}
+
+/// The same for the line of `at`, and the one before it.
+fn spaced_near(text: &str, at: usize) -> Option<String> {
+    let line_end = text.get(at..)?.find('\n').map_or(text.len(), |end| at + end);
+    let lines: Vec<&str> = text.get(..line_end)?.lines().collect();
+    lines.iter().rev().take(2).find_map(|line| spaced(line.trim_start().trim_start_matches("- ")))
+}
+
 fn syntax_error(log: &mut Log, whole: Span, span: Span, error: &ScanError, name: &str) {
     let info = error.info();
     let (span, info) = match first_tab(log.files.slice(whole), span) {
         Some(tab) if info.contains("tab") => (tab, "a tab stands in the indentation"),
         _ => (span, info),
     };
+    let spaced = spaced_near(log.files.slice(whole), span.start as usize);
     let help = if info.contains("tab") {
         "indent with spaces: YAML does not allow tabs there"
     } else if info.contains("mapping values are not allowed") || info.contains("simple key") {
@@ -113,6 +132,7 @@ fn syntax_error(log: &mut Log, whole: Span, span: Span, error: &ScanError, name:
     } else {
         "check the indentation and the quotation marks just before this place"
     };
+    let help = spaced.unwrap_or_else(|| help.to_owned());
     log.error(span, format!("{name} is not valid YAML: {info}")).label("here").help(help);
 }
 

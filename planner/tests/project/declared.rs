@@ -36,6 +36,7 @@ fn descriptor() -> Descriptor {
             title: "Send".into(),
             description: "Sends.".into(),
             ops: Op::ALL.to_vec(),
+            deletes: true,
             fields: Some(vec![
                 text("key").required().constant().secret(),
                 text("level").constant().choices(&["low", "high"]).default("low"),

@@ -120,6 +120,7 @@ pub(crate) fn descriptors() -> Vec<Descriptor> {
                 title: "Upsert contact".into(),
                 description: "Creates or updates a contact.".into(),
                 ops: vec![Op::Added, Op::Updated],
+                deletes: false,
                 fields: Some(vec![
                     text("email", "The contact's e-mail address.").required(),
                     text("lifecycle", "The stage.").choices(&["lead", "customer"]),
@@ -132,6 +133,7 @@ pub(crate) fn descriptors() -> Vec<Descriptor> {
                 title: "Delete contact".into(),
                 description: "Deletes a contact.".into(),
                 ops: vec![Op::Deleted],
+                deletes: true,
                 fields: Some(vec![text("email", "The contact's e-mail address.").required()]),
             },
         ],
@@ -154,6 +156,7 @@ pub(crate) fn descriptors() -> Vec<Descriptor> {
             title: "Send".into(),
             description: "Sends records.".into(),
             ops: Op::ALL.to_vec(),
+            deletes: true,
             fields: None,
         }],
     };

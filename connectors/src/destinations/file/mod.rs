@@ -161,6 +161,7 @@ fn descriptor() -> Descriptor {
             title: "Write".to_owned(),
             description: "Writes each record as it is mapped.".to_owned(),
             ops: Op::ALL.to_vec(),
+            deletes: true,
             fields: None,
         }],
     }

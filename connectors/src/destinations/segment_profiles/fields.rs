@@ -33,6 +33,8 @@ fn action(name: &str, kind: Kind) -> Action {
         title: title.to_owned(),
         description: description.to_owned(),
         ops: Op::ALL.to_vec(),
+        // An event may say so by its name.
+        deletes: matches!(kind, Kind::Track),
         fields: Some(fields),
     }
 }

@@ -116,6 +116,7 @@ fn descriptor() -> Descriptor {
             title: "Send".to_owned(),
             description: "Sends each record as it is mapped.".to_owned(),
             ops: Op::ALL.to_vec(),
+            deletes: true,
             fields: None,
         }],
     }

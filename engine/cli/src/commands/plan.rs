@@ -13,13 +13,15 @@ use crate::render::{Console, plan};
 pub(crate) async fn run(global: &Global, args: &PlanArgs, console: &Console) -> Result<Exit, Failure> {
     let loaded = project::load(global)?;
     let mappings = project::select(&loaded, &args.selecting)?;
-    console.warnings(&loaded.warnings);
     let progress = Arc::new(Progress::new(console));
     let engine = project::open(&loaded, Arc::clone(&progress) as Arc<_>)?;
     console.protect(&loaded.project.redactor);
-    if let Some(error) = project::check_columns(&loaded, &engine, &mappings).await?.pop() {
+    let mut columns = project::check_columns(&loaded, &engine, &mappings).await?;
+    if let Some(error) = columns.failed.pop() {
         return Err(error.into());
     }
+    console.warnings_in_brief(&loaded.warnings);
+    console.warnings_in_brief(&columns.warnings);
     let plans = engine.plan(&project::run_options(mappings, args.allowing, args.wait)).await;
     progress.clear();
     let plans = plans?;

@@ -14,7 +14,7 @@ pub(crate) async fn run(global: &Global, args: &PreviewArgs, console: &Console) 
     let loaded = project::load(global)?;
     let known = &loaded.project;
     let model = known.model(&args.model).ok_or_else(|| project::unknown_model(known, &args.model))?;
-    console.warnings(&loaded.warnings);
+    console.warnings_in_brief(&loaded.warnings);
     console.protect(&known.redactor);
     let engine = project::open_sources(&loaded)?;
     let limit = args.limit as usize;

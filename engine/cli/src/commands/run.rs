@@ -14,7 +14,7 @@ use crate::{project, results, signals};
 pub(crate) async fn run(global: &Global, args: &RunArgs, console: &Console) -> Result<Exit, Failure> {
     let loaded = project::load(global)?;
     let mappings = project::select(&loaded, &args.selecting)?;
-    console.warnings(&loaded.warnings);
+    console.warnings_in_brief(&loaded.warnings);
     let run_id = project::run_id();
     let progress = Arc::new(Progress::of_run(console, run_id.clone(), mappings.len()));
     let engine = project::open(&loaded, Arc::clone(&progress) as Arc<_>)?;
@@ -22,7 +22,8 @@ pub(crate) async fn run(global: &Global, args: &RunArgs, console: &Console) -> R
     let enabled: Vec<String> = mappings.iter().filter(|name| project::is_enabled(&loaded, name)).cloned().collect();
     console.protect(&loaded.project.redactor);
     // A model that cannot be asked fails in its own sync; the others go on.
-    project::check_columns(&loaded, &engine, &enabled).await?;
+    let columns = project::check_columns(&loaded, &engine, &enabled).await?;
+    console.warnings_in_brief(&columns.warnings);
 
     signals::end_gracefully(&engine.cancel);
     let RunOutcome { reports, errors } = engine.run(&project::run_options(mappings, args.allowing, args.wait)).await;

@@ -35,7 +35,7 @@ impl Subject<'_> {
 pub(crate) async fn run(global: &Global, args: &TestArgs, console: &Console) -> Result<Exit, Failure> {
     let loaded = project::load(global)?;
     let subject = subject(&loaded.project, &args.name)?;
-    console.warnings(&loaded.warnings);
+    console.warnings_in_brief(&loaded.warnings);
     console.protect(&loaded.project.redactor);
     if let (Subject::Source(_) | Subject::Destination(_), true) = (&subject, args.send || args.record.is_some()) {
         let what = subject.what();

@@ -18,7 +18,7 @@ use crate::waiting::Waiting;
 
 pub(super) async fn run(loaded: &Loaded, mapping: &Mapping, args: &TestArgs, console: &Console) -> Result<Exit, Failure> {
     let engine = project::open_for_one(loaded, args.send, Arc::new(Progress::new(console)))?;
-    if let Some(error) = project::check_columns(loaded, &engine, std::slice::from_ref(&mapping.name)).await?.pop() {
+    if let Some(error) = project::check_columns(loaded, &engine, std::slice::from_ref(&mapping.name)).await?.failed.pop() {
         return Err(error.into());
     }
     let waiting = Waiting::new(console, format!("{} {}", if args.send { "sending" } else { "mapping" }, mapping.name));

@@ -16,7 +16,8 @@ impl Console {
     pub(crate) fn problems(&self, problems: &Problems) {
         if self.is_json() {
             let list: Vec<_> = problems.0.iter().map(problem_as_json).collect();
-            self.json(&json!({ "error": { "kind": "project", "problems": list } }));
+            let message = format!("the project has {}", counted(problems.errors() as u64, "problem"));
+            self.json(&json!({ "error": { "kind": "project", "message": message, "problems": list } }));
         }
         if self.logs_json() {
             problems.0.iter().for_each(log_problem);
@@ -35,6 +36,21 @@ impl Console {
             warnings.iter().for_each(log_problem);
         } else if !warnings.is_empty() && self.tells_progress() && !self.is_json() {
             self.draw(warnings);
+        }
+    }
+
+    /// The same in a line each, where more than results is asked for.
+    pub(crate) fn warnings_in_brief(&self, warnings: &[Problem]) {
+        if self.logs_json() {
+            warnings.iter().for_each(log_problem);
+        } else if self.is_verbose() && !self.is_json() {
+            for warning in warnings {
+                let place = match (warning.file(), warning.position()) {
+                    (Some(file), Some((line, column))) => format!("{file}:{line}:{column}: "),
+                    _ => String::new(),
+                };
+                self.talk(&format!("{} {place}{}\n", self.paint_talk(Tone::Warn, "warning:"), plain(warning.message())));
+            }
         }
     }
 
@@ -108,7 +124,8 @@ fn log_problem(problem: &Problem) {
     }
 }
 
-fn problem_as_json(problem: &Problem) -> serde_json::Value {
+/// A problem as programs read it.
+pub(crate) fn problem_as_json(problem: &Problem) -> serde_json::Value {
     let (line, column) = problem.position().unzip();
     json!({
         "severity": problem.severity().as_str(),

@@ -24,6 +24,7 @@ use serde::Serialize;
 use crate::args::{Color, Global, LogFormat, Output};
 use crate::project::environment;
 
+pub(crate) use error::problem_as_json;
 pub(crate) use outflow_contract::report::{counted, records, thousands};
 pub(crate) use table::{Align, Table};
 pub(crate) use text::{cut, fold, plain, wrap};
@@ -37,6 +38,7 @@ const WIDTHS: std::ops::RangeInclusive<usize> = 60..=200;
 pub(crate) struct Console {
     output: Output,
     quiet: bool,
+    verbose: bool,
     /// On standard output.
     color: bool,
     /// On standard error.
@@ -93,6 +95,7 @@ impl Console {
             cuts: out.is_some(),
             output: global.output,
             quiet: global.quiet,
+            verbose: global.verbose > 0,
             logs_json: global.log_format == LogFormat::Json,
             color: color(anstream::AutoStream::choice(&std::io::stdout())),
             color_talk: color(anstream::AutoStream::choice(&std::io::stderr())),
@@ -129,6 +132,11 @@ impl Console {
     /// May plain lines of progress be written there?
     pub(crate) fn tells_progress(&self) -> bool {
         !self.quiet && !self.logs_json
+    }
+
+    /// Is more than results asked for?
+    pub(crate) fn is_verbose(&self) -> bool {
+        self.verbose && self.tells_progress()
     }
 
     /// Does standard error carry JSON lines, and nothing else?
