@@ -97,16 +97,16 @@ pub(crate) fn first(sql: &str) -> Range<usize> {
 /// What other dialects and template languages write, and this one does not.
 fn foreign(tokens: &[TokenWithSpan], lines: &Lines<'_>) -> Result<(), SqlProblem> {
     for pair in tokens.windows(2) {
-        let ((start, end), (next, next_end)) = (lines.range(&pair[0]), lines.range(&pair[1]));
-        let opens = matches!(&pair[1].token, Token::LBrace | Token::Mod | Token::Sharp);
-        if pair[0].token == Token::LBrace && opens && end == next {
+        let [first, second] = pair else { continue };
+        let place = || (lines.range(first).0, lines.range(second).1);
+        let opens = matches!(&second.token, Token::LBrace | Token::Mod | Token::Sharp);
+        if first.token == Token::LBrace && opens && first.span.end == second.span.start {
             let help = "write the table's name instead; or point `query` at the SQL that dbt has compiled, target/compiled/…/model.sql";
-            return Err(problem(start, next_end, "Jinja in a query is not rendered", "Jinja begins here", help));
+            return Err(problem(place().0, place().1, "Jinja in a query is not rendered", "Jinja begins here", help));
         }
-        let number = matches!(&pair[1].token, Token::Number(..));
-        if keyword(&pair[0]) == Some(Keyword::TOP) && number {
-            let help = format!("write `LIMIT {}` at the end of the query", pair[1].token);
-            return Err(problem(start, next_end, "this dialect has no TOP", "not here", &help));
+        if keyword(first) == Some(Keyword::TOP) && matches!(&second.token, Token::Number(..)) {
+            let help = format!("write `LIMIT {}` at the end of the query", second.token);
+            return Err(problem(place().0, place().1, "this dialect has no TOP", "not here", &help));
         }
     }
     Ok(())

@@ -237,3 +237,49 @@ fn a_line_too_long_to_show() {
     let filler = "filler, ".repeat(20_000);
     assert_snapshot!(refused(&small_with("version: 1\n", &format!("version: 1\nalerts: [{filler}ü, \"${{env:NOT_SET}}\", {filler}x]\n"))));
 }
+
+#[test]
+fn a_colon_without_a_space() {
+    let alone = small_with("      email: $.email", "      email:$.email");
+    let among = small_with("      email: $.email", "      email:$.email\n      lifecycle: lead");
+    assert_snapshot!(format!("{}\n{}", refused(&alone), refused(&among)));
+}
+
+#[test]
+fn a_version_between_quotes() {
+    assert_snapshot!(refused(&small_with("version: 1", "version: \"1\"")));
+}
+
+#[test]
+fn keys_of_the_destination_among_its_settings() {
+    let text = small_with("settings: {", "settings: { gateway: http://localhost, enabled: true,");
+    assert_snapshot!(refused(&text));
+}
+
+#[test]
+fn what_other_dialects_write() {
+    let query = |sql: &str| refused(&small_with("SELECT customer_id, email FROM customers", sql));
+    assert_snapshot!(format!("{}\n{}", query("SELECT TOP 10 * FROM customers"), query("\"SELECT * FROM {{ ref('customers') }}\"")));
+}
+
+#[test]
+fn a_variable_that_is_used_in_many_places() {
+    let text =
+        small_with("      email: $.email", "      email: $.email\n      lifecycle: ${env:STAGE}\n      source: ${env:STAGE} ${env:STAGE}");
+    assert_snapshot!(refused(&text.replace("version: 1\n", "version: 1\nstate: ${env:STAGE}\n")));
+}
+
+#[test]
+fn deletions_that_an_action_cannot_tell() {
+    let mut descriptors = crate::support::descriptors();
+    descriptors[0].actions[0].ops = outflow_contract::Op::ALL.to_vec();
+    let load = |text: &str| {
+        let folder = crate::support::folder(text);
+        let options = outflow_planner::Options { root: folder.path(), target: None, env: &crate::support::env, descriptors: &descriptors };
+        shown(&outflow_planner::load(&options).ok().unwrap().warnings)
+    };
+    let all = small_with("records: added_or_updated", "records: all");
+    assert_snapshot!(load(&all));
+    assert_eq!(load(&all.replace("email: $.email", "email: $.email\n      properties: { state: $.__op }")), "");
+    assert_eq!(load(SMALL), "");
+}

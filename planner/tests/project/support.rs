@@ -70,6 +70,7 @@ mappings:
     fields:
       id: $.__segment_id
       items: { "@arrayPath": [$.items, { sku: $.sku }] }
+      op: $.__op
     schedule: { days: [thu, mon], at: "09:30", timezone: Europe/Oslo }
 guards: { changed_share: 0.9 }
 limits: { interval_min: 5m, columns: 100, monthly_records: 1000000 }
