@@ -41,7 +41,9 @@ fn a_bare_path_means_the_directive_and_other_text_is_itself() {
     assert_eq!(expr("{ '@path': email }"), Expr::Path(path(&["email"])));
     assert_eq!(expr("{ '@path': $.email, _metadata: { label: x } }"), Expr::Path(path(&["email"])));
     assert_eq!(expr("email"), Expr::Literal(json!("email")));
-    assert_eq!(expr("'{{ email }}'"), Expr::Literal(json!("{{ email }}")));
+    let (braces, _, warnings) = read("'{{ email }}'");
+    assert_eq!(braces, Expr::Literal(json!("{{ email }}")));
+    assert!(warnings[0].contains("places are filled in by `@template` alone"), "{warnings:?}");
     assert_eq!(expr("$email"), Expr::Literal(json!("$email")));
 }
 

@@ -128,13 +128,13 @@ fn what_the_environment_brings_is_never_language_or_structure() {
 fn any_mapping_will_do_where_an_action_has_no_fields() {
     for fields in ["$.", "{ \"@path\": \"$.items\" }", "[1, $.a]", "{ \"@if\": { exists: $.a, then: { b: $.b } } }"] {
         let text = FULL.replace(
-            "    fields:\n      id: $.__segment_id\n      items: { \"@arrayPath\": [$.items, { sku: $.sku }] }\n",
+            "    fields:\n      id: $.__segment_id\n      items: { \"@arrayPath\": [$.items, { sku: $.sku }] }\n      op: $.__op\n",
             &format!("    fields: {fields}\n"),
         );
         assert!(text.contains(fields));
         loaded(&text);
     }
-    let none = FULL.replace("    fields:\n      id: $.__segment_id\n      items: { \"@arrayPath\": [$.items, { sku: $.sku }] }\n", "");
+    let none = FULL.replace("    fields:\n      id: $.__segment_id\n      items: { \"@arrayPath\": [$.items, { sku: $.sku }] }\n      op: $.__op\n", "");
     assert_eq!(load_text(&none).err().unwrap().0[0].message(), "mapping `orders_to_hook` has no `fields`");
 }
 
