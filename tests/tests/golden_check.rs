@@ -29,14 +29,14 @@ sources:
 models:
   people: { source: warehouse, table: people, id: id }
   typo: { source: warehouse, query: models/typo.sql, id: id }
-  broken: { source: warehouse, query: SELECT FROM WHERE people, id: id }
+  broken: { source: warehouse, query: SELECT id FRM people WHERE, id: id }
   jinja: { source: warehouse, query: \"SELECT * FROM {{ ref('people') }}\", id: id }
   orders: { source: warehouse, query: SELECT * FROM orders, id: id }
   lost: { source: warehouse, query: SELECT * FROM poeple, id: id }
   half: { source: warehouse, query: SELECT * FROM unread, id: id }
 destinations:
   hook: { type: webhook, settings: { url: 'htp://user:p4ss@nowhere/in?key=s3cret' } }
-  spare: { type: webhook, settings: { url: https://nowhere/, batch: { records: 2 } } }
+  spare: { type: webhook, settings: { url: nowhere } }
   folder: { type: file, settings: { path: out } }
   segment: { type: segment, settings: { write_key: '${env:NOT_SET}' } }
 mappings:
