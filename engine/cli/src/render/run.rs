@@ -73,11 +73,13 @@ fn rejected(console: &Console, project: &Project, reports: &[SyncReport]) {
             let which = cut(&plain(&identifiers(id, &rejected.examples)), IDENTIFIERS_WIDTH);
             let which = if which.is_empty() { which } else { format!(", such as {which}") };
             let line = format!("{} not accepted: {}{which}", records(rejected.records), reason_in_words(reason));
-            wrap(&line, console.width() - 2).iter().for_each(|part| console.line(&format!("  {part}")));
+            for part in wrap(&line, console.width() - 2) {
+                console.line(&format!("  {part}"));
+            }
         }
-        wrap(&format!("`outflow show {}` shows examples", report.mapping), console.width() - 2)
-            .iter()
-            .for_each(|part| console.line(&console.paint(Tone::Faint, &format!("  {part}"))));
+        for part in wrap(&format!("`outflow show {}` shows examples", report.mapping), console.width() - 2) {
+            console.line(&console.paint(Tone::Faint, &format!("  {part}")));
+        }
     }
 }
 
