@@ -10,6 +10,7 @@
 //!
 //! Non-goals: the single routes (`/v1/track` and so on), and OAuth.
 
+mod destination;
 pub(crate) mod fields;
 pub(crate) mod message;
 #[cfg(test)]
@@ -25,6 +26,7 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use crate::http_answer::{by_number, refused, unknown};
+pub(crate) use destination::{Message, configure};
 
 /// Messages in one request.
 pub(crate) const MESSAGES_MAX: usize = 2500;

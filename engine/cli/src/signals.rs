@@ -1,7 +1,7 @@
 //! Ctrl-C, and what a scheduler sends: the first asks the run to end, the second leaves at once. Both are safe: what is under way is in the
 //! journal, and the next run settles it.
 
-use outflow_engine::run::{Cancel, GRACE};
+use outflow_engine::cancel::{Cancel, GRACE};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// 128 and the number of the signal, as shells have it.

@@ -152,7 +152,7 @@ mod tests {
             proxy: ProxyEnv::default(),
             storage: StorageEnv::default(),
             workers: 1,
-            cancel: crate::run::Cancel::default(),
+            cancel: crate::cancel::Cancel::default(),
             observer: Arc::new(Silent),
         }
     }

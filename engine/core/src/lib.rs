@@ -14,8 +14,10 @@
 //! | [`try_one`] | one record of a mapping, looked at or sent ahead |
 //! | [`preview`] | the first records of a model |
 //! | [`check`] | tries a destination, without changing anything there |
+//! | [`cancel`] | how what is under way is asked to end |
 //! | [`clock`], [`time`] | the real clock; moments as text |
 
+pub mod cancel;
 pub mod check;
 pub mod clock;
 pub mod commit;

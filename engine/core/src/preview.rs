@@ -196,9 +196,10 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::cancel::Cancel;
     use crate::clock::SystemClock;
     use crate::deliver::transport::{ProxyEnv, StorageEnv};
-    use crate::run::{Cancel, Silent};
+    use crate::run::Silent;
 
     /// Returns one batch for ever, and counts.
     struct Endless {

@@ -13,6 +13,8 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use outflow_contract::{Counts, Error, Result, Selection};
 use serde::{Deserialize, Serialize};
 
+use crate::changes::PartInfo;
+
 /// The state of a model.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -203,6 +205,13 @@ pub struct PendingFile {
     pub blake3: String,
     /// By operation.
     pub counts: Counts,
+}
+
+impl PendingFile {
+    /// A part that was written, with its records by operation.
+    pub fn of(info: PartInfo, counts: Counts) -> Self {
+        Self { path: info.path, rows: info.rows, bytes: info.bytes, blake3: info.blake3, counts }
+    }
 }
 
 /// A schema as text: an Arrow IPC stream of no batches, in base64.

@@ -5,6 +5,7 @@ use outflow_contract::outcome::Rejection;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use crate::tracking::Message;
 use crate::tracking::message::{self, Object, Raw, as_object, filled, members, needed, which};
 
 /// What a message says.
@@ -88,17 +89,6 @@ impl Kind {
         }
     }
 
-    /// Appends the message of `fields` to `out`.
-    pub(super) fn shape(self, fields: &[u8], origin: &RecordOrigin, out: &mut Vec<u8>) -> Result<(), Rejection> {
-        message::write(fields, out, |f: &Fields<'_>, m| {
-            m.word("type", self.name());
-            self.head(f, m)?;
-            message::stamp(m, f.timestamp, f.message_id, origin);
-            self.context(f, m)?;
-            self.body(f, m)
-        })
-    }
-
     /// Whom it is about, and what it is called.
     fn head(self, f: &Fields<'_>, m: &mut Object<'_>) -> Result<(), Rejection> {
         if self == Self::Alias {
@@ -158,6 +148,18 @@ impl Kind {
             Self::Screen => properties(&["name"], &[f.screen_name], f.properties, m),
             Self::Alias => Ok(()),
         }
+    }
+}
+
+impl Message for Kind {
+    fn shape(self, fields: &[u8], origin: &RecordOrigin, out: &mut Vec<u8>) -> Result<(), Rejection> {
+        message::write(fields, out, |f: &Fields<'_>, m| {
+            m.word("type", self.name());
+            self.head(f, m)?;
+            message::stamp(m, f.timestamp, f.message_id, origin);
+            self.context(f, m)?;
+            self.body(f, m)
+        })
     }
 }
 

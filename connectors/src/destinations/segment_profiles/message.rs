@@ -5,6 +5,7 @@ use outflow_contract::outcome::Rejection;
 use serde::Deserialize;
 
 use super::subscriptions;
+use crate::tracking::Message;
 use crate::tracking::message::{self, Object, Raw, filled, needed};
 
 /// What a message says.
@@ -69,8 +70,26 @@ impl Kind {
         }
     }
 
-    /// Appends the message of `fields` to `out`.
-    pub(super) fn shape(self, fields: &[u8], origin: &RecordOrigin, out: &mut Vec<u8>) -> Result<(), Rejection> {
+    /// Whom it is about.
+    fn head(self, f: &Fields<'_>, m: &mut Object<'_>) -> Result<(), Rejection> {
+        if self == Self::Subscription {
+            // The identifiers of its channels say who it is, too.
+            m.raw("userId", filled(f.user_id));
+            m.raw("anonymousId", filled(f.anonymous_id));
+            return Ok(());
+        }
+        message::who(m, f.user_id, f.anonymous_id)?;
+        match self {
+            Self::Track => m.json("event", needed(f.event_name, "event_name")?.get()),
+            Self::Group => m.json("groupId", needed(f.group_id, "group_id")?.get()),
+            _ => m.raw("groupId", filled(f.group_id)),
+        }
+        Ok(())
+    }
+}
+
+impl Message for Kind {
+    fn shape(self, fields: &[u8], origin: &RecordOrigin, out: &mut Vec<u8>) -> Result<(), Rejection> {
         message::write(fields, out, |f: &Fields<'_>, m| {
             m.word("type", self.name());
             self.head(f, m)?;
@@ -87,22 +106,5 @@ impl Kind {
                 _ => m.spread("traits", "traits", f.traits),
             }
         })
-    }
-
-    /// Whom it is about.
-    fn head(self, f: &Fields<'_>, m: &mut Object<'_>) -> Result<(), Rejection> {
-        if self == Self::Subscription {
-            // The identifiers of its channels say who it is, too.
-            m.raw("userId", filled(f.user_id));
-            m.raw("anonymousId", filled(f.anonymous_id));
-            return Ok(());
-        }
-        message::who(m, f.user_id, f.anonymous_id)?;
-        match self {
-            Self::Track => m.json("event", needed(f.event_name, "event_name")?.get()),
-            Self::Group => m.json("groupId", needed(f.group_id, "group_id")?.get()),
-            _ => m.raw("groupId", filled(f.group_id)),
-        }
-        Ok(())
     }
 }

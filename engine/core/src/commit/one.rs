@@ -10,7 +10,7 @@ use arrow::array::{BooleanArray, RecordBatch};
 use arrow::compute::filter_record_batch;
 use outflow_contract::{Counts, Entry, Error, Key, Result};
 use outflow_ledger::chain::Chain;
-use outflow_ledger::changes::{EntryBuilder, EntryReader, Locator, PartInfo, assemble, values_of};
+use outflow_ledger::changes::{EntryBuilder, EntryReader, Locator, assemble, values_of};
 use outflow_ledger::commit::{ModelCommit, PendingFile};
 use outflow_ledger::fold::{Classes, fold_ahead, fold_entry};
 use outflow_ledger::paths;
@@ -117,13 +117,6 @@ impl Pending<'_> {
     }
 
     fn finish(self) -> Result<Vec<PendingFile>> {
-        let file = |(info, counts): (PartInfo, Counts)| PendingFile {
-            path: info.path,
-            rows: info.rows,
-            bytes: info.bytes,
-            blake3: info.blake3,
-            counts,
-        };
-        Ok(self.writer.finish()?.into_iter().zip(self.counts).map(file).collect())
+        Ok(self.writer.finish()?.into_iter().zip(self.counts).map(|(info, counts)| PendingFile::of(info, counts)).collect())
     }
 }

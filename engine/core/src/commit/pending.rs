@@ -8,7 +8,7 @@ use arrow::compute::take_record_batch;
 use outflow_contract::expr::{Expr, Path, SEGMENT_ID};
 use outflow_contract::limits::Limits;
 use outflow_contract::{Counts, Error, Key, Kind, Op, Result};
-use outflow_ledger::changes::{EntryBuilder, EntryReader, PartInfo, assemble, values_of};
+use outflow_ledger::changes::{EntryBuilder, EntryReader, assemble, values_of};
 use outflow_ledger::commit::PendingFile;
 use outflow_ledger::failures::{FailedRecord, FailureWriter, read_failures};
 use outflow_ledger::fold::{Class, Classes, fold_entry};
@@ -73,14 +73,7 @@ pub(super) fn write(settling: &Settling, classes: &Classes, samples: &Samples) -
         }
     }
     let failures = folding.failures.take().map(FailureWriter::finish).transpose()?.map(|info| info.path);
-    let file = |(info, counts): (PartInfo, Counts)| PendingFile {
-        path: info.path,
-        rows: info.rows,
-        bytes: info.bytes,
-        blake3: info.blake3,
-        counts,
-    };
-    let files = writer.finish()?.into_iter().zip(by_part).map(file).collect();
+    let files = writer.finish()?.into_iter().zip(by_part).map(|(info, counts)| PendingFile::of(info, counts)).collect();
     Ok(Written { files, pending, acked: folding.acked, failures, sampled: folding.sampled })
 }
 

@@ -34,7 +34,7 @@ use batch::{Batcher, Draft};
 use pace::Pace;
 use transport::Transport;
 
-use crate::run::{Cancel, GRACE};
+use crate::cancel::{Cancel, GRACE};
 
 pub(crate) use reasons::not_sent;
 pub(crate) use request::with_key;

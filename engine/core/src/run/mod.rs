@@ -21,12 +21,12 @@ use outflow_contract::state_store::{Lock, StateStore};
 use outflow_contract::{Error, Kind, Result};
 use outflow_ledger::paths;
 
+use crate::cancel::Cancel;
 use crate::deliver::transport::{ProxyEnv, StorageEnv, Transport, TransportOptions};
 use crate::extract::{Extracted, Extraction};
 use crate::seal::Allowed;
 
 mod amend;
-mod cancel;
 pub(crate) mod identity;
 mod orphans;
 mod recover;
@@ -34,7 +34,6 @@ mod rename;
 mod sync;
 
 pub use amend::Baselined;
-pub use cancel::{Cancel, GRACE};
 pub use rename::Renamed;
 pub(crate) use sync::{account, known_before, siblings};
 
