@@ -20,6 +20,8 @@ pub(crate) fn refused(response: &HttpResponse, settings: &str) -> Outcome {
         425 | 429 => Outcome::Throttled { after: retry_after(response) },
         // A proxy that gave up waiting: what is behind it may still be at work.
         408 => Outcome::Retry(by_number(response)),
+        // What is wrong may be wrong with one record of many: a bad value, a conflict, too many bytes.
+        400 | 409 | 413 | 422 => Outcome::RejectedTogether(by_number(response)),
         501 | 400..=499 => Outcome::Rejected(by_number(response)),
         500..=599 => Outcome::Retry(by_number(response)),
         _ => unknown(&format!("answered with the status {status}, which means nothing")),

@@ -88,6 +88,7 @@ fn outcome(status: u16, body: &str) -> String {
     match &outcomes[0] {
         Outcome::Acked => "acked".to_owned(),
         Outcome::Rejected(r) => format!("rejected {}: {}", r.code, r.message),
+        Outcome::RejectedTogether(r) => format!("rejected together {}: {}", r.code, r.message),
         Outcome::Throttled { after } => format!("throttled {after:?}"),
         Outcome::Retry(r) => format!("retry {}", r.code),
         Outcome::Unknown { .. } => "unknown".to_owned(),
@@ -123,7 +124,7 @@ fn only_success_acknowledges() {
         assert_eq!(outcome(200, body), "unknown", "{body}");
     }
     assert_eq!(outcome(202, r#"{"success": true}"#), "unknown");
-    assert_eq!(outcome(400, r#"{"success":false,"message":"malformed JSON"}"#), "rejected http_400: malformed JSON");
+    assert_eq!(outcome(400, r#"{"success":false,"message":"malformed JSON"}"#), "rejected together http_400: malformed JSON");
     assert!(outcome(401, "").starts_with("rejected unauthorized: the credentials were refused with 401; check `source_write_key`"));
     assert!(outcome(403, "no").contains("403: no"));
     assert_eq!(outcome(429, ""), "throttled Some(7s)");

@@ -123,6 +123,9 @@ pub enum Outcome {
     Acked,
     /// The destination does not take it as it is.
     Rejected(Rejection),
+    /// The destination refused the request as a whole, and does not say because of which record. The same for all of its records: they
+    /// are divided until the guilty ones stand alone.
+    RejectedTogether(Rejection),
     /// The destination did not process it and asks for patience.
     Throttled {
         /// For how long, if it says.

@@ -46,7 +46,7 @@ fn history_and_show_tell_what_syncs_did() {
     assert_eq!((&syncs[0]["status"], &syncs[1]["status"]), (&"success".into(), &"partial_success".into()));
     let id = syncs[1]["sync_id"].as_str().unwrap();
     let shown = shop.outflow(&format!("show {id}")).expect(0).stdout;
-    for wanted in ["partial_success", "http_422", "records failed", "do "] {
+    for wanted in ["partial_success", "http_422", "1 record failed", "do "] {
         assert!(shown.contains(wanted), "{wanted} is missing:\n{shown}");
     }
     assert_eq!(shop.outflow("show last --output json").expect(0).json()["status"], "success");

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use arrow::array::{Array, RecordBatch};
-use outflow_tests::{Act, Refusal, Server, ServerOptions};
+use outflow_tests::{Act, Outflow, Refusal, Server, ServerOptions};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::json;
 
@@ -51,21 +51,22 @@ fn a_record_that_fails_is_pending_and_goes_out_with_its_newest_values() {
 fn a_few_failed_records_keep_what_was_sent_and_what_came_back() {
     let shop = Shop::new(40);
     let body = format!("{{\"why\": \"no such plan\", \"at\": \"\u{1b}[2J\"}}{}", "x".repeat(100_000));
-    shop.server.next(4, &Act::Answer(422, body.into()));
+    // Not a status that says that some of the records may be good.
+    shop.server.next(4, &Act::Answer(404, body.into()));
     let result = shop.run(1);
     let group = &result["failure_groups"][0];
     assert_eq!((&group["records"], &group["operations"]["added"]), (&json!(40), &json!(40)), "{result}");
     let samples = group["samples"].as_array().unwrap();
     assert_eq!(samples.len(), 5);
     let answer = samples[0]["answer"].as_str().unwrap();
-    assert!(answer.starts_with("HTTP 422 Unprocessable Entity\n{\"why\": \"no such plan\""), "{answer}");
+    assert!(answer.starts_with("HTTP 404 Not Found\n{\"why\": \"no such plan\""), "{answer}");
     assert!(answer.len() < 2200 && !answer.contains('\u{1b}'), "{answer}");
     assert_eq!(result["counts"]["pending"], result["counts"]["failed"]);
 
-    shop.server.next(4, &Act::Answer(400, "still no".into()));
+    shop.server.next(4, &Act::Answer(410, "still no".into()));
     let result = shop.run(3);
     let sample = &result["failure_groups"][0]["samples"][0];
-    assert_eq!((&sample["attempts"], &sample["answer"]), (&json!(2), &json!("HTTP 400 Bad Request\nstill no")), "{result}");
+    assert_eq!((&sample["attempts"], &sample["answer"]), (&json!(2), &json!("HTTP 410 Gone\nstill no")), "{result}");
     assert!(sample["first_seen"].as_str() < sample["last_seen"].as_str(), "{sample}");
 
     let files = shop.project.files("state");
@@ -83,14 +84,14 @@ fn a_few_failed_records_keep_what_was_sent_and_what_came_back() {
 }
 
 #[test]
-fn a_refused_request_fails_all_its_records_and_only_those() {
+fn a_refused_request_fails_the_guilty_record_and_no_other() {
     let mut shop = Shop::new(30);
     shop.server.refuse(["5"]);
     let result = shop.run(3);
-    assert_eq!(counts(&result, "delivered"), (20, 0, 0));
+    assert_eq!(counts(&result, "delivered"), (29, 0, 0));
     assert_eq!(result["failure_groups"][0]["code"], "http_422");
     shop.server.accept_all();
-    assert_eq!(counts(&shop.run(0), "delivered"), (10, 0, 0));
+    assert_eq!(counts(&shop.run(0), "delivered"), (1, 0, 0));
     shop.assert_mirrored();
 }
 
@@ -209,5 +210,63 @@ fn a_destination_that_moved_is_refused_until_a_reset() {
     assert!(result["message"].as_str().unwrap().contains("outflow reset mirror"), "{result}");
     shop.outflow("reset mirror --yes").expect(0);
     assert_eq!(counts(&shop.run(0), "delivered"), (3, 0, 0));
+    shop.assert_mirrored();
+}
+
+#[test]
+fn one_record_that_is_always_refused_keeps_no_other_back() {
+    let mut shop = Shop::with(5_000, Server::start(), MIRROR, "batch: { records: 1000, body: array }");
+    shop.server.refuse(["3210"]);
+    let result = shop.run(3);
+    assert_eq!(counts(&result, "delivered"), (4_999, 0, 0));
+    assert_eq!(counts(&result, "failed"), (1, 0, 0));
+    let requests = shop.server.take_requests().len();
+    assert!(requests <= 5 + 2 * 10, "{requests} requests for 5 batches and one guilty record of 1,000");
+    let group = &result["failure_groups"][0];
+    assert_eq!((&group["code"], &group["records"]), (&json!("http_422"), &json!(1)), "{group}");
+    assert_eq!(group["samples"][0]["id"], "3210");
+    // It is tried alone from then on, and goes out once it is taken.
+    assert_eq!(counts(&shop.run(3), "delivered"), (0, 0, 0));
+    assert_eq!(shop.server.take_requests().len(), 1);
+    shop.server.accept_all();
+    assert_eq!(counts(&shop.run(0), "delivered"), (1, 0, 0));
+    shop.assert_mirrored();
+}
+
+#[test]
+fn many_guilty_records_are_each_found() {
+    let mut shop = Shop::with(300, Server::start(), MIRROR, "batch: { records: 100, body: array }");
+    let guilty = ["1", "2", "99", "100", "101", "250", "300"];
+    shop.server.refuse(guilty);
+    let result = shop.run(3);
+    assert_eq!((counts(&result, "delivered").0, counts(&result, "failed").0), (293, 7));
+    shop.server.accept_all();
+    shop.run(0);
+    shop.assert_mirrored();
+}
+
+#[test]
+fn where_everything_is_refused_it_is_not_divided_without_end() {
+    let shop = Shop::with(5_000, Server::start(), MIRROR, "batch: { records: 1000, body: array }");
+    let all: Vec<String> = (1..=5_000).map(|id: i64| id.to_string()).collect();
+    shop.server.refuse(all.iter().map(String::as_str));
+    let result = shop.run(1);
+    assert_eq!(counts(&result, "failed").0, 5_000);
+    let requests = shop.server.take_requests().len();
+    assert!(requests < 150, "{requests} requests");
+}
+
+#[test]
+fn a_request_that_was_killed_and_is_then_refused_is_divided_too() {
+    let mut shop = Shop::with(100, Server::start(), MIRROR, "batch: { records: 100, body: array }");
+    shop.server.script([Act::Hold(Duration::from_secs(20))]);
+    let mut running = Outflow::at(&shop.project).args("run").spawn();
+    assert!(running.until(|| shop.server.arrived().requests == 1), "the request leaves");
+    running.kill();
+    shop.server.refuse(["7"]);
+    let result = shop.run(3);
+    assert_eq!(counts(&result, "failed").0, 1, "{result}");
+    shop.server.accept_all();
+    shop.run(0);
     shop.assert_mirrored();
 }

@@ -87,7 +87,8 @@ fn a_mapping_that_is_added_with_a_new_column_sends_its_values() {
 #[test]
 fn what_was_pending_before_a_new_column_goes_out_with_its_values() {
     let mut shop = Shop::new(10);
-    shop.server.refuse(["3"]);
+    let all: Vec<String> = (1..=10).map(|id| id.to_string()).collect();
+    shop.server.refuse(all.iter().map(String::as_str));
     shop.run(1);
     shop.server.accept_all();
     shop.table = with_city(10);

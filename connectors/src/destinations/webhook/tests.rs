@@ -72,6 +72,7 @@ fn outcomes(destination: &dyn Destination, n: usize, answer: &Answer) -> Vec<Str
     let short = |outcome: &Outcome| match outcome {
         Outcome::Acked => "acked".to_owned(),
         Outcome::Rejected(r) => format!("rejected {}: {}", r.code, r.message),
+        Outcome::RejectedTogether(r) => format!("rejected together {}: {}", r.code, r.message),
         Outcome::Throttled { after } => format!("throttled {after:?}"),
         Outcome::Retry(r) => format!("retry {}: {}", r.code, r.message),
         Outcome::Unknown { reason } => format!("unknown: {reason}"),
@@ -184,11 +185,11 @@ fn a_status_decides_for_all_records_without_a_rule() {
         "rejected unauthorized: the credentials were refused with 401: bad key; check `auth` and `headers`"
     );
     assert_eq!(first(403, &[], ""), "rejected unauthorized: the credentials were refused with 403; check `auth` and `headers`");
-    assert_eq!(first(422, &[], r#"{"errors":[{"message":"no e-mail"}]}"#), "rejected http_422: no e-mail");
-    assert_eq!(first(400, &[], r#"{"error":{"message":"a\nb"}}"#), "rejected http_400: a b");
-    assert_eq!(first(400, &[], r#"{"error":"plain"}"#), "rejected http_400: plain");
-    assert_eq!(first(400, &[], r#"{"detail":"why"}"#), "rejected http_400: why");
-    assert_eq!(first(400, &[], r#"{"other":1}"#), r#"rejected http_400: {"other":1}"#);
+    assert_eq!(first(422, &[], r#"{"errors":[{"message":"no e-mail"}]}"#), "rejected together http_422: no e-mail");
+    assert_eq!(first(400, &[], r#"{"error":{"message":"a\nb"}}"#), "rejected together http_400: a b");
+    assert_eq!(first(400, &[], r#"{"error":"plain"}"#), "rejected together http_400: plain");
+    assert_eq!(first(400, &[], r#"{"detail":"why"}"#), "rejected together http_400: why");
+    assert_eq!(first(400, &[], r#"{"other":1}"#), r#"rejected together http_400: {"other":1}"#);
     assert_eq!(first(404, &[], ""), "rejected http_404: answered with the status 404, without a word");
     assert_eq!(first(501, &[], "no"), "rejected http_501: no");
     assert_eq!(first(429, &[("retry-after", "7")], ""), "throttled Some(7s)");

@@ -34,43 +34,83 @@ enum End {
     Unread(Rejection),
 }
 
-/// Sends a new request.
+/// What is left of a request that was answered.
+enum Rest {
+    /// Nothing: every record has its outcome.
+    Done,
+    /// Records that the destination did not process and that may go in a new request.
+    Later(Draft, Duration),
+    /// Records that it refused together, without saying because of which.
+    Divide(Draft, Rejection, Option<Answer>),
+}
+
+/// Sends a new request. One that is refused as a whole is divided until the guilty records stand alone, each part a request with an
+/// intent of its own; some 2 · d · log₂(n / d) requests for d guilty ones of n.
 pub(super) async fn send(delivery: &Arc<Delivery>, draft: Draft, results: &Results) -> Result<()> {
+    send_parts(delivery, vec![draft], results).await
+}
+
+/// Sends requests one after another, the last one first.
+async fn send_parts(delivery: &Arc<Delivery>, mut parts: Vec<Draft>, results: &Results) -> Result<()> {
+    while let Some(part) = parts.pop() {
+        if let Rest::Divide(part, why, answer) = send_whole(delivery, part, results).await? {
+            parts.extend(halves(delivery, &part, &why, answer.as_ref(), results));
+        }
+    }
+    Ok(())
+}
+
+/// The halves of what was refused as a whole, the first one last; none where nothing more is to be divided.
+fn halves(delivery: &Delivery, part: &Draft, why: &Rejection, answer: Option<&Answer>, results: &Results) -> Vec<Draft> {
+    if delivery.is_stopped() || !results.may_divide() {
+        results.refused_together(part, why, answer);
+        return Vec::new();
+    }
+    let all: Vec<usize> = (0..part.positions.len()).collect();
+    let (first, second) = all.split_at(all.len() / 2);
+    vec![pick(part, second), pick(part, first)]
+}
+
+/// Sends a new request, and what of it the destination wants later.
+async fn send_whole(delivery: &Arc<Delivery>, draft: Draft, results: &Results) -> Result<Rest> {
     let mut waiting = Some((draft, Duration::ZERO));
     // A destination that answers "later" for some records of a request gets those again in a new one, with an intent of its own.
     for _ in 0..REQUEST_ATTEMPTS_MAX {
-        let Some((mut draft, after)) = waiting.take() else { return Ok(()) };
+        let Some((mut draft, after)) = waiting.take() else { return Ok(Rest::Done) };
         if !after.is_zero() {
             delivery.clock.sleep(after).await;
         }
         if delivery.is_stopped() {
             results.not_processed(&draft, &stopped(), None);
-            return Ok(());
+            return Ok(Rest::Done);
         }
         let sequence = delivery.next_sequence()?;
         let origin = Origin { mapping: delivery.reading.identity.origin.clone(), epoch: delivery.epoch, sequence };
         let request = match delivery.destination.encode(&draft.records, &origin) {
             Ok(request) => request,
             Err(error) => {
-                let Some(rest) = without_unencodable(delivery, &draft, &origin, &error, results) else { return Ok(()) };
+                let Some(rest) = without_unencodable(delivery, &draft, &origin, &error, results) else { return Ok(Rest::Done) };
                 draft = rest;
                 match delivery.destination.encode(&draft.records, &origin) {
                     Ok(request) => request,
                     Err(error) => {
                         refuse_unencodable(&draft, &error, results);
-                        return Ok(());
+                        return Ok(Rest::Done);
                     }
                 }
             }
         };
         let key = request_key(&delivery.reading.identity.origin, delivery.epoch, sequence, request.body());
-        waiting = carry_out(delivery, &origin, sequence, key, request, draft, results).await?;
+        match carry_out(delivery, &origin, sequence, key, request, draft, results).await? {
+            Rest::Later(draft, after) => waiting = Some((draft, after)),
+            rest => return Ok(rest),
+        }
     }
     if let Some((draft, _)) = waiting {
         let why = Rejection { code: "throttled".to_owned(), message: "the destination asked to try later, again and again".to_owned() };
         results.not_processed(&draft, &why, None);
     }
-    Ok(())
+    Ok(Rest::Done)
 }
 
 /// Refuses the records of a draft that cannot be encoded, and returns the others, if there are any. What the destination finds wrong
@@ -112,14 +152,18 @@ pub(super) async fn send_again(delivery: &Arc<Delivery>, group: Rebuild, draft: 
     }
     results.attempt_again(&draft);
     let sequence = delivery.next_sequence()?;
-    if let Some((rest, after)) = carry_out(delivery, &origin, sequence, group.key, request, draft, results).await? {
-        delivery.clock.sleep(after).await;
-        send(delivery, rest, results).await?;
+    match carry_out(delivery, &origin, sequence, group.key, request, draft, results).await? {
+        Rest::Done => Ok(()),
+        Rest::Later(rest, after) => {
+            delivery.clock.sleep(after).await;
+            send(delivery, rest, results).await
+        }
+        // What was sent before may have landed; each part says so until it is acknowledged (rule 10).
+        Rest::Divide(rest, why, answer) => send_parts(delivery, halves(delivery, &rest, &why, answer.as_ref(), results), results).await,
     }
-    Ok(())
 }
 
-/// Intent, attempts, outcome. Returns the records that the destination did not process and that may go in a new request.
+/// Intent, attempts, outcome.
 async fn carry_out(
     delivery: &Arc<Delivery>,
     origin: &Origin,
@@ -128,7 +172,7 @@ async fn carry_out(
     request: Request,
     draft: Draft,
     results: &Results,
-) -> Result<Option<(Draft, Duration)>> {
+) -> Result<Rest> {
     let request = with_key(request, delivery.destination.idempotency_header(), key);
     let intent = Intent {
         sequence,
@@ -139,19 +183,28 @@ async fn carry_out(
     };
     let permit = delivery.journal.intent(intent).await?;
     let Ended { end, answer } = attempts(delivery, &permit, &request, &draft.records, results).await;
-    let answer = answer.as_ref();
     match end {
         End::Answered(outcomes, again, after) => {
-            let rest = settle(delivery, sequence, &draft, &Read { outcomes: &outcomes, again: &again, answer }, results)?;
-            Ok(rest.map(|rest| (rest, after)))
+            if let [Outcome::RejectedTogether(why), _, ..] = outcomes.as_slice() {
+                // Refused for certain; none of them has its reason yet.
+                let (why, all) = (why.clone(), (0..outcomes.len()).collect::<Vec<_>>());
+                results.answered_with(sequence, &draft, &Read { outcomes: &outcomes, again: &all, answer: None })?;
+                return Ok(Rest::Divide(draft, why, answer));
+            }
+            if matches!(outcomes.as_slice(), [Outcome::RejectedTogether(_)]) {
+                results.note_alone();
+            }
+            let read = Read { outcomes: &outcomes, again: &again, answer: answer.as_ref() };
+            let rest = settle(delivery, sequence, &draft, &read, results)?;
+            Ok(rest.map_or(Rest::Done, |rest| Rest::Later(rest, after)))
         }
         End::NotProcessed(why) => {
-            results.all_not_processed(sequence, &draft, &why, answer)?;
-            Ok(None)
+            results.all_not_processed(sequence, &draft, &why, answer.as_ref())?;
+            Ok(Rest::Done)
         }
         End::Unread(why) => {
-            results.unread(&draft, &why, answer);
-            Ok(None)
+            results.unread(&draft, &why, answer.as_ref());
+            Ok(Rest::Done)
         }
     }
 }
@@ -332,7 +385,7 @@ fn stopped() -> Rejection {
 
 fn first_reason(outcomes: &[Outcome]) -> Rejection {
     let reason = outcomes.iter().find_map(|outcome| match outcome {
-        Outcome::Rejected(why) | Outcome::Retry(why) => Some(why.clone()),
+        Outcome::Rejected(why) | Outcome::RejectedTogether(why) | Outcome::Retry(why) => Some(why.clone()),
         Outcome::Throttled { .. } => {
             Some(Rejection { code: "throttled".to_owned(), message: "the destination asked to try later".to_owned() })
         }

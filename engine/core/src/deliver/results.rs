@@ -16,6 +16,10 @@ use super::reasons::Reasons;
 use super::{Delivery, excerpt};
 use crate::commit::{Samples, Settled};
 
+/// Requests that may be divided in one sync: each costs two more.
+const DIVIDED_MAX: u32 = 8_192;
+/// After so many records that were refused alone, with none taken, nothing is divided any more.
+const REFUSED_ALONE_MAX: u32 = 16;
 /// After so many requests in a row that were given up, the destination counts as out of order, and the rest waits.
 const GIVEN_UP_MAX: u32 = 3;
 /// The results so far. Shared by all requests of a sync.
@@ -38,6 +42,9 @@ struct Inner {
     /// Positions that requests of an earlier run carried again.
     again: HashSet<u32>,
     journal_error: Option<outflow_contract::Error>,
+    /// Requests that were divided, and records that were refused when they stood alone.
+    divided: u32,
+    refused_alone: u32,
 }
 
 /// What was read from an answer.
@@ -128,6 +135,25 @@ impl Results {
         }
     }
 
+    /// May a request that was refused as a whole be divided? Not where everything is refused, whatever is in it; nor without end.
+    pub(super) fn may_divide(&self) -> bool {
+        let mut inner = self.inner();
+        let hopeless = inner.refused_alone >= REFUSED_ALONE_MAX && inner.delivered.total() == 0;
+        let may = !hopeless && inner.divided < DIVIDED_MAX;
+        inner.divided += u32::from(may);
+        may
+    }
+
+    /// A record was refused when it stood alone.
+    pub(super) fn note_alone(&self) {
+        self.inner().refused_alone += 1;
+    }
+
+    /// Records that were refused together, and are not divided any further. Their outcome is in the journal already.
+    pub(super) fn refused_together(&self, draft: &Draft, why: &Rejection, answer: Option<&Answer>) {
+        self.group_all(draft, Reason { why, answer });
+    }
+
     pub(super) fn note_unread(&self) {
         self.inner().unread = true;
     }
@@ -194,7 +220,9 @@ impl Results {
         let redactor = &self.delivery.redactor;
         let answered = outcomes.iter().map(|outcome| match outcome {
             Outcome::Acked => Answered::Acked,
-            Outcome::Rejected(why) => Answered::Refused { code: why.code.clone(), message: redactor.clean(&why.message) },
+            Outcome::Rejected(why) | Outcome::RejectedTogether(why) => {
+                Answered::Refused { code: why.code.clone(), message: redactor.clean(&why.message) }
+            }
             Outcome::Throttled { .. } => Answered::NotProcessed,
             Outcome::Retry(_) | Outcome::Unknown { .. } => Answered::Unknown,
         });
@@ -211,7 +239,7 @@ impl Results {
                     self.inner().delivered.add(draft.records.ops[i], 1);
                     continue;
                 }
-                Outcome::Rejected(why) | Outcome::Retry(why) => why.clone(),
+                Outcome::Rejected(why) | Outcome::RejectedTogether(why) | Outcome::Retry(why) => why.clone(),
                 Outcome::Throttled { .. } => rejection("throttled", "the destination asked to try later, again and again"),
                 Outcome::Unknown { reason } => rejection("unclear_answer", reason),
             };

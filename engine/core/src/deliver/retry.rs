@@ -90,7 +90,7 @@ pub fn in_doubt(outcomes: Vec<Outcome>) -> Vec<Outcome> {
     let doubt = |outcome| match outcome {
         Outcome::Acked | Outcome::Unknown { .. } | Outcome::Retry(_) => outcome,
         // What it says is kept for people; that it is definite is not.
-        Outcome::Rejected(why) => Outcome::Retry(why),
+        Outcome::Rejected(why) | Outcome::RejectedTogether(why) => Outcome::Retry(why),
         Outcome::Throttled { .. } => Outcome::Unknown { reason: "not processed, after an attempt that was not answered".to_owned() },
     };
     outcomes.into_iter().map(doubt).collect()
