@@ -125,3 +125,28 @@ fn the_sample_project_runs_as_it_stands() {
     assert_eq!((&again["delivered"], &again["statuses"]["no_changes"]), (&0.into(), &3.into()));
     assert!(shop("init .").expect(2).stderr.contains("outflow.yml"), "an existing project is not overwritten");
 }
+
+#[test]
+fn a_plan_tells_the_models_that_can_be_asked_and_why_records_would_be_refused() {
+    let shop = Shop::new(5);
+    let two = format!(
+        "{}{}",
+        crate::MIRROR,
+        "
+  lost:
+    model: gone
+    destination: hook
+    action: send
+    fields: { id: $.id }
+"
+    );
+    shop.configure(&two, "batch: { records: 10, body: array }", "");
+    shop.project.edit("outflow.yml", "people: people.parquet", "people: people.parquet, gone: gone.parquet");
+    shop.project.edit("outflow.yml", "models:", "models:\n  gone: { source: warehouse, table: gone, id: id }");
+    shop.project.edit("outflow.yml", "mappings:", "limits: { value_bytes: 6 }\nmappings:");
+    let plan = shop.outflow("plan --output json").expect(1).json();
+    let of = |name: &str| plan["plans"].as_array().unwrap().iter().find(|plan| plan["mapping"] == name).unwrap().clone();
+    assert!(of("lost")["notices"][0].as_str().unwrap().contains("gone.parquet"), "{plan}");
+    let told = of("mirror");
+    assert!(told["refusals"][0]["message"].is_string() || told["rejections"].as_object().is_some_and(|r| !r.is_empty()), "{told}");
+}

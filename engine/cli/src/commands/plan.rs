@@ -1,5 +1,6 @@
 //! `outflow plan`: what a run would send.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde_json::json;
@@ -17,7 +18,12 @@ pub(crate) async fn run(global: &Global, args: &PlanArgs, console: &Console) -> 
     let engine = project::open(&loaded, Arc::clone(&progress) as Arc<_>)?;
     console.protect(&loaded.project.redactor);
     let mut columns = project::check_columns(&loaded, &engine, &mappings).await?;
-    if let Some(error) = columns.failed.pop() {
+    let models: BTreeSet<&str> =
+        loaded.project.mappings.iter().filter(|mapping| mappings.contains(&mapping.name)).map(|mapping| mapping.model.as_str()).collect();
+    // One model that cannot be asked does not keep the plans of the others back.
+    if columns.failed.len() >= models.len()
+        && let Some(error) = columns.failed.pop()
+    {
         return Err(error.into());
     }
     console.warnings_in_brief(&loaded.warnings);
@@ -30,7 +36,7 @@ pub(crate) async fn run(global: &Global, args: &PlanArgs, console: &Console) -> 
     } else {
         plan::print(console, &plans);
     }
-    let something = plans.iter().any(|plan| plan.selected.total > 0 && !plan.disabled);
+    let something = plans.iter().any(|plan| plan.selected.total > 0 && !plan.disabled && !plan.paused);
     let blocked = plans.iter().any(|plan| plan.blocked);
     Ok(match (args.detailed_exitcode, blocked, something) {
         (_, true, _) => Exit::Failed,

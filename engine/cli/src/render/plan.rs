@@ -3,6 +3,7 @@
 use outflow_contract::Op;
 use outflow_engine::plan::{MappingPlan, Sample};
 
+use super::sync::reason_in_words;
 use super::text::width;
 use super::{Align, Console, Table, Tone, bytes, counted, cut, plain, records, seconds, thousands, wrap};
 
@@ -41,11 +42,12 @@ fn details(console: &Console, plan: &MappingPlan) {
     if plan.disabled {
         remarks.push("disabled: a run would send nothing, and the changes would wait".to_owned());
     }
-    if plan.refused > 0 {
-        remarks.push(format!("{} would be refused before being sent", records(plan.refused)));
+    for refusal in &plan.refusals {
+        let (refused, why, id) = (records(refusal.records), &refusal.message, &refusal.id);
+        remarks.push(format!("{refused} would be refused before being sent: {why} (for example {id})"));
     }
-    if plan.rejected > 0 {
-        remarks.push(format!("{} of the model not accepted", records(plan.rejected)));
+    for (reason, &rejected) in &plan.rejections {
+        remarks.push(format!("{} of the model not accepted: {}", records(rejected), reason_in_words(reason)));
     }
     if plan.skipped > 0 {
         remarks.push(format!("{} not for this mapping", counted(plan.skipped, "change")));

@@ -104,13 +104,18 @@ impl Reasons {
 }
 
 /// The group of records that were left when the sync stopped.
-pub(crate) fn not_sent(operations: Tally) -> FailureGroup {
+pub(crate) fn not_sent(operations: Tally, cancelled: bool) -> FailureGroup {
+    let (message, action) = if cancelled {
+        ("not sent, or not answered in time, because the run was asked to end", "run again: the rest goes out")
+    } else {
+        ("not sent, because the sync had stopped", advice("not_attempted"))
+    };
     FailureGroup {
         code: "not_attempted".to_owned(),
-        message: "not sent, because the sync had stopped".to_owned(),
+        message: message.to_owned(),
         records: operations.total,
         operations,
-        action: advice("not_attempted").to_owned(),
+        action: action.to_owned(),
         samples: Vec::new(),
     }
 }

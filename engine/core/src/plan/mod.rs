@@ -3,9 +3,11 @@
 mod overlay;
 mod samples;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures::StreamExt;
+use outflow_contract::outcome::Rejection;
 use outflow_contract::plan::Mapping;
 use outflow_contract::report::Tally;
 use outflow_contract::{Error, Kind, Op, Result};
@@ -49,14 +51,33 @@ pub struct MappingPlan {
     pub seconds_at_rate_limit: Option<f64>,
     /// Records that would be refused before they are sent.
     pub refused: u64,
+    /// Why, by code.
+    pub refusals: Vec<Refusal>,
+    /// Records that were not accepted, by reason.
+    pub rejections: BTreeMap<String, u64>,
     /// What would stop it, or is worth knowing.
     pub notices: Vec<String>,
     /// A guard would stop it.
     pub blocked: bool,
     /// It would send nothing, since it is disabled.
     pub disabled: bool,
+    /// It would send nothing, since it is paused.
+    pub paused: bool,
     /// A few records of each operation.
     pub samples: Vec<Sample>,
+}
+
+/// Records that would be refused before they are sent, for one reason.
+#[derive(Clone, Debug, Serialize)]
+pub struct Refusal {
+    /// The code, such as `missing_field`.
+    pub code: String,
+    /// What is wrong with the first of them.
+    pub message: String,
+    /// The identifier of the first of them, as JSON text.
+    pub id: String,
+    /// How many.
+    pub records: u64,
 }
 
 /// One record that would be sent.
@@ -92,9 +113,14 @@ impl Engine {
         let mut plans = Vec::new();
         for (model, mappings) in shadow.by_model(&options.mappings) {
             let locks = shadow.lock_and_recover(&mappings, options.wait).await?;
-            let extracted = shadow.extract(model).await?;
-            for mapping in mappings {
-                plans.push(shadow.plan_mapping(mapping, &extracted, options).await?);
+            match shadow.extract(model).await {
+                Ok(extracted) => {
+                    for mapping in mappings {
+                        plans.push(shadow.plan_mapping(mapping, &extracted, options).await?);
+                    }
+                }
+                // The others can be told all the same.
+                Err(error) => plans.extend(mappings.into_iter().map(|mapping| MappingPlan::failed(mapping, &error))),
             }
             drop(locks);
         }
@@ -126,9 +152,12 @@ impl Engine {
             bytes: 0,
             seconds_at_rate_limit: None,
             refused: 0,
+            refusals: Vec::new(),
+            rejections: extracted.rejected.iter().map(|(reason, rejected)| (reason.clone(), rejected.records)).collect(),
             notices: extracted.notices.clone(),
             blocked: false,
             disabled: !self.is_enabled(mapping),
+            paused: false,
             samples: Vec::new(),
         };
         if let Some(error) = asks {
@@ -137,7 +166,7 @@ impl Engine {
             plan.notices.push(format!("a run would stop here: {error}{remedy}"));
         }
         if let Some(reason) = state.as_ref().and_then(|state| state.paused.as_ref()) {
-            plan.disabled = true;
+            plan.paused = true;
             let reason = if reason.is_empty() { String::new() } else { format!(" ({reason})") };
             plan.notices.push(format!("paused{reason}: a run would send nothing until `outflow resume {}`", mapping.name));
         }
@@ -177,10 +206,10 @@ impl Engine {
         let mut chunks = Box::pin(payloads::stream(Arc::clone(&reading), std::collections::HashSet::new()));
         while let Some(chunk) = chunks.next().await {
             let chunk = chunk?;
-            plan.refused += chunk.failed.len() as u64;
+            plan.refuse(chunk.failed.into_iter().map(|failed| (failed.id, failed.why)));
             plan.bytes += chunk.draft.records.bytes.len() as u64;
             plan.requests += batcher.push(chunk.draft).len() as u64;
-            plan.refused += batcher.take_rejected().len() as u64;
+            plan.refuse(batcher.take_rejected().into_iter().map(|large| (large.id, large.why)));
         }
         plan.requests += u64::from(batcher.finish().is_some());
         let rate = self.project.destination(&mapping.destination).and_then(|destination| destination.rate_limit);
@@ -191,6 +220,44 @@ impl Engine {
             sample.payload = self.project.redactor.clean(&sample.payload);
         }
         Ok(())
+    }
+}
+
+impl MappingPlan {
+    /// Records that would be refused, with their identifiers.
+    fn refuse(&mut self, records: impl Iterator<Item = (String, Rejection)>) {
+        for (id, why) in records {
+            self.refused += 1;
+            match self.refusals.iter_mut().find(|refusal| refusal.code == why.code) {
+                Some(refusal) => refusal.records += 1,
+                None => self.refusals.push(Refusal { code: why.code, message: why.message, id, records: 1 }),
+            }
+        }
+    }
+
+    /// Of a mapping whose model could not be asked.
+    fn failed(mapping: &Mapping, error: &Error) -> Self {
+        let remedy = error.remedy_text().map(|remedy| format!("; {remedy}")).unwrap_or_default();
+        Self {
+            mapping: mapping.name.clone(),
+            model: mapping.model.clone(),
+            destination: mapping.destination.clone(),
+            extracted: 0,
+            rejected: 0,
+            selected: Tally::default(),
+            skipped: 0,
+            requests: 0,
+            bytes: 0,
+            seconds_at_rate_limit: None,
+            refused: 0,
+            refusals: Vec::new(),
+            rejections: BTreeMap::new(),
+            notices: vec![format!("a run would fail here: {error}{remedy}")],
+            blocked: true,
+            disabled: false,
+            paused: false,
+            samples: Vec::new(),
+        }
     }
 }
 

@@ -15,6 +15,7 @@ use outflow_ledger::{decide, paths};
 
 use super::{Engine, RunOptions, identity, orphans, recover};
 use crate::blocking;
+use crate::cancel::GRACE;
 use crate::commit::{Settled, Settling};
 use crate::deliver::pace::Pace;
 use crate::deliver::payloads::Reading;
@@ -310,7 +311,7 @@ impl<'a> Sync<'a> {
         let told = report.failures.iter().fold(Tally::default(), |told, group| told.with(group.operations));
         let rest = report.counts.failed.without(told);
         if rest.total > 0 {
-            report.failures.push(not_sent(rest));
+            report.failures.push(not_sent(rest, self.engine.cancel.is_asked()));
         }
         let tolerated = match self.mapping.tolerate_failed {
             Tolerance::Count(count) => failed <= count,
@@ -336,6 +337,9 @@ impl<'a> Sync<'a> {
                 format!("{said}; {remedy}{waiting}")
             };
             report.message = Some(match results.stopped_because() {
+                _ if cancelled && results.had_unread() => {
+                    format!("asked to end: what was not answered within {} s was given up, and {waiting}", GRACE.as_secs())
+                }
                 _ if cancelled => format!("asked to end: what was under way is finished, and {waiting}"),
                 Some(why) => format!("stopped: {}", told(&why.code, &why.message)),
                 None => report.failures.first().map_or_else(|| waiting.clone(), |group| told(&group.code, &group.message)),
