@@ -202,7 +202,7 @@ impl Extraction<'_> {
             "the identifier of model `{}` was `{old}` and is now `{new}`: every record would look new and every known one deleted",
             self.model.name
         ))
-        .remedy(format!("put `id: {old}` back, or give the model a new name to start afresh")))
+        .remedy(format!("put `id: {old}` back, or {START_AFRESH}")))
     }
 
     /// A number is never equal to a text: if one odd value made an identifier column text, every record would look new.
@@ -217,9 +217,8 @@ impl Extraction<'_> {
                     old.data_type(),
                     new.data_type()
                 );
-                return Err(Error::invalid(message).remedy(
-                    "force its type in the table's `columns:` or with CAST in the query, or give the model a new name to start afresh",
-                ));
+                let remedy = format!("force its type in the table's `columns:` or with CAST in the query, or {START_AFRESH}");
+                return Err(Error::invalid(message).remedy(remedy));
             }
         }
         Ok(())
@@ -268,6 +267,10 @@ fn spawn(mut worker: Worker) -> (mpsc::Sender<RecordBatch>, WorkerTask) {
     });
     (sender, task)
 }
+
+/// What to do where a model is meant to have another identifier.
+const START_AFRESH: &str = "give the model a new name, and send everything of its mappings again with `outflow reset MAPPING`, or count \
+                            it as delivered with `outflow baseline MAPPING`";
 
 /// The columns of a record, as the state keeps them: all nullable, since a column that is new has no older values.
 fn record_schema(schema: &Schema, limits: &Limits) -> Result<SchemaRef> {
