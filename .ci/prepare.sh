@@ -100,6 +100,8 @@ prepare_typos() {
 # The S3 server of the tests. With uv in two seconds, with pip in a minute; once for each version.
 prepare_moto() {
     local home="$tools/moto" wanted="moto[server,s3]==$MOTO_VERSION"
+    # The tour's receiver is a few lines of Python, too.
+    has python3 || system_packages python3 python3-venv
     if [ "$(cat "$home/.version" 2> /dev/null)" != "$MOTO_VERSION" ]; then
         rm -rf "$home"
         if has uv; then
