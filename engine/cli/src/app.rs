@@ -63,6 +63,8 @@ fn dispatch(cli: &Cli, console: &Console) -> Result<Exit, Failure> {
         Command::Rename(args) => on_runtime(commands::rename::run(&cli.global, args, console)),
         Command::Pause(args) => on_runtime(commands::pause::run(&cli.global, args, console)),
         Command::Resume(args) => on_runtime(commands::resume::run(&cli.global, args, console)),
+        Command::Doctor(args) => on_runtime(commands::doctor::run(&cli.global, args, console)),
+        Command::Gc(args) => on_runtime(commands::gc::run(&cli.global, args, console)),
         Command::Completions(args) => Ok(commands::completions::run(args)),
         Command::Man(args) => commands::man::run(args, console),
         Command::Names(args) => Ok(commands::names::run(&cli.global, args, console)),

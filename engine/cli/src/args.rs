@@ -1,6 +1,7 @@
 //! The command line: one definition for parsing, help and completions.
 
 mod inspect;
+mod keep;
 mod mend;
 mod overview;
 mod shell;
@@ -11,6 +12,7 @@ use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use inspect::{CatalogArgs, PreviewArgs, TestArgs};
+pub(crate) use keep::{DoctorArgs, GcArgs};
 pub(crate) use mend::{BaselineArgs, PauseArgs, RenameArgs, ResumeArgs};
 pub(crate) use overview::command;
 pub(crate) use shell::{CompletionsArgs, ManArgs, Named, NamesArgs};
@@ -149,6 +151,16 @@ pub(crate) enum Command {
     /// Let a paused mapping run again.
     #[command(after_help = "Example:\n  outflow resume customers_to_crm")]
     Resume(ResumeArgs),
+    /// Examine the state: rights, disk, and whether every file is there and as it was written.
+    #[command(
+        after_help = "Exit code 0 if it is sound, 1 if something needs to be done.\n\nExamples:\n  outflow doctor\n  outflow doctor --quick\n  outflow doctor --set-aside customers_to_crm"
+    )]
+    Doctor(DoctorArgs),
+    /// Drop what is older than `retention` says.
+    #[command(
+        after_help = "A run does this by itself once an eighth of the versions are of age.\n\nExamples:\n  outflow gc --dry-run\n  outflow gc --wait"
+    )]
+    Gc(GcArgs),
     /// Print a script that completes commands and names in a shell.
     #[command(
         after_help = "Examples:\n  source <(outflow completions bash)            # in ~/.bashrc\n  outflow completions zsh > ~/.zfunc/_outflow   # in a folder of $fpath\n  outflow completions fish > ~/.config/fish/completions/outflow.fish"

@@ -9,7 +9,7 @@ use outflow_contract::Error;
 
 /// Commands of other tools, and what to type here.
 const COMMANDS: [(&[&str], &str); 19] = [
-    (&["debug", "ping", "doctor", "connect"], "`outflow test NAME` tries a source or a destination, `outflow check` the project"),
+    (&["debug", "ping", "connect"], "`outflow test NAME` tries a source or a destination, `outflow check` the project"),
     (&["validate", "lint", "parse", "verify", "fmt"], "`outflow check` finds every mistake of the project"),
     (&["compile", "diff", "dry-run"], "`outflow plan` shows what a run would send, `outflow preview MODEL` what a query returns"),
     (&["build", "apply", "sync", "push", "deploy", "start", "exec", "execute", "send"], "`outflow run` sends what has changed"),
@@ -25,8 +25,8 @@ const COMMANDS: [(&[&str], &str); 19] = [
     (&["version"], "`outflow --version`"),
     (&["docs", "manual"], "`outflow --help` lists the commands, `outflow man` prints the manual page"),
     (
-        &["clean", "destroy", "rm", "remove", "delete"],
-        "there is nothing to clean; `outflow rename MAPPING --forget` ends what is remembered of a mapping",
+        &["clean", "prune", "vacuum", "destroy", "rm", "remove", "delete"],
+        "`outflow gc` drops what is older than `retention` says; `outflow rename MAPPING --forget` ends what is remembered of a mapping",
     ),
     (&["import", "adopt"], "`outflow baseline MAPPING` counts what the destination holds already as delivered"),
     (&["mv", "move"], "`outflow rename OLD NEW` carries what is remembered of a mapping over to its new name"),

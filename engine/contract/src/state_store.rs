@@ -39,7 +39,7 @@ pub trait StateStore: Send + Sync {
     fn read(&self, path: &str) -> Result<Option<Bytes>>;
     /// The paths below `prefix` (a folder, without the slash), sorted. Empty if there is none.
     fn list(&self, prefix: &str) -> Result<Vec<String>>;
-    /// Deletes `path`; no error if it is not there.
+    /// Deletes `path`, durably; no error if it is not there.
     fn delete(&self, path: &str) -> Result<()>;
     /// Begins a large object; nothing is visible at `path` before `finish`.
     fn writer(&self, path: &str) -> Result<Box<dyn ObjectWriter>>;
@@ -51,6 +51,15 @@ pub trait StateStore: Send + Sync {
     fn try_lock(&self, name: &str) -> Result<Option<Lock>>;
     /// A folder for files that need not outlive the process, on the same disk.
     fn scratch(&self) -> Result<Scratch>;
+    /// Moves everything below the folder `from` below the folder `to`, where nothing is: out of the way, and not lost.
+    fn set_aside(&self, from: &str, to: &str) -> Result<()> {
+        for path in self.list(from)? {
+            let body = self.read(&path)?.unwrap_or_default();
+            self.create(&format!("{to}{}", path.strip_prefix(from).unwrap_or(&path)), body)?;
+            self.delete(&path)?;
+        }
+        Ok(())
+    }
     /// Where the state is, for people.
     fn location(&self) -> String;
 }

@@ -10,6 +10,7 @@
 //! | [`map`] | records to bytes |
 //! | [`deliver`] | bytes to requests, answers to outcomes |
 //! | [`commit`] | outcomes to the mapping's next state; recovery is the same |
+//! | [`retain`] | what is too old to be kept goes |
 //! | [`plan`] | what a run would do, without doing it |
 //! | [`try_one`] | one record of a mapping, looked at or sent ahead |
 //! | [`preview`] | the first records of a model |
@@ -27,6 +28,7 @@ pub mod extract;
 pub mod map;
 pub mod plan;
 pub mod preview;
+pub mod retain;
 pub mod run;
 pub mod seal;
 pub mod snapshot;

@@ -14,6 +14,12 @@ pub fn unix_ms(at: SystemTime) -> u64 {
     at.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
 }
 
+/// Milliseconds since 1970 of an RFC 3339 text; `None` of any other, and of a moment before.
+pub fn parsed_ms(text: &str) -> Option<u64> {
+    let at: Timestamp = text.parse().ok()?;
+    u64::try_from(at.as_millisecond()).ok()
+}
+
 /// The id of a sync that starts at `at`: day, time with milliseconds, and four digits of `random`. It sorts by time.
 pub fn sync_id(at: SystemTime, random: u64) -> String {
     format!("{}{:04x}", timestamp(at).strftime("%Y%m%d-%H%M%S-%3f"), random & 0xffff)
@@ -35,5 +41,7 @@ mod tests {
         assert_eq!(rfc3339(at), "2023-11-14T22:13:20.250Z");
         assert_eq!(sync_id(at, 0xffff_ffff_ffff_abcd), "20231114-221320-250abcd");
         assert_eq!(unix_ms(at), 1_700_000_000_250);
+        assert_eq!(parsed_ms(&rfc3339(at)), Some(1_700_000_000_250));
+        assert_eq!(parsed_ms("yesterday"), None);
     }
 }

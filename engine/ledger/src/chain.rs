@@ -23,6 +23,8 @@ use crate::{object, paths};
 pub trait Commit: Serialize + DeserializeOwned {
     /// Its place in the chain, from 1.
     fn number(&self) -> u64;
+    /// When it was made, RFC 3339.
+    fn at(&self) -> &str;
     /// Every path that it names.
     fn paths(&self) -> Vec<&str>;
 }
@@ -30,6 +32,10 @@ pub trait Commit: Serialize + DeserializeOwned {
 impl Commit for ModelCommit {
     fn number(&self) -> u64 {
         self.number
+    }
+
+    fn at(&self) -> &str {
+        &self.at
     }
 
     fn paths(&self) -> Vec<&str> {
@@ -40,6 +46,10 @@ impl Commit for ModelCommit {
 impl Commit for MappingCommit {
     fn number(&self) -> u64 {
         self.number
+    }
+
+    fn at(&self) -> &str {
+        &self.at
     }
 
     fn paths(&self) -> Vec<&str> {
@@ -111,12 +121,22 @@ impl<T: Commit> Chain<T> {
         Ok(Some(commit))
     }
 
+    /// Where a commit lies.
+    pub fn path(&self, number: u64) -> String {
+        paths::commit(&self.owner, number)
+    }
+
     /// The numbers of all commits that are kept, in order.
     pub fn numbers(&self, store: &dyn StateStore) -> Result<Vec<u64>> {
         let paths = store.list(&paths::commits(&self.owner))?;
         let mut numbers: Vec<u64> = paths.iter().filter_map(|path| paths::commit_number(path)).collect();
         numbers.sort_unstable();
         Ok(numbers)
+    }
+
+    /// Removes these commits, which are the oldest, in order: one after the other durably, so that a power cut leaves no hole.
+    pub fn drop_oldest(&self, store: &dyn StateStore, numbers: &[u64]) -> Result<()> {
+        numbers.iter().try_for_each(|&number| store.delete(&paths::commit(&self.owner, number)))
     }
 
     /// Appends a commit, which must be the head's successor. `nonce` is a number that nobody else draws.
@@ -150,7 +170,7 @@ impl<T: Commit> Chain<T> {
 
     fn missing(&self, number: u64) -> Error {
         Error::corrupt(format!("{} is missing, though there are later ones", paths::commit(&self.owner, number)))
-            .remedy("restore this file from a backup; do not edit or delete files of the state")
+            .remedy("restore this file from a backup; where there is none, `outflow doctor` says how to go on without it")
     }
 }
 

@@ -42,6 +42,10 @@ pub struct ModelCommit {
     pub index: Option<IndexFile>,
     /// The versions that are kept, oldest first.
     pub versions: Vec<VersionInfo>,
+    /// What went before them.
+    pub dropped: Dropped,
+    /// The number of the next value file: never that of an earlier one, which something may still name.
+    pub next_file: u32,
     /// The extraction that made this commit.
     pub extraction: ExtractionInfo,
 }
@@ -56,12 +60,24 @@ pub struct ValueFile {
     pub path: String,
     /// The version that wrote it.
     pub version: u64,
+    /// The version from which on the snapshot no longer names it; up to that one, versions may. `None` while the snapshot does.
+    pub retired: Option<u64>,
     /// Records in it.
     pub rows: u64,
     /// Its size.
     pub bytes: u64,
     /// The hash of its bytes, hexadecimal.
     pub blake3: String,
+}
+
+/// The versions that retention has dropped.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Dropped {
+    /// The last of them; 0 if there are none.
+    pub through: u64,
+    /// Records that the model had then.
+    pub records: u64,
 }
 
 /// The file of key and row hashes that the next extraction is compared with.

@@ -17,7 +17,7 @@ use std::collections::HashMap;
 use outflow_contract::change::AttemptRequest;
 use outflow_contract::{Attempt, Before, Entry, RequestKey};
 
-use crate::journal::{Answered, Answers, Frame, Intent, Outcome, Positions};
+use crate::journal::{Answered, Answers, Frame, Frames, Intent, Outcome, Positions};
 
 /// More different refusals than this are kept by their code alone: a destination that repeats each record in its message must not
 /// fill the memory.
@@ -121,6 +121,18 @@ pub fn classify(frames: impl IntoIterator<Item = Frame>, n: usize) -> Classes {
         }
     }
     fold.finish()
+}
+
+/// Classifies them by the journal as it lies on disk. If more of it is damaged than a torn end, what was not acknowledged before is unknown:
+/// an intent may have stood there.
+pub fn classify_journal(bytes: &[u8], n: usize) -> Classes {
+    let mut frames = Frames::new(bytes);
+    let mut classes = classify(frames.by_ref(), n);
+    if frames.is_damaged() {
+        classes.any_intent = true;
+        classes.flags.iter_mut().filter(|flags| **flags & ACKED == 0).for_each(|flags| *flags |= UNRESOLVED);
+    }
+    classes
 }
 
 /// What stays pending of a sealed entry (rule 10); `None` if nothing does.

@@ -22,7 +22,9 @@
 //! | [`fold`] | **pure**: what a journal says about each record, and what stays pending |
 //! | [`next`] | **pure**: what the next commit of a mapping says |
 //! | [`decide`] | **pure**: deadlines, waiting, and which answers are definite |
+//! | [`retention`] | **pure**: what may be dropped |
 //! | [`failures`] | the records that failed, for people |
+//! | [`integrity`] | is the state whole? |
 //!
 //! The rules are numbered; "rule 9" in a comment means the ninth of them. The crate's README lists them with their places. Nothing here knows a runtime, a clock or a network.
 
@@ -34,10 +36,12 @@ pub mod decide;
 pub mod failures;
 pub mod fold;
 pub mod history;
+pub mod integrity;
 pub mod journal;
 pub mod next;
 pub mod object;
 pub mod paths;
 pub mod requests;
+pub mod retention;
 pub mod runs;
 pub mod store;

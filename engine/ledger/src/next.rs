@@ -111,8 +111,9 @@ impl MappingCommit {
     }
 
     /// After that, with `pending` as [`crate::compose::fold_key`] has it. `ahead`: it holds records of which nothing is to be done.
-    pub fn folded(self, version: u64, pending: Vec<PendingFile>, ahead: bool) -> Self {
-        Self { cursor: Some(version), pending, ahead, ..self }
+    /// `epoch`: the run in whose folder they lie, never used before nor after.
+    pub fn folded(self, version: u64, pending: Vec<PendingFile>, ahead: bool, epoch: u64) -> Self {
+        Self { number: self.number + 1, cursor: Some(version), pending, ahead, carried: None, closed_through: epoch, ..self }
     }
 
     /// The commit under another name: the same state and the same origin, so that what is sent again is recognised (rules 21 and 22).
@@ -233,8 +234,9 @@ mod tests {
         assert_eq!(head(Selection::All).folds_from(false), Some(4));
         let ahead = MappingCommit { cursor: None, ..head(Selection::All) };
         assert_eq!(ahead.folds_from(false), Some(0));
-        let folded = ahead.folded(3, Vec::new(), false);
+        let folded = ahead.folded(3, Vec::new(), false, 6);
         assert_eq!((folded.cursor, folded.pending.len(), folded.deadline_ms), (Some(3), 0, Some(9)));
+        assert_eq!((folded.number, folded.closed_through), (8, 6));
     }
 
     #[test]

@@ -23,6 +23,9 @@ pub const SEEN: &str = "seen";
 /// The folder of all mappings.
 pub const MAPPINGS: &str = "mappings";
 
+/// The folder of all models.
+pub const MODELS: &str = "models";
+
 /// The folder of a model.
 pub fn model(model: &str) -> String {
     format!("models/{model}")
@@ -36,6 +39,11 @@ pub fn versions(model: &str) -> String {
 /// A file of a model's version.
 pub fn version_file(model: &str, version: u64, file: &str) -> String {
     format!("models/{model}/versions/{version:012}/{file}")
+}
+
+/// The folder of a model's snapshots.
+pub fn snapshots(model: &str) -> String {
+    format!("models/{model}/snapshots")
 }
 
 /// A file of a model's snapshot.

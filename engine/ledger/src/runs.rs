@@ -8,6 +8,8 @@
 //!
 //! An epoch is never used twice. A plan is durable before the first byte is sent, and names its parts by their hashes.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use outflow_contract::report::SyncReport;
 use outflow_contract::state_store::StateStore;
@@ -89,9 +91,13 @@ pub fn next_epoch(store: &dyn StateStore, mapping: &str) -> Result<u64> {
     Ok(closed.max(last.unwrap_or(0)) + 1)
 }
 
-/// The runs after `closed_through` that have a plan, oldest first: what has to be recovered.
+/// The runs after `closed_through` that have a plan, oldest first: what has to be recovered. One with a journal had a plan, and if that
+/// is gone, reading it says so.
 pub fn open_runs(store: &dyn StateStore, mapping: &str, closed_through: u64) -> Result<Vec<u64>> {
     let mut epochs = epochs_with(store, mapping, paths::PLAN)?;
+    epochs.extend(epochs_with(store, mapping, paths::JOURNAL)?);
+    epochs.sort_unstable();
+    epochs.dedup();
     epochs.retain(|&epoch| epoch > closed_through);
     Ok(epochs)
 }
@@ -140,6 +146,22 @@ pub struct PastSync {
     pub epoch: u64,
     /// What it did.
     pub report: SyncReport,
+}
+
+/// The runs of a mapping that have a report, oldest first.
+pub fn reported(store: &dyn StateStore, mapping: &str) -> Result<Vec<u64>> {
+    epochs_with(store, mapping, paths::REPORT)
+}
+
+/// The files of each run of a mapping, by epoch.
+pub fn folders(store: &dyn StateStore, mapping: &str) -> Result<BTreeMap<u64, Vec<String>>> {
+    let mut folders: BTreeMap<u64, Vec<String>> = BTreeMap::new();
+    for path in store.list(&paths::runs(mapping))? {
+        if let Some((epoch, _)) = paths::epoch_and_file(mapping, &path) {
+            folders.entry(epoch).or_default().push(path);
+        }
+    }
+    Ok(folders)
 }
 
 /// The mappings that have any state, by name.

@@ -6,10 +6,11 @@ use clap::{Command, CommandFactory};
 use super::{Cli, STYLES};
 
 /// Every command that is shown, once.
-const GROUPS: [(&str, &[&str]); 5] = [
+const GROUPS: [(&str, &[&str]); 6] = [
     ("Start", &["init", "check", "catalog", "test", "preview"]),
     ("Run", &["plan", "run"]),
     ("Look", &["history", "show"]),
+    ("Keep", &["doctor", "gc"]),
     ("Mend", &["pause", "resume", "reset", "baseline", "rename"]),
     ("Help", &["schema", "completions", "man", "help"]),
 ];

@@ -5,6 +5,8 @@ pub(crate) mod catalog;
 pub(crate) mod check;
 pub(crate) mod completions;
 mod confirm;
+pub(crate) mod doctor;
+pub(crate) mod gc;
 pub(crate) mod history;
 pub(crate) mod init;
 pub(crate) mod man;

@@ -3,9 +3,11 @@
 pub(crate) mod catalog;
 mod cells;
 mod error;
+pub(crate) mod examined;
 pub(crate) mod history;
 pub(crate) mod plan;
 pub(crate) mod preview;
+pub(crate) mod retained;
 pub(crate) mod run;
 mod say;
 pub(crate) mod show;

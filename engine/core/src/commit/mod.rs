@@ -19,8 +19,7 @@ use outflow_contract::{Counts, Key, Result, Selection};
 use outflow_ledger::chain::Chain;
 use outflow_ledger::commit::{MappingCommit, PendingFile};
 use outflow_ledger::failures::FailedRecord;
-use outflow_ledger::fold::{Classes, classify};
-use outflow_ledger::journal::Frames;
+use outflow_ledger::fold::{Classes, classify, classify_journal};
 use outflow_ledger::next::RunEnd;
 use outflow_ledger::paths;
 use outflow_ledger::runs::{self, Plan, fields_hash};
@@ -90,7 +89,7 @@ impl Settling {
     /// kept for people, and decide nothing.
     pub fn settle_run(&self, deadline_ms: Option<u64>, samples: &Samples) -> Result<Settled> {
         let journal = self.store.read(&paths::run_file(&self.mapping, self.plan.epoch, paths::JOURNAL))?.unwrap_or_default();
-        let classes = classify(Frames::new(&journal), self.sealed.entries as usize);
+        let classes = classify_journal(&journal, self.sealed.entries as usize);
         self.commit(&classes, deadline_ms, samples)
     }
 

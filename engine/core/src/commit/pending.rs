@@ -172,15 +172,12 @@ impl Folding<'_> {
         if self.earlier.is_none() {
             let mut earlier = HashMap::new();
             if let Some(path) = self.settling.base.as_ref().and_then(|base| base.failures.as_ref()) {
-                match read_failures(self.settling.store.as_ref(), path) {
-                    Ok(failures) => {
-                        for failure in failures {
-                            let failure = failure?;
-                            earlier.insert(failure.key, failure);
-                        }
-                    }
+                // Nothing hangs on it: where it cannot be read, counting begins anew.
+                let read = read_failures(self.settling.store.as_ref(), path).and_then(|failures| failures.collect::<Result<Vec<_>>>());
+                match read {
+                    Ok(failures) => earlier.extend(failures.into_iter().map(|failure| (failure.key, failure))),
                     Err(error) if error.kind() == Kind::NotFound => {}
-                    Err(error) => return Err(error),
+                    Err(error) => tracing::warn!(path, %error, "how often records have failed before could not be read"),
                 }
             }
             self.earlier = Some(earlier);

@@ -10,7 +10,7 @@ use outflow_contract::state_store::StateStore;
 use outflow_contract::{Before, Counts, Entry, Error, Key, Kind, Result};
 use outflow_ledger::chain::Chain;
 use outflow_ledger::changes::{EntryBuilder, Locator, assemble};
-use outflow_ledger::commit::{ExtractionInfo, IndexFile, ModelCommit, ValueFile, VersionInfo, encode_schema};
+use outflow_ledger::commit::{Dropped, ExtractionInfo, IndexFile, ModelCommit, ValueFile, VersionInfo, encode_schema};
 use outflow_ledger::paths;
 
 use super::duplicates::{self, Removed};
@@ -75,8 +75,7 @@ impl Publication {
 
     /// The number of the `i`th file of this extraction.
     fn file(&self, i: usize) -> u32 {
-        let next = self.head.iter().flat_map(|head| &head.files).map(|file| file.id + 1).max().unwrap_or(0);
-        next + i as u32
+        self.head.as_ref().map_or(0, |head| head.next_file) + i as u32
     }
 
     /// A part to be written. Its path was never used before: what an interrupted extraction left there has another nonce.
@@ -221,6 +220,8 @@ impl Publication {
             files: Vec::new(),
             index: None,
             versions: Vec::new(),
+            dropped: Dropped::default(),
+            next_file: 0,
             extraction: ExtractionInfo { extracted: 0, rejected: 0, null_ids: 0, at: String::new() },
         });
         next.number += 1;
@@ -230,6 +231,7 @@ impl Publication {
         next.extraction =
             ExtractionInfo { extracted: gathered.extracted, rejected: gathered.rejections.total(), null_ids, at: self.now.clone() };
         next.files.extend(gathered.parts.iter().map(|part| self.value_file(part)));
+        next.next_file = gathered.parts.iter().map(|part| part.file + 1).fold(next.next_file, u32::max);
         if counts.total() > 0 {
             next.version = self.shared.version;
             let files = gathered.parts.iter().filter(|part| !part.snapshot).map(|part| part.file).collect();
@@ -244,6 +246,7 @@ impl Publication {
             id: part.file,
             path: info.path.clone(),
             version: self.shared.version,
+            retired: None,
             rows: info.rows,
             bytes: info.bytes,
             blake3: info.blake3.clone(),

@@ -27,13 +27,15 @@ use crate::extract::{Extracted, Extraction};
 use crate::seal::Allowed;
 
 mod amend;
+mod aside;
 pub(crate) mod identity;
-mod orphans;
-mod recover;
+pub(crate) mod orphans;
+pub(crate) mod recover;
 mod rename;
 mod sync;
 
 pub use amend::Baselined;
+pub use aside::Aside;
 pub use rename::Renamed;
 pub(crate) use sync::{account, known_before, siblings};
 
@@ -117,7 +119,12 @@ impl Engine {
                 continue;
             }
             match self.run_model(model, &mappings, options).await {
-                Ok(reports) => outcome.reports.extend(reports),
+                Ok(reports) => {
+                    outcome.reports.extend(reports);
+                    if !self.cancel.is_asked() {
+                        self.retain_after_run(&model.name).await;
+                    }
+                }
                 Err(error) => {
                     let names: Vec<&str> = mappings.iter().map(|mapping| mapping.name.as_str()).collect();
                     outcome.errors.push(error.with("model", &model.name).with("not run", names.join(", ")));
@@ -227,7 +234,7 @@ impl Engine {
     }
 
     /// Locks with whom they are taken for, each once.
-    async fn take_locks(&self, mut names: Vec<(String, String)>, wait: bool) -> Result<Vec<Lock>> {
+    pub(crate) async fn take_locks(&self, mut names: Vec<(String, String)>, wait: bool) -> Result<Vec<Lock>> {
         names.sort();
         names.dedup_by(|a, b| a.0 == b.0);
         let mut locks = Vec::with_capacity(names.len());
@@ -237,7 +244,7 @@ impl Engine {
         Ok(locks)
     }
 
-    async fn take_lock(&self, name: &str, who: &str, wait: bool) -> Result<Lock> {
+    pub(crate) async fn take_lock(&self, name: &str, who: &str, wait: bool) -> Result<Lock> {
         let mut told = false;
         loop {
             if let Some(lock) = self.store.try_lock(name)? {

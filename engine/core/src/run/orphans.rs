@@ -12,13 +12,13 @@ use super::{Engine, account};
 
 /// Where a mapping of the state writes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Place {
-    pub(super) model: String,
-    pub(super) account: String,
+pub(crate) struct Place {
+    pub(crate) model: String,
+    pub(crate) account: String,
 }
 
 /// The names of orphans that write the same records of the same model to the account of `mapping`.
-pub(super) fn of(engine: &Engine, mapping: &Mapping) -> Result<Vec<String>> {
+pub(crate) fn of(engine: &Engine, mapping: &Mapping) -> Result<Vec<String>> {
     let own = Place { model: mapping.model.clone(), account: account(engine, mapping)? };
     let store = engine.store.as_ref();
     let mut orphans = Vec::new();
@@ -31,7 +31,7 @@ pub(super) fn of(engine: &Engine, mapping: &Mapping) -> Result<Vec<String>> {
 }
 
 /// Where the mapping `name` writes; `None` if it has ended, or has no state at all. A first run that was killed has a plan only.
-pub(super) fn place(store: &dyn StateStore, name: &str) -> Result<Option<Place>> {
+pub(crate) fn place(store: &dyn StateStore, name: &str) -> Result<Option<Place>> {
     let head: Option<MappingCommit> = Chain::of_mapping(name).head(store)?;
     if let Some(head) = head {
         return Ok(head.ended.is_none().then_some(Place { model: head.model, account: head.account }));
@@ -42,7 +42,7 @@ pub(super) fn place(store: &dyn StateStore, name: &str) -> Result<Option<Place>>
 }
 
 /// The head of a mapping that is to be left. Its interrupted runs are recovered.
-pub(super) fn head(store: &dyn StateStore, name: &str) -> Result<MappingCommit> {
+pub(crate) fn head(store: &dyn StateStore, name: &str) -> Result<MappingCommit> {
     let head: Option<MappingCommit> = Chain::of_mapping(name).head(store)?;
     match head {
         Some(head) if head.ended.is_none() => Ok(head),
@@ -56,7 +56,7 @@ pub(super) fn head(store: &dyn StateStore, name: &str) -> Result<MappingCommit> 
 }
 
 /// There is no such mapping in the state.
-pub(super) fn unknown(store: &dyn StateStore, name: &str) -> Result<Error> {
+pub(crate) fn unknown(store: &dyn StateStore, name: &str) -> Result<Error> {
     let names = runs::mappings(store)?;
     let known = if names.is_empty() { "no mapping at all".to_owned() } else { names.join(", ") };
     Ok(Error::new(Kind::NotFound, format!("the state holds no mapping `{name}`")).remedy(format!("it holds {known}")))

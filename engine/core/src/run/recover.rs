@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use outflow_contract::plan::Mapping;
 use outflow_contract::report::{Status, SyncCounts, SyncReport, Timing, records};
-use outflow_contract::{Counts, Error, Result};
+use outflow_contract::{Counts, Error, Kind, Result};
 use outflow_ledger::chain::Chain;
 use outflow_ledger::commit::{MappingCommit, ModelCommit};
+use outflow_ledger::integrity::lost;
 use outflow_ledger::journal::{Frame, Frames};
 use outflow_ledger::runs::{self, Plan, Seen};
 use outflow_ledger::{decide, paths};
@@ -47,7 +48,7 @@ pub(crate) async fn mappings(engine: &Engine, mappings: &[&Mapping]) -> Result<V
 }
 
 /// Recovers a mapping of the state that the project no longer has, so that its state can be left. Its lock is held.
-pub(super) async fn leaving(engine: &Engine, name: &str) -> Result<()> {
+pub(crate) async fn leaving(engine: &Engine, name: &str) -> Result<()> {
     runs_of(engine, name, "").await.map(|_| ())
 }
 
@@ -80,16 +81,28 @@ async fn runs_of(engine: &Engine, name: &str, destination: &str) -> Result<Vec<R
             let closed = base.as_ref().map_or(0, |base| base.closed_through);
             // The lock lets one run through at a time, so that at most one is open; an older one would be folded first.
             let Some(epoch) = runs::open_runs(store.as_ref(), &name, closed)?.into_iter().next() else { return Ok(recovered) };
-            let plan = runs::read_plan(store.as_ref(), &name, epoch)?;
+            let plan = runs::read_plan(store.as_ref(), &name, epoch).map_err(|error| match error.kind() {
+                Kind::NotFound => Error::corrupt(format!("{}, though its run has a journal", error.message())).remedy(lost(&name)),
+                _ => error,
+            })?;
             let previous = base.as_ref().and_then(|base| base.deadline_ms);
             let journal = store.read(&paths::run_file(&name, epoch, paths::JOURNAL))?.unwrap_or_default();
-            let any_intent = Frames::new(&journal).any(|frame| matches!(frame, Frame::Intent(_)));
+            follows(&name, &plan, base.as_ref())?;
+            let mut frames = Frames::new(&journal);
+            let any_intent = frames.any(|frame| matches!(frame, Frame::Intent(_))) || frames.is_damaged();
             let deadline = decide::deadline_after_recovery(any_intent, plan.request_lifetime_ms, now, previous);
             let sealed = sealed_of(store.as_ref(), &plan)?;
             let model: Option<ModelCommit> = Chain::of_model(&plan.model).head(store.as_ref())?;
             let model = model.ok_or_else(|| {
                 Error::corrupt(format!("mapping `{name}` has an interrupted run of model `{}`, which has no state", plan.model))
             })?;
+            if model.version < plan.version {
+                let message = format!(
+                    "mapping `{name}` has an interrupted run of version {} of model `{}`, whose state ends with {}",
+                    plan.version, plan.model, model.version
+                );
+                return Err(Error::corrupt(message).remedy(lost(&name)));
+            }
             let settling = Settling {
                 store: Arc::clone(&store),
                 mapping: name.clone(),
@@ -116,6 +129,16 @@ async fn runs_of(engine: &Engine, name: &str, destination: &str) -> Result<Vec<R
         }
     })
     .await
+}
+
+/// An interrupted run goes on from the commit that it began with: if that is not the head, commits were taken away.
+fn follows(name: &str, plan: &Plan, base: Option<&MappingCommit>) -> Result<()> {
+    let number = base.map_or(0, |base| base.number);
+    if plan.base == number {
+        return Ok(());
+    }
+    let missing = paths::commit(&paths::mapping(name), plan.base.max(number + 1));
+    Err(Error::corrupt(format!("{missing} is missing, though a run of mapping `{name}` began with it")).remedy(lost(name)))
 }
 
 /// What a sync did that did not live to say so.

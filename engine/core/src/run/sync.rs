@@ -376,7 +376,7 @@ pub(super) async fn wait_until_cold(engine: &Engine, who: &str, heads: &[Mapping
 /// Records that the model had when a mapping last saw it.
 pub(crate) fn known_before(head: &ModelCommit, cursor: u64) -> u64 {
     let seen = head.versions.iter().filter(|version| version.version <= cursor);
-    seen.fold(0u64, |known, version| (known + version.counts.added).saturating_sub(version.counts.deleted))
+    seen.fold(head.dropped.records, |known, version| (known + version.counts.added).saturating_sub(version.counts.deleted))
 }
 
 /// How long the deadline of a commit was away when it was committed.

@@ -1,18 +1,20 @@
 //! `compose(pending, versions after the cursor)` where it has to be worked out: by key, over the narrow columns, in ranges of
 //! keys that fit in memory; then the values of what remains are copied from where they stand.
 
-use crate::snapshot::PartReader;
+use std::collections::HashSet;
+
 use arrow::datatypes::SchemaRef;
+use outflow_contract::state_store::StateStore;
 use outflow_contract::{Before, Entry, Error, Key, Result};
-use outflow_ledger::changes::{EntryBuilder, EntryReader, Locator, assemble, values_of};
-use outflow_ledger::commit::PendingFile;
-use outflow_ledger::compose::{Options, compose_key};
+use outflow_ledger::changes::{EntryBuilder, EntryReader, Locator, PartInfo, assemble, values_of};
+use outflow_ledger::commit::{ModelCommit, PendingFile};
+use outflow_ledger::compose::{Options, compose_key, fold_key, snapshot_entry};
 use outflow_ledger::paths;
 use outflow_ledger::runs::SealedPart;
 
-use super::{Sealing, sealed_part};
+use super::{Sealing, file_part, lack_columns, sealed_part};
 use crate::snapshot::values::{complete, fetch};
-use crate::snapshot::{KeyIndex, PartsWriter, index_file};
+use crate::snapshot::{Indexed, KeyIndex, PartReader, PartsWriter, index_file, schema_of};
 
 /// Entries that are composed at once: some 150 MB.
 const ENTRIES_AT_ONCE: u64 = 1 << 20;
@@ -44,145 +46,202 @@ struct Net {
     row: u32,
 }
 
+/// What is composed, and into which files.
+pub(crate) struct Composing<'a> {
+    pub(crate) store: &'a dyn StateStore,
+    pub(crate) head: &'a ModelCommit,
+    pub(crate) pending: &'a [PendingFile],
+    /// The versions, ascending.
+    pub(crate) ahead: Vec<u64>,
+    pub(crate) options: Options,
+    /// Nothing but this record.
+    pub(crate) only: Option<Key>,
+    /// Retention composes up to this version, and drops it (rule 14).
+    pub(crate) fold_to: Option<u64>,
+    /// The mapping has seen nothing yet, and the model's first versions are gone: what the oldest snapshot that is left held counts as added.
+    pub(crate) from_oldest: bool,
+    /// The path of a part, by its name.
+    pub(crate) path: &'a dyn Fn(&str) -> String,
+}
+
+impl Composing<'_> {
+    /// Writes the composition; after a reset only its deletes, for the whole snapshot is sent beside them.
+    pub(crate) fn write(&self) -> Result<Vec<PartInfo>> {
+        let inputs = self.inputs()?;
+        let total: u64 = inputs.iter().map(|input| input.rows).sum();
+        let ranges = total.div_ceil(ENTRIES_AT_ONCE).max(1);
+        let mut parts = Vec::new();
+        for range in 0..ranges {
+            let in_range = |key: Key| (u128::from(key.halves().0) * u128::from(ranges)) >> 64 == u128::from(range);
+            let mut items = self.load(&inputs, |key| in_range(key) && self.only.is_none_or(|only| only == key))?;
+            items.sort_unstable_by_key(|item| (item.entry.key, item.input, item.row));
+            let mut nets: Vec<Net> = items.chunk_by(|a, b| a.entry.key == b.entry.key).filter_map(|key| self.net(key, &inputs)).collect();
+            nets.retain(|net| !self.options.resend || net.entry.after.is_none());
+            nets.sort_unstable_by_key(|net| (net.input, net.row));
+            parts.extend(self.copy(&inputs, &nets, range)?);
+        }
+        if self.from_oldest && self.only.is_none() {
+            parts.extend(self.untouched(&inputs)?);
+        }
+        Ok(parts)
+    }
+
+    fn inputs(&self) -> Result<Vec<Input>> {
+        let input = |part: SealedPart, file: Option<u32>| -> Result<Input> {
+            let lacks_columns = lack_columns(self.store, self.head, std::slice::from_ref(&part))?;
+            Ok(Input { path: part.path, file, rows: part.rows, lacks_columns })
+        };
+        let mut inputs = Vec::new();
+        for p in self.pending {
+            inputs.push(input(SealedPart { path: p.path.clone(), rows: p.rows, blake3: p.blake3.clone() }, None)?);
+        }
+        for version in self.head.versions.iter().filter(|version| self.ahead.contains(&version.version)) {
+            for &id in &version.files {
+                inputs.push(input(file_part(self.head, id)?, Some(id))?);
+            }
+        }
+        Ok(inputs)
+    }
+
+    fn load(&self, inputs: &[Input], wanted: impl Fn(Key) -> bool) -> Result<Vec<Item>> {
+        let mut items = Vec::new();
+        for (number, input) in inputs.iter().enumerate() {
+            let mut row = 0u32;
+            for batch in PartReader::open(self.store, &input.path)?.narrow().read()? {
+                let batch = batch?;
+                let entries = EntryReader::new(&batch)?;
+                for i in 0..entries.len() {
+                    let (entry, before_at) = entries.get(i);
+                    if wanted(entry.key) {
+                        items.push(Item { entry, before_at, input: number as u32, row: row + i as u32 });
+                    }
+                }
+                row += entries.len() as u32;
+            }
+        }
+        Ok(items)
+    }
+
+    /// Composes the entries of one key, in order of time.
+    fn net(&self, items: &[Item], inputs: &[Input]) -> Option<Net> {
+        let (first, last) = (items.first()?, items.last()?);
+        let from_pending = (first.input as usize) < self.pending.len();
+        let steps: Vec<Entry> = items[usize::from(from_pending)..].iter().map(|item| item.entry).collect();
+        let start = if from_pending { Some(first.entry) } else { self.at_the_oldest(&first.entry) };
+        let entry = match self.fold_to {
+            Some(to) => fold_key(start, &steps, to, &self.options)?,
+            None => compose_key(start, &steps, &self.options)?,
+        };
+        // Where the values of its state before are: those of the first entry, or of a step that was seen on the way.
+        let before_at = match entry.before {
+            Before::Known(_) if first.entry.before == entry.before => first.before_at,
+            Before::Known(row) => items.iter().rev().find(|item| item.entry.after == Some(row)).and_then(|item| {
+                let file = inputs[item.input as usize].file?;
+                Some(Locator::new(file, item.row))
+            }),
+            _ => None,
+        };
+        // What was sent ahead stays as it is, with its own values.
+        let from = if Some(entry) == start && from_pending { first } else { last };
+        Some(Net { entry, before_at, input: from.input, row: from.row })
+    }
+
+    /// What the oldest snapshot held of a record, as an added one: the first step that is left says what was there before.
+    fn at_the_oldest(&self, first: &Entry) -> Option<Entry> {
+        let Before::Known(row) = first.before else { return None };
+        self.from_oldest.then(|| snapshot_entry(first.key, row, self.head.dropped.through, false))
+    }
+
+    /// The records that no step is left of, as added ones.
+    fn untouched(&self, inputs: &[Input]) -> Result<Vec<PartInfo>> {
+        let pending: HashSet<Key> = self.load(&inputs[..self.pending.len()], |_| true)?.into_iter().map(|item| item.entry.key).collect();
+        let index = index_file::load(self.store, self.head)?;
+        let wanted = |record: &Indexed| u64::from(record.version) <= self.head.dropped.through && !pending.contains(&record.key);
+        super::snapshot::write_records(self.store, self.head, &index, wanted, false, &|i| (self.path)(&format!("oldest-{i:03}")))
+    }
+
+    /// Writes the net entries with their values, which stand in the inputs in this order.
+    fn copy(&self, inputs: &[Input], nets: &[Net], range: u64) -> Result<Vec<PartInfo>> {
+        let schema = schema_of(self.head)?;
+        let path = |i: usize| (self.path)(&format!("changes-{range:04}-{i:03}"));
+        let mut writer = PartsWriter::new(self.store, path);
+        let mut index: Option<KeyIndex> = None;
+        for group in nets.chunk_by(|a, b| a.input == b.input) {
+            let Some(first) = group.first() else { continue };
+            let input = &inputs[first.input as usize];
+            if !input.lacks_columns {
+                self.copy_from(&input.path, group.iter(), &schema, &mut writer)?;
+                continue;
+            }
+            // From before a column was added: the newest values of what is still there are in the snapshot.
+            if index.is_none() {
+                index = Some(index_file::load(self.store, self.head)?);
+            }
+            let now = |net: &Net| {
+                index.as_ref().filter(|_| net.entry.after.is_some()).and_then(|index| Some(index.get(index.rank(net.entry.key)?).at))
+            };
+            let mut present: Vec<(Locator, &Net)> = group.iter().filter_map(|net| Some((now(net)?, net))).collect();
+            present.sort_unstable_by_key(|(at, _)| at.0);
+            self.copy_present(&present, &schema, &mut writer)?;
+            self.copy_from(&input.path, group.iter().filter(|net| now(net).is_none()), &schema, &mut writer)?;
+        }
+        writer.finish()
+    }
+
+    /// Copies entries with the values that stand in the part at `path`.
+    fn copy_from<'b>(
+        &self,
+        path: &str,
+        nets: impl Iterator<Item = &'b Net> + Clone,
+        schema: &SchemaRef,
+        writer: &mut PartsWriter<'_>,
+    ) -> Result<()> {
+        let rows: Vec<u32> = nets.clone().map(|net| net.row).collect();
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let mut nets = nets;
+        for batch in PartReader::open(self.store, path)?.select(&rows).read()? {
+            let values = complete(&values_of(&batch?)?, schema)?;
+            let mut entries = EntryBuilder::new();
+            for net in nets.by_ref().take(values.num_rows()) {
+                entries.push(&net.entry, net.before_at);
+            }
+            writer.write(&assemble(entries.finish(), &values)?)?;
+        }
+        if nets.next().is_some() {
+            return Err(Error::corrupt(format!("{path} holds fewer records than its commit says")));
+        }
+        Ok(())
+    }
+
+    /// Copies entries with the values that the snapshot has of them.
+    fn copy_present(&self, present: &[(Locator, &Net)], schema: &SchemaRef, writer: &mut PartsWriter<'_>) -> Result<()> {
+        let places: Vec<Locator> = present.iter().map(|(at, _)| *at).collect();
+        let mut next = present.iter();
+        fetch(self.store, &self.head.files, &places, schema, |found| {
+            let mut entries = EntryBuilder::new();
+            for (_, net) in next.by_ref().take(found.places.len()) {
+                entries.push(&net.entry, net.before_at);
+            }
+            writer.write(&assemble(entries.finish(), &found.values)?).map(|_| ())
+        })
+    }
+}
+
 /// Writes the composition into the run's folder; after a reset only its deletes, for the whole snapshot is sent beside them.
 pub(super) fn write(sealing: &Sealing<'_>, pending: &[PendingFile], ahead: &[u64], resend: bool) -> Result<Vec<SealedPart>> {
-    let inputs = inputs(sealing, pending, ahead)?;
-    let total: u64 = inputs.iter().map(|input| input.rows).sum();
-    let ranges = total.div_ceil(ENTRIES_AT_ONCE).max(1);
-    let options = Options { shared: sealing.shared, selection: sealing.mapping.selection, resend };
-    let mut parts = Vec::new();
-    for range in 0..ranges {
-        let in_range = |key: Key| (u128::from(key.halves().0) * u128::from(ranges)) >> 64 == u128::from(range);
-        let mut items = load(sealing, &inputs, |key| in_range(key) && sealing.only.is_none_or(|only| only == key))?;
-        items.sort_unstable_by_key(|item| (item.entry.key, item.input, item.row));
-        let mut nets: Vec<Net> =
-            items.chunk_by(|a, b| a.entry.key == b.entry.key).filter_map(|key| net(key, &inputs, pending.len(), options)).collect();
-        nets.retain(|net| !resend || net.entry.after.is_none());
-        nets.sort_unstable_by_key(|net| (net.input, net.row));
-        parts.extend(copy(sealing, &inputs, &nets, range)?);
-    }
-    Ok(parts)
-}
-
-fn inputs(sealing: &Sealing<'_>, pending: &[PendingFile], ahead: &[u64]) -> Result<Vec<Input>> {
-    let input = |part: SealedPart, file: Option<u32>| -> Result<Input> {
-        let lacks_columns = sealing.lack_columns(std::slice::from_ref(&part))?;
-        Ok(Input { path: part.path, file, rows: part.rows, lacks_columns })
+    let path = |name: &str| paths::run_file(&sealing.mapping.name, sealing.epoch, &format!("{name}.parquet"));
+    let composing = Composing {
+        store: sealing.store,
+        head: sealing.head,
+        pending,
+        ahead: ahead.to_vec(),
+        options: Options { shared: sealing.shared, selection: sealing.mapping.selection, resend },
+        only: sealing.only,
+        fold_to: None,
+        from_oldest: sealing.begins_at_the_oldest() && !resend,
+        path: &path,
     };
-    let mut inputs = Vec::new();
-    for p in pending {
-        inputs.push(input(SealedPart { path: p.path.clone(), rows: p.rows, blake3: p.blake3.clone() }, None)?);
-    }
-    for version in sealing.head.versions.iter().filter(|version| ahead.contains(&version.version)) {
-        for &id in &version.files {
-            inputs.push(input(sealing.file_part(id)?, Some(id))?);
-        }
-    }
-    Ok(inputs)
-}
-
-fn load(sealing: &Sealing<'_>, inputs: &[Input], wanted: impl Fn(Key) -> bool) -> Result<Vec<Item>> {
-    let mut items = Vec::new();
-    for (number, input) in inputs.iter().enumerate() {
-        let mut row = 0u32;
-        for batch in PartReader::open(sealing.store, &input.path)?.narrow().read()? {
-            let batch = batch?;
-            let entries = EntryReader::new(&batch)?;
-            for i in 0..entries.len() {
-                let (entry, before_at) = entries.get(i);
-                if wanted(entry.key) {
-                    items.push(Item { entry, before_at, input: number as u32, row: row + i as u32 });
-                }
-            }
-            row += entries.len() as u32;
-        }
-    }
-    Ok(items)
-}
-
-/// Composes the entries of one key, in order of time.
-fn net(items: &[Item], inputs: &[Input], pending: usize, options: Options) -> Option<Net> {
-    let (first, last) = (items.first()?, items.last()?);
-    let from_pending = (first.input as usize) < pending;
-    let pending = from_pending.then_some(first.entry);
-    let steps: Vec<Entry> = items[usize::from(from_pending)..].iter().map(|item| item.entry).collect();
-    let entry = compose_key(pending, &steps, &options)?;
-    // Where the values of its state before are: those of the first entry, or of a step that was seen on the way.
-    let before_at = match entry.before {
-        Before::Known(_) if first.entry.before == entry.before => first.before_at,
-        Before::Known(row) => items.iter().rev().find(|item| item.entry.after == Some(row)).and_then(|item| {
-            let file = inputs[item.input as usize].file?;
-            Some(Locator::new(file, item.row))
-        }),
-        _ => None,
-    };
-    Some(Net { entry, before_at, input: last.input, row: last.row })
-}
-
-/// Writes the net entries with their values, which stand in the inputs in this order.
-fn copy(sealing: &Sealing<'_>, inputs: &[Input], nets: &[Net], range: u64) -> Result<Vec<SealedPart>> {
-    let schema = sealing.schema()?;
-    let path = |i: usize| paths::run_file(&sealing.mapping.name, sealing.epoch, &format!("changes-{range:04}-{i:03}.parquet"));
-    let mut writer = PartsWriter::new(sealing.store, path);
-    let mut index: Option<KeyIndex> = None;
-    for group in nets.chunk_by(|a, b| a.input == b.input) {
-        let Some(first) = group.first() else { continue };
-        let input = &inputs[first.input as usize];
-        if !input.lacks_columns {
-            copy_from(sealing, &input.path, group.iter(), &schema, &mut writer)?;
-            continue;
-        }
-        // From before a column was added: the newest values of what is still there are in the snapshot.
-        if index.is_none() {
-            index = Some(index_file::load(sealing.store, sealing.head)?);
-        }
-        let now = |net: &Net| {
-            index.as_ref().filter(|_| net.entry.after.is_some()).and_then(|index| Some(index.get(index.rank(net.entry.key)?).at))
-        };
-        let mut present: Vec<(Locator, &Net)> = group.iter().filter_map(|net| Some((now(net)?, net))).collect();
-        present.sort_unstable_by_key(|(at, _)| at.0);
-        copy_present(sealing, &present, &schema, &mut writer)?;
-        copy_from(sealing, &input.path, group.iter().filter(|net| now(net).is_none()), &schema, &mut writer)?;
-    }
-    Ok(writer.finish()?.into_iter().map(sealed_part).collect())
-}
-
-/// Copies entries with the values that stand in the part at `path`.
-fn copy_from<'a>(
-    sealing: &Sealing<'_>,
-    path: &str,
-    nets: impl Iterator<Item = &'a Net> + Clone,
-    schema: &SchemaRef,
-    writer: &mut PartsWriter<'_>,
-) -> Result<()> {
-    let rows: Vec<u32> = nets.clone().map(|net| net.row).collect();
-    if rows.is_empty() {
-        return Ok(());
-    }
-    let mut nets = nets;
-    for batch in PartReader::open(sealing.store, path)?.select(&rows).read()? {
-        let values = complete(&values_of(&batch?)?, schema)?;
-        let mut entries = EntryBuilder::new();
-        for net in nets.by_ref().take(values.num_rows()) {
-            entries.push(&net.entry, net.before_at);
-        }
-        writer.write(&assemble(entries.finish(), &values)?)?;
-    }
-    if nets.next().is_some() {
-        return Err(Error::corrupt(format!("{path} holds fewer records than its commit says")));
-    }
-    Ok(())
-}
-
-/// Copies entries with the values that the snapshot has of them.
-fn copy_present(sealing: &Sealing<'_>, present: &[(Locator, &Net)], schema: &SchemaRef, writer: &mut PartsWriter<'_>) -> Result<()> {
-    let places: Vec<Locator> = present.iter().map(|(at, _)| *at).collect();
-    let mut next = present.iter();
-    fetch(sealing.store, &sealing.head.files, &places, schema, |found| {
-        let mut entries = EntryBuilder::new();
-        for (_, net) in next.by_ref().take(found.places.len()) {
-            entries.push(&net.entry, net.before_at);
-        }
-        writer.write(&assemble(entries.finish(), &found.values)?).map(|_| ())
-    })
+    Ok(composing.write()?.into_iter().map(sealed_part).collect())
 }

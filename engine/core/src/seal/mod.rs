@@ -10,11 +10,13 @@
 //! nothing pending, one version ahead ─► the version's parts
 //! pending, nothing ahead             ─► the pending parts
 //! pending and versions ahead         ─► their composition               (written)
+//! beside others, first versions gone ─► what the oldest snapshot held, and what came after (written)
 //! any of it lacks a newer column     ─► the same, with the values of now  (written)
 //! one record ahead of its sync       ─► that record, changed or not       (written)
 //! ```
 
 mod compose;
+mod fold;
 mod guard;
 mod one;
 mod snapshot;
@@ -28,11 +30,12 @@ use arrow::datatypes::SchemaRef;
 use outflow_contract::plan::Mapping;
 use outflow_contract::state_store::StateStore;
 use outflow_contract::{Before, Counts, Error, Key, Op, Result};
-use outflow_ledger::changes::{EntryReader, PartInfo, open_part};
+use outflow_ledger::changes::{EntryReader, PartInfo, open_named};
 use outflow_ledger::commit::{MappingCommit, ModelCommit};
 use outflow_ledger::decide;
 use outflow_ledger::runs::{SealedPart, Seen};
 
+pub(crate) use fold::{Fold, counted};
 pub use guard::{Allowed, Stopped, check as check_guards};
 
 /// What is needed to seal a sync.
@@ -81,7 +84,7 @@ impl Sealing<'_> {
         let parts = self.parts()?;
         for part in &parts {
             // Before anything trusts what a damaged disk may have changed.
-            open_part(self.store, &part.path)?.verify(&part.blake3)?;
+            open_named(self.store, &part.path)?.verify(&part.blake3)?;
         }
         let mut sealed = Sealed { parts, ..Sealed::default() };
         if self.only.is_none() {
@@ -92,6 +95,7 @@ impl Sealing<'_> {
     }
 
     fn parts(&self) -> Result<Vec<SealedPart>> {
+        self.knows_its_versions()?;
         if let Some(key) = self.only {
             return one::write(self, key);
         }
@@ -99,7 +103,9 @@ impl Sealing<'_> {
         let Some(state) = state else {
             return match self.head.versions.as_slice() {
                 [] => Ok(Vec::new()),
-                [only] if !self.lack_columns(&self.version_parts(only.version)?)? => self.version_parts(only.version),
+                [only] if self.head.dropped.through == 0 && !self.lack_columns(&self.version_parts(only.version)?)? => {
+                    self.version_parts(only.version)
+                }
                 // What came and went before this mapping began has been at the account of its siblings (rule 19).
                 all if self.shared => compose::write(self, &[], &all.iter().map(|version| version.version).collect::<Vec<_>>(), false),
                 _ => snapshot::write(self, None),
@@ -111,6 +117,7 @@ impl Sealing<'_> {
         let ahead = self.ahead(state);
         let there = match (state.pending.as_slice(), ahead.as_slice()) {
             ([], []) => return Ok(Vec::new()),
+            _ if self.begins_at_the_oldest() => None,
             ([], [one]) => Some(self.version_parts(*one)?),
             (pending, []) if !state.ahead => {
                 Some(pending.iter().map(|p| SealedPart { path: p.path.clone(), rows: p.rows, blake3: p.blake3.clone() }).collect())
@@ -123,16 +130,29 @@ impl Sealing<'_> {
         }
     }
 
-    /// Is one of these parts from before a column was added? Then it does not have the newest values of its records.
     fn lack_columns(&self, parts: &[SealedPart]) -> Result<bool> {
-        let schema = self.schema()?;
-        for part in parts {
-            let has = PartReader::open(self.store, &part.path)?.value_columns()?;
-            if schema.fields().iter().any(|field| !has.contains(field.name())) {
-                return Ok(true);
-            }
+        lack_columns(self.store, self.head, parts)
+    }
+
+    /// Every version that the mapping has not seen must be there: what it goes on from is a version that the model has.
+    fn knows_its_versions(&self) -> Result<()> {
+        let Some(cursor) = self.state.and_then(|state| state.cursor) else { return Ok(()) };
+        let (name, model, newest) = (&self.mapping.name, &self.mapping.model, self.head.version);
+        if (self.head.dropped.through..=newest).contains(&cursor) {
+            return Ok(());
         }
-        Ok(false)
+        Err(Error::corrupt(format!(
+            "mapping `{name}` has delivered version {cursor} of model `{model}`, whose state has versions {} to {newest}",
+            self.head.dropped.through + 1
+        ))
+        .remedy(format!(
+            "files of the state were taken away: restore it from a backup, or begin anew with `outflow doctor --set-aside {name}`"
+        )))
+    }
+
+    /// The mapping has seen no version, and the first ones are gone: it begins with what the oldest snapshot held.
+    fn begins_at_the_oldest(&self) -> bool {
+        self.head.dropped.through > 0 && self.state.is_none_or(|state| state.cursor.is_none())
     }
 
     /// The versions that the mapping has not seen yet.
@@ -144,14 +164,7 @@ impl Sealing<'_> {
     fn version_parts(&self, version: u64) -> Result<Vec<SealedPart>> {
         let info = self.head.versions.iter().find(|info| info.version == version);
         let files = info.map(|info| info.files.as_slice()).unwrap_or_default();
-        files.iter().map(|&id| self.file_part(id)).collect()
-    }
-
-    fn file_part(&self, id: u32) -> Result<SealedPart> {
-        let file = self.head.files.iter().find(|file| file.id == id);
-        let file =
-            file.ok_or_else(|| Error::corrupt(format!("the commit of model `{}` does not list its file {id}", self.mapping.model)))?;
-        Ok(SealedPart { path: file.path.clone(), rows: file.rows, blake3: file.blake3.clone() })
+        files.iter().map(|&id| file_part(self.head, id)).collect()
     }
 
     /// Counts by operation, over the narrow columns alone.
@@ -176,6 +189,25 @@ impl Sealing<'_> {
         sealed.entries = position;
         Ok(())
     }
+}
+
+/// Is one of these parts from before a column was added? Then it does not have the newest values of its records.
+fn lack_columns(store: &dyn StateStore, head: &ModelCommit, parts: &[SealedPart]) -> Result<bool> {
+    let schema = schema_of(head)?;
+    for part in parts {
+        let has = PartReader::open(store, &part.path)?.value_columns()?;
+        if schema.fields().iter().any(|field| !has.contains(field.name())) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// A value file of the model as a part.
+fn file_part(head: &ModelCommit, id: u32) -> Result<SealedPart> {
+    let file = head.files.iter().find(|file| file.id == id);
+    let file = file.ok_or_else(|| Error::corrupt(format!("the commit of a model does not list its file {id}")))?;
+    Ok(SealedPart { path: file.path.clone(), rows: file.rows, blake3: file.blake3.clone() })
 }
 
 impl Sealed {

@@ -1,6 +1,7 @@
 //! The key index on disk. The base is one Parquet file, sorted by key, plain and uncompressed, since hashes do not compress;
 //! the versions since then are laid over it from their change sets, so that a sync writes as much as has changed.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -10,7 +11,7 @@ use arrow::array::{ArrayRef, RecordBatch, UInt32Array, UInt64Array};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, UInt32Type, UInt64Type};
 use outflow_contract::state_store::StateStore;
 use outflow_contract::{Error, Key, Result, RowHash};
-use outflow_ledger::changes::{EntryReader, Locator, PartWriter, open_part};
+use outflow_ledger::changes::{EntryReader, Locator, PartWriter, open_named};
 use outflow_ledger::commit::{IndexFile, ModelCommit};
 
 use super::{Indexed, KeyIndex};
@@ -59,6 +60,26 @@ pub fn load(store: &dyn StateStore, head: &ModelCommit) -> Result<KeyIndex> {
         Some(error) => Err(error),
         None => Ok(index),
     }
+}
+
+/// Hands out every record of the snapshot at the head of a model, in the order of keys, without holding them all.
+pub fn for_each(store: &dyn StateStore, head: &ModelCommit, each: impl FnMut(Indexed) -> Result<()>) -> Result<()> {
+    let overlay = load_overlay(store, head)?;
+    let failure = RefCell::new(None);
+    let entries = |batch: Result<Vec<Indexed>>| batch.map_err(|error| failure.replace(Some(error))).ok();
+    let base: Box<dyn Iterator<Item = Indexed> + '_> = match &head.index {
+        Some(base) => Box::new(read_base(store, base)?.map_while(entries).flatten()),
+        None => Box::new(std::iter::empty()),
+    };
+    laid_over(base, overlay.into_iter()).try_for_each(each)?;
+    failure.take().map_or(Ok(()), Err)
+}
+
+/// Writes the snapshot at the head of a model as a base of its own, with each record's values where `place` says that they are now.
+pub fn rewrite(store: &dyn StateStore, head: &ModelCommit, path: &str, place: impl Fn(Locator) -> Locator) -> Result<IndexFile> {
+    let mut writer = IndexWriter::new(store, path)?;
+    for_each(store, head, |record| writer.push(Indexed { at: place(record.at), ..record }))?;
+    writer.finish(head.version)
 }
 
 /// The base with newer entries laid over it: both ascend; a newer entry without a state removes.
@@ -120,7 +141,7 @@ fn load_overlay(store: &dyn StateStore, head: &ModelCommit) -> Result<Vec<(Key, 
 
 fn read_base(store: &dyn StateStore, file: &IndexFile) -> Result<impl Iterator<Item = Result<Vec<Indexed>>>> {
     // A damaged key would be a record that is added, and another that is deleted.
-    open_part(store, &file.path)?.verify(&file.blake3)?;
+    open_named(store, &file.path)?.verify(&file.blake3)?;
     let batches = PartReader::open(store, &file.path)?.batch_size(BATCH).read()?;
     Ok(batches.map(|batch| batch.and_then(|batch| entries_of(&batch))))
 }
@@ -192,6 +213,44 @@ mod tests {
 
     fn at(key: u128, version: u32) -> Indexed {
         Indexed { key: Key(key), row: RowHash(key), at: Locator(0), version }
+    }
+
+    #[test]
+    fn a_snapshot_is_rewritten_with_other_places_and_read_back_in_order() {
+        let store = outflow_ledger::store::MemoryStore::new();
+        let mut writer = IndexWriter::new(&store, "models/m/snapshots/1/a").unwrap();
+        let records: Vec<Indexed> = (0..40_000).map(|i| Indexed { at: Locator::new(1, i), ..at(u128::from(i) << 90, 1) }).collect();
+        records.iter().for_each(|&record| writer.push(record).unwrap());
+        let head = ModelCommit { index: Some(writer.finish(1).unwrap()), version: 1, ..empty() };
+        let even = |place: Locator| if place.row() % 2 == 0 { Locator::new(2, place.row() / 2) } else { place };
+        let index = rewrite(&store, &head, "models/m/snapshots/1/b", even).unwrap();
+        assert_eq!(index.rows, 40_000);
+        let mut seen = Vec::new();
+        for_each(&store, &ModelCommit { index: Some(index), ..head }, |record| {
+            seen.push(record);
+            Ok(())
+        })
+        .unwrap();
+        assert!(seen.iter().zip(&records).all(|(new, old)| *new == Indexed { at: even(old.at), ..*old }) && seen.len() == records.len());
+    }
+
+    fn empty() -> ModelCommit {
+        ModelCommit {
+            number: 1,
+            version: 0,
+            at: String::new(),
+            schema: None,
+            id: Vec::new(),
+            salt: 0,
+            hash_format: 1,
+            query_hash: String::new(),
+            files: Vec::new(),
+            index: None,
+            versions: Vec::new(),
+            dropped: outflow_ledger::commit::Dropped::default(),
+            next_file: 0,
+            extraction: outflow_ledger::commit::ExtractionInfo::default(),
+        }
     }
 
     #[test]

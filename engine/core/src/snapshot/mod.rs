@@ -4,14 +4,17 @@
 //! |---|---|---|
 //! | [`index`] | every record's key, row hash, place of its values, version | the diff |
 //! | [`index_file`] | the same on disk: a base as Parquet, sorted by key, and the versions after it laid over | |
+//! | `compact` | the values that still count, brought together, so that old files can go | retention |
 //! | [`values`] | values by place, from whatever version wrote them | deletes, plans, compositions |
 
+mod compact;
 pub mod index;
 pub mod index_file;
 mod part;
 mod parts;
 pub mod values;
 
+pub(crate) use compact::{Compaction, Moved};
 pub use index::{Indexed, KeyIndex, Probe};
 pub use part::PartReader;
 pub use parts::PartsWriter;

@@ -4,7 +4,7 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::DataType;
 use outflow_contract::state_store::StateStore;
 use outflow_contract::{Error, Result};
-use outflow_ledger::changes::{PartFile, VALUES, open_part};
+use outflow_ledger::changes::{PartFile, VALUES, open_named};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder, RowSelection, RowSelector};
 use parquet::file::metadata::PageIndexPolicy;
@@ -30,9 +30,9 @@ enum Columns {
 }
 
 impl PartReader {
-    /// Opens the part at `path`.
+    /// Opens the part at `path`, which a commit or a plan names.
     pub fn open(store: &dyn StateStore, path: &str) -> Result<Self> {
-        let file = open_part(store, path)?;
+        let file = open_named(store, path)?;
         Ok(Self { path: path.to_owned(), file, columns: Columns::All, rows: None, batch: BATCH })
     }
 

@@ -25,7 +25,7 @@ use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef};
 use outflow_contract::{Error, Result};
 
 pub use entries::{EntryBuilder, EntryReader};
-pub use part::{PartFile, PartInfo, PartWriter, open_part};
+pub use part::{PartFile, PartInfo, PartWriter, open_named, open_part};
 
 /// The column of the values.
 pub const VALUES: &str = "values";

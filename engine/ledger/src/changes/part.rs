@@ -129,6 +129,11 @@ pub fn open_part(store: &dyn StateStore, path: &str) -> Result<PartFile> {
     Ok(PartFile { path: path.into(), reader: store.open(path)? })
 }
 
+/// The same of one that a commit or a plan names: if it is not there, the state is damaged.
+pub fn open_named(store: &dyn StateStore, path: &str) -> Result<PartFile> {
+    open_part(store, path).map_err(|error| if error.kind() == Kind::NotFound { crate::object::missing(path) } else { error })
+}
+
 /// A part, open for reading. Clones share it.
 #[derive(Clone)]
 pub struct PartFile {

@@ -208,3 +208,20 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn behind_a_damaged_place_of_the_journal_everything_that_was_not_acknowledged_is_in_doubt() {
+    let frames = [intent(0, 0..1), all(0, Answered::Acked), intent(1, 1..3), all(1, Answered::Acked)];
+    let encoded: Vec<Vec<u8>> = frames.iter().map(|frame| crate::journal::encode(frame).unwrap()).collect();
+    let classes = |journal: &[u8]| classify_journal(journal, 4);
+    let mut journal = encoded.concat();
+    assert_eq!(classes(&journal).iter().collect::<Vec<_>>(), [Class::Acked, Class::Acked, Class::Acked, Class::Unattempted]);
+    // In the middle: what stands before it is known, and of the rest nothing is, not even that it was never sent.
+    journal[encoded[0].len() + encoded[1].len()] ^= 1;
+    let doubt = Class::Unknown(None);
+    assert_eq!(classes(&journal).iter().collect::<Vec<_>>(), [Class::Acked, doubt, doubt, doubt]);
+    assert!(classes(&journal).any_intent(), "so that its recovery waits");
+    // Cut off: what is not there was not sent.
+    let cut = &encoded.concat()[..encoded[0].len() + encoded[1].len() + 3];
+    assert_eq!(classes(cut).iter().collect::<Vec<_>>(), [Class::Acked, Class::Unattempted, Class::Unattempted, Class::Unattempted]);
+}

@@ -6,11 +6,13 @@ use super::Frame;
 
 /// The longest payload of a frame: more than the outcomes of any one request.
 pub const FRAME_BYTES_MAX: usize = 256 << 20;
+/// How far a whole frame is looked for behind one that is not.
+const SEARCH_BYTES: usize = 64 << 10;
 /// Length and checksum.
 const HEAD_BYTES: usize = 8;
 
 /// Encodes one frame.
-pub(super) fn encode(frame: &Frame) -> Result<Vec<u8>> {
+pub(crate) fn encode(frame: &Frame) -> Result<Vec<u8>> {
     let bytes = postcard::to_extend(frame, vec![0; HEAD_BYTES])
         .map_err(|error| Error::bug("could not encode a frame of the journal").caused_by(error))?;
     let payload = &bytes[HEAD_BYTES..];
@@ -40,6 +42,23 @@ impl<'a> Frames<'a> {
     /// How many bytes follow that are no frame, once the iterator has ended: 0 if the journal is whole.
     pub fn unread_bytes(&self) -> usize {
         self.rest.len()
+    }
+
+    /// Once the iterator has ended: is what is left more than the torn end that a killed writer or a power cut leaves? Then there may have
+    /// been frames that were durable, and whatever they said is not known.
+    pub fn is_damaged(&self) -> bool {
+        if self.rest.iter().all(|&byte| byte == 0) {
+            return false;
+        }
+        let cut_off = match self.rest.split_first_chunk::<4>() {
+            None => true,
+            Some((length, rest)) => {
+                let length = u32::from_le_bytes(*length) as usize;
+                length != 0 && length <= FRAME_BYTES_MAX && rest.len() < length + HEAD_BYTES - 4
+            }
+        };
+        // A damaged length may reach beyond frames that are whole.
+        !cut_off || (1..self.rest.len().min(SEARCH_BYTES)).any(|at| Frames { rest: &self.rest[at..] }.split().is_some())
     }
 
     fn split(&self) -> Option<(Frame, &'a [u8])> {

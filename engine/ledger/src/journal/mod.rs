@@ -7,8 +7,9 @@
 //!
 //! - A request leaves only with a [`SendPermit`], which only a durable intent yields (rule 7).
 //! - An outcome is appended only when no further attempt under its intent will be made (rule 8). A re-send after that is a new intent.
-//! - Frames are `[length u32 LE][crc32 u32 LE][payload]`. A frame that is torn or damaged ends the journal: what follows was not
-//!   fsynced, so none of it was sent. Reading is total: any bytes give some frames.
+//! - Frames are `[length u32 LE][crc32 u32 LE][payload]`. A frame that is torn ends the journal: what follows was not fsynced,
+//!   so none of it was sent. Where more than a torn end is left, every record that was not acknowledged before is in doubt. Reading is
+//!   total: any bytes give some frames.
 //!
 //! Non-goals: the journal says nothing about values, and positions mean nothing without the sealed change set of the same run.
 
@@ -19,6 +20,8 @@ mod writer;
 use outflow_contract::RequestKey;
 use serde::{Deserialize, Serialize};
 
+#[cfg(test)]
+pub(crate) use frame::encode;
 pub use frame::{FRAME_BYTES_MAX, Frames, read_journal};
 pub use positions::Positions;
 pub use writer::{Journal, SendPermit};

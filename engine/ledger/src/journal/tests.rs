@@ -236,3 +236,31 @@ proptest! {
         prop_assert_eq!(postcard::from_bytes::<Positions>(&bytes).unwrap(), positions);
     }
 }
+
+#[test]
+fn damage_in_the_middle_is_told_from_an_end_that_was_cut_off() {
+    let whole = encode(&frames());
+    let damaged = |bytes: &[u8]| {
+        let mut frames = Frames::new(bytes);
+        frames.by_ref().for_each(drop);
+        frames.is_damaged()
+    };
+    for cut in 0..=whole.len() {
+        assert!(!damaged(&whole[..cut]), "cut at {cut}");
+        let mut zeros = whole[..cut].to_vec();
+        zeros.extend([0; 64]);
+        let whole_frames = Frames::new(&whole[..cut]).count();
+        // Pages that were never written are zeros: behind a whole frame they are an end like any other.
+        if encode(&frames()[..whole_frames]).len() == cut {
+            assert!(!damaged(&zeros), "zeros from {cut}");
+        }
+    }
+    let last = encode(&frames()[..frames().len() - 1]).len();
+    for at in 0..last {
+        for bit in 0..8 {
+            let mut bytes = whole.clone();
+            bytes[at] ^= 1 << bit;
+            assert!(damaged(&bytes), "bit {bit} of byte {at}");
+        }
+    }
+}

@@ -18,6 +18,7 @@ pub fn all(store: &dyn StateStore) {
     what_was_created_is_read_and_listed(store);
     a_list_is_sorted_and_stays_in_its_folder(store);
     a_deleted_object_is_gone(store);
+    what_is_set_aside_is_elsewhere(store);
     a_large_object_appears_when_it_is_finished(store);
     a_writer_that_is_dropped_leaves_nothing(store);
     a_writer_does_not_replace_an_object(store);
@@ -97,6 +98,19 @@ pub fn a_deleted_object_is_gone(store: &dyn StateStore) {
     assert_eq!(store.read(path).unwrap(), None);
     assert_eq!(store.list("conformance/delete").unwrap(), [""; 0]);
     assert_eq!(store.create(path, Bytes::from_static(b"two")).unwrap(), Create::Created);
+}
+
+/// Everything below a folder is found below another one, and nothing where it was.
+pub fn what_is_set_aside_is_elsewhere(store: &dyn StateStore) {
+    for name in ["a", "b/c"] {
+        store.create(&format!("conformance/aside/x/{name}"), Bytes::from_static(b"1")).unwrap();
+    }
+    store.create("conformance/aside/xy", Bytes::from_static(b"2")).unwrap();
+    store.set_aside("conformance/aside/x", "conformance/gone/x").unwrap();
+    assert_eq!(store.list("conformance/aside").unwrap(), ["conformance/aside/xy"]);
+    assert_eq!(store.list("conformance/gone").unwrap(), ["conformance/gone/x/a", "conformance/gone/x/b/c"]);
+    assert_eq!(store.read("conformance/gone/x/b/c").unwrap().unwrap(), "1");
+    assert_eq!(store.create("conformance/aside/x/a", Bytes::from_static(b"3")).unwrap(), Create::Created);
 }
 
 /// Nothing is to be seen of a large object before it is finished.

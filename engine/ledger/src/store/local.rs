@@ -113,7 +113,10 @@ impl StateStore for LocalStore {
         check_path(path)?;
         let target = self.disk.root.join(path);
         match std::fs::remove_file(&target) {
-            Ok(()) => self.disk.drop_empty_folders(&target),
+            Ok(()) => {
+                self.disk.sync_deletion(&target).map_err(|error| failed("delete", &target, error))?;
+                self.disk.drop_empty_folders(&target);
+            }
             Err(error) if disk::is_absent(&error) => {}
             Err(error) => return Err(failed("delete", &target, error)),
         }
@@ -165,6 +168,14 @@ impl StateStore for LocalStore {
             Ok(false) => Err(Error::bug(format!("{} exists already", path.display()))),
             Err(error) => Err(failed("make", &path, error)),
         }
+    }
+
+    fn set_aside(&self, from: &str, to: &str) -> Result<()> {
+        check_path(from)?;
+        let (source, target) = (self.disk.root.join(from), self.disk.place(to)?);
+        let moved =
+            std::fs::rename(&source, &target).and_then(|()| self.disk.sync_name(&target)).and_then(|()| self.disk.sync_name(&source));
+        moved.map_err(|error| failed("set aside", &source, error))
     }
 
     fn location(&self) -> String {
@@ -268,6 +279,14 @@ impl Disk {
             // Our earlier attempt may have died before the folder's fsync.
             Ok(None) => self.sync_name(target).map(|()| Create::Ours).map_err(|error| failed("make durable", target, error)),
             Err(error) => Err(failed("read back", target, error)),
+        }
+    }
+
+    /// Makes it durable that `target` is gone: what is deleted next must not be gone alone.
+    fn sync_deletion(&self, target: &Path) -> io::Result<()> {
+        match disk::sync_folder(target.parent().unwrap_or(&self.root)) {
+            Err(error) if !disk::is_absent(&error) => Err(error),
+            _ => Ok(()),
         }
     }
 

@@ -10,12 +10,14 @@
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
 mod disk;
+mod health;
 mod local;
 mod memory;
 
 use outflow_contract::state_store::{Create, StateStore};
 use outflow_contract::{Error, Result};
 
+pub use health::examine_folder;
 pub use local::LocalStore;
 pub use memory::MemoryStore;
 
