@@ -57,5 +57,5 @@ fn every_command_is_on_the_page() {
         assert!(page.contains(&format!("`outflow {command}")), "`outflow {command}` is not on the page");
         seen += 1;
     }
-    assert!(seen >= 17, "only {seen} commands were found");
+    assert!(seen >= 19, "only {seen} commands were found");
 }

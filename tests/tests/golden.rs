@@ -257,7 +257,7 @@ fn help_is_help() {
     let run = |args: &str| Outflow::at(&project).args(args).run();
     golden!("help", run("--help"));
     let old = ["init", "check", "plan", "run", "history", "show", "reset", "schema"];
-    let new = ["preview", "test", "catalog", "baseline", "rename", "pause", "resume", "completions", "man"];
+    let new = ["preview", "test", "catalog", "baseline", "rename", "pause", "resume", "completions", "man", "doctor", "gc"];
     for command in old.into_iter().chain(new) {
         let help = run(&format!("{command} --help"));
         let mut settings = insta::Settings::clone_current();
