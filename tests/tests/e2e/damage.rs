@@ -168,8 +168,12 @@ fn a_file_that_was_taken_away_is_named_and_there_is_a_way_on() {
                 && (said.contains("of version") || said.contains("has delivered version") || said.contains("has no state"));
             assert!(said.contains(name) || version, "{class}: {name} is not named\n{run}");
             assert!(said.contains("outflow doctor"), "{class}: {run}");
-            let found = outflow("doctor --output json").expect(1).json();
-            assert_eq!(found["sound"], false, "{class}: {path}");
+        }
+        // A run may be right without it, since nothing that it did asked for it. It is damage all the same, if the head names it.
+        let found = outflow("doctor --output json");
+        assert!(run.code == Some(0) || found.code == Some(1), "{class}: {found}");
+        if found.code != Some(0) {
+            assert!(run.code != Some(0) || found.stdout.contains(path.strip_prefix("state/").unwrap()), "{class}: {found}");
             let aside = if path.starts_with("state/models") { "model:people" } else { "mapping:mirror" };
             outflow(&format!("doctor --set-aside {aside} --yes")).expect(0);
             outflow("run").expect(0);
