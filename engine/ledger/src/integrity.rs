@@ -147,7 +147,9 @@ impl Examining<'_> {
     }
 
     fn model(&mut self, name: &str, files: &BTreeSet<&str>) {
-        files.iter().for_each(|path| self.looked_at(path));
+        for path in files {
+            self.looked_at(path);
+        }
         let chain: Chain<ModelCommit> = Chain::of_model(name);
         let commits = self.chain(&chain, &paths::model(name), &format!("model:{name}"), files);
         let mut named: HashSet<&str> = HashSet::new();
@@ -166,7 +168,9 @@ impl Examining<'_> {
     }
 
     fn mapping(&mut self, name: &str, files: &BTreeSet<&str>) {
-        files.iter().for_each(|path| self.looked_at(path));
+        for path in files {
+            self.looked_at(path);
+        }
         let chain: Chain<MappingCommit> = Chain::of_mapping(name);
         let commits = self.chain(&chain, &paths::mapping(name), name, files);
         let mut named: HashSet<String> = HashSet::new();

@@ -173,7 +173,7 @@ impl Folding<'_> {
             let mut earlier = HashMap::new();
             if let Some(path) = self.settling.base.as_ref().and_then(|base| base.failures.as_ref()) {
                 // Nothing hangs on it: where it cannot be read, counting begins anew.
-                let read = read_failures(self.settling.store.as_ref(), path).and_then(|failures| failures.collect::<Result<Vec<_>>>());
+                let read = read_failures(self.settling.store.as_ref(), path).and_then(Iterator::collect::<Result<Vec<_>>>);
                 match read {
                     Ok(failures) => earlier.extend(failures.into_iter().map(|failure| (failure.key, failure))),
                     Err(error) if error.kind() == Kind::NotFound => {}

@@ -24,7 +24,7 @@ impl Retaining {
         if let Some(head) = head {
             let through = self.versions_through(&head);
             if through.is_some() || self.asked == Asked::ByHand {
-                self.drop_versions(head, through, &mut retained)?;
+                self.drop_versions(&head, through, &mut retained)?;
             }
         }
         self.sweep(&mut retained)?;
@@ -38,33 +38,33 @@ impl Retaining {
         retention::versions_through(&versions, self.cutoffs.versions, self.asked)
     }
 
-    fn drop_versions(&self, head: ModelCommit, through: Option<u64>, retained: &mut Retained) -> Result<()> {
+    fn drop_versions(&self, head: &ModelCommit, through: Option<u64>, retained: &mut Retained) -> Result<()> {
         if let Some(through) = through {
-            self.fold(&head, through, retained)?;
+            self.fold(head, through, retained)?;
         }
-        let next = without_versions(&head, through);
+        let next = without_versions(head, through);
         retained.versions = (head.versions.len() - next.versions.len()) as u64;
-        let pending = self.pending_places(&head)?;
-        let fates = self.fates(&head, &next, &pending)?;
+        let pending = self.pending_places(head)?;
+        let fates = self.fates(head, &next, &pending)?;
         let leaving = |id: &u32| matches!(fates.get(id), Some(Fate::Copied | Fate::Dropped));
         let named = pending.into_iter().filter(|place| leaving(&place.file())).collect();
         let files: HashSet<u32> = head.files.iter().map(|file| file.id).filter(leaving).collect();
         let nonce = self.clock.random();
         let path = |i: usize| paths::snapshot_file(&self.model, head.version, &format!("values-{nonce:016x}-{i:03}.parquet"));
-        let compaction = Compaction { store: self.store.as_ref(), head: &head, leaving: files, pending: named, path: &path };
+        let compaction = Compaction { store: self.store.as_ref(), head, leaving: files, pending: named, path: &path };
         let moved = compaction.copy()?;
         retained.copied = moved.records();
         let mut next = next;
         if moved.records() > 0 {
             // Beside what is there: until pending records name the copies, the files that they name are listed.
-            let index = self.index(&head, &moved)?;
+            let index = self.index(head, &moved)?;
             let beside = ModelCommit { files: [head.files.clone(), moved.files.clone()].concat(), index, ..head.clone() };
             let beside = ModelCommit { next_file: head.next_file + moved.files.len() as u32, ..beside };
             let beside = self.commit_model(beside)?;
             self.relocate(&moved)?;
             next = without_versions(&beside, through);
         } else if through.is_some_and(|through| head.index.as_ref().is_none_or(|index| index.version < through)) {
-            next.index = self.index(&head, &moved)?;
+            next.index = self.index(head, &moved)?;
         }
         for file in &mut next.files {
             if matches!(fates.get(&file.id), Some(Fate::Copied | Fate::Retired)) {
@@ -112,7 +112,9 @@ impl Retaining {
             Ok(())
         })?;
         let mut by_pending: HashMap<u32, u64> = HashMap::new();
-        pending.iter().for_each(|place| *by_pending.entry(place.file()).or_default() += 1);
+        for place in pending {
+            *by_pending.entry(place.file()).or_default() += 1;
+        }
         let of_version: HashSet<u32> = next.versions.iter().flat_map(|version| version.files.iter().copied()).collect();
         let file = |file: &ValueFile| File {
             id: file.id,

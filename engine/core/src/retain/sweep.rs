@@ -50,7 +50,7 @@ impl Retaining {
         let closed = self.state_of(member)?.map_or(0, |head| head.closed_through);
         let epochs = runs::reported(self.store.as_ref(), &member.name)?;
         let (Some(&oldest), Some(&newest)) = (epochs.first(), epochs.last()) else { return Ok(false) };
-        let run = Run { epoch: oldest, planned: false, reported: self.reported(member, oldest) };
+        let run = Run { epoch: oldest, planned: false, reported: Some(self.reported(member, oldest)) };
         Ok(retention::run_goes(&run, closed, newest, self.cutoffs.syncs))
     }
 
@@ -94,7 +94,7 @@ impl Retaining {
         let newest = folders.keys().next_back().copied().unwrap_or_default();
         for (epoch, files) in folders {
             let has = |name: &str| files.iter().any(|path| path.ends_with(&format!("/{name}")));
-            let reported = if has(paths::REPORT) { self.reported(member, epoch) } else { None };
+            let reported = has(paths::REPORT).then(|| self.reported(member, epoch));
             let run = Run { epoch, planned: has(paths::PLAN) || has(paths::JOURNAL), reported };
             if !retention::run_goes(&run, closed, newest, self.cutoffs.syncs) {
                 continue;
@@ -132,9 +132,9 @@ impl Retaining {
     }
 
     /// When the run began that the report tells of. A damaged report is of no known age.
-    fn reported(&self, member: &Member, epoch: u64) -> Option<Dated> {
+    fn reported(&self, member: &Member, epoch: u64) -> Dated {
         let report = runs::read_report(self.store.as_ref(), &member.name, epoch).ok().flatten();
-        Some(Dated { number: epoch, at_ms: report.and_then(|report| parsed_ms(&report.started_at)) })
+        Dated { number: epoch, at_ms: report.and_then(|report| parsed_ms(&report.started_at)) }
     }
 
     fn delete(&self, path: &str) -> Result<Deleted> {

@@ -220,9 +220,11 @@ mod tests {
         let store = outflow_ledger::store::MemoryStore::new();
         let mut writer = IndexWriter::new(&store, "models/m/snapshots/1/a").unwrap();
         let records: Vec<Indexed> = (0..40_000).map(|i| Indexed { at: Locator::new(1, i), ..at(u128::from(i) << 90, 1) }).collect();
-        records.iter().for_each(|&record| writer.push(record).unwrap());
+        for &record in &records {
+            writer.push(record).unwrap();
+        }
         let head = ModelCommit { index: Some(writer.finish(1).unwrap()), version: 1, ..empty() };
-        let even = |place: Locator| if place.row() % 2 == 0 { Locator::new(2, place.row() / 2) } else { place };
+        let even = |place: Locator| if place.row().is_multiple_of(2) { Locator::new(2, place.row() / 2) } else { place };
         let index = rewrite(&store, &head, "models/m/snapshots/1/b", even).unwrap();
         assert_eq!(index.rows, 40_000);
         let mut seen = Vec::new();

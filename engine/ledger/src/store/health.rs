@@ -115,11 +115,12 @@ impl LocalStore {
     /// Tries in a folder of its own what the promises of a state stand on: exclusive create, hard links, fsync, and locks.
     pub fn probe(&self) -> Result<Vec<Finding>> {
         let scratch = self.scratch()?;
-        let tries: [(&str, fn(&Path) -> io::Result<bool>); 4] =
-            [("exclusive create", creates), ("hard links", links), ("fsync", syncs), ("locks", locks)];
+        let folder = scratch.path();
+        let tries =
+            [("exclusive create", creates(folder)), ("hard links", links(folder)), ("fsync", syncs(folder)), ("locks", locks(folder))];
         let mut findings = Vec::new();
-        for (what, works) in tries {
-            let why = match works(scratch.path()) {
+        for (what, worked) in tries {
+            let why = match worked {
                 Ok(true) => continue,
                 Ok(false) => "it does not do what it says".to_owned(),
                 Err(error) => error.to_string(),
