@@ -14,6 +14,7 @@ use outflow_contract::state_store::StateStore;
 use outflow_contract::{Error, Kind, Result};
 use outflow_engine::cancel::Cancel;
 use outflow_engine::clock::SystemClock;
+use outflow_engine::deliver::link::Links;
 use outflow_engine::deliver::transport::{ProxyEnv, StorageEnv};
 use outflow_engine::run::{Engine, Observer, RunOptions, Silent};
 use outflow_engine::seal::Allowed;
@@ -112,6 +113,7 @@ fn open_with(loaded: &Loaded, observer: Arc<dyn Observer>, store: Arc<dyn StateS
         proxy: proxy_env(),
         storage: storage_env(&project.redactor),
         workers,
+        links: Links::default(),
         cancel: Cancel::default(),
         observer,
     })
@@ -213,6 +215,7 @@ pub(crate) fn open_sources(loaded: &Loaded) -> Result<Engine> {
         proxy: proxy_env(),
         storage: storage_env(&project.redactor),
         workers: 1,
+        links: Links::default(),
         cancel: Cancel::default(),
         observer: Arc::new(Silent),
     })

@@ -5,12 +5,14 @@
 //! live once, in the engine's `deliver/`.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::outcome::{Answer, Outcome, Records, Rejection, Request};
+use crate::outcome::{Answer, HttpRequest, HttpResponse, Outcome, Records, Rejection, Request};
 use crate::plan::{DestinationConfig, Settings};
+use crate::secret::Secret;
 use crate::{Op, RecordId, Result};
 
 /// A kind of destination.
@@ -36,6 +38,14 @@ pub trait Destination: Send + Sync {
     fn secrets(&self) -> Vec<String> {
         Vec::new()
     }
+    /// How it is told who we are, where that takes a token that has to be asked for first.
+    fn token_grant(&self) -> Option<&dyn TokenGrant> {
+        None
+    }
+    /// In which order the records of a sync have to arrive.
+    fn order(&self) -> Order {
+        Order::Any
+    }
     /// How records are cut into requests.
     fn limits(&self) -> RequestLimits;
     /// The header that carries the idempotency key, if the destination takes one.
@@ -60,6 +70,41 @@ pub trait Destination: Send + Sync {
     fn encode(&self, records: &Records, origin: &Origin) -> Result<Request>;
     /// What the answer proves about each record of the request.
     fn decode(&self, records: &Records, answer: &Answer) -> Vec<Outcome>;
+}
+
+/// How an access token is had: by one request, whose answer holds it. Pure, as everything of a destination: who asks, when, and keeps
+/// the token in memory, is the engine.
+pub trait TokenGrant: Send + Sync {
+    /// The same for grants that bring the same token. Holds no secret.
+    fn identity(&self) -> String;
+    /// The request for a token. It changes nothing.
+    fn request(&self) -> HttpRequest;
+    /// The token in the answer. An error says whether asking again can help; nothing that was answered is in it unless it is harmless.
+    fn decode(&self, answer: &HttpResponse) -> Result<Token>;
+    /// Puts the token into a request.
+    fn authorize(&self, token: &Secret, request: &mut HttpRequest) {
+        request.headers.push(("Authorization".to_owned(), format!("Bearer {}", token.expose())));
+    }
+}
+
+/// An access token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Token {
+    /// It.
+    pub value: Secret,
+    /// For how long it is good, from when it was asked for; `None` if the answer does not say.
+    pub expires_in: Option<Duration>,
+}
+
+/// In which order the records of a sync have to arrive.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Order {
+    /// In any.
+    #[default]
+    Any,
+    /// Deletes before everything else: what is deleted makes room, or a name free, for what is added. The mapping of `deleted` records
+    /// goes first among those that write to one account in a run.
+    DeletesFirst,
 }
 
 /// Which record this is, for destinations that deduplicate by record.

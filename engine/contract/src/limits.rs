@@ -16,8 +16,27 @@ pub const SAMPLES_PER_REASON: usize = 5;
 pub const EXAMPLES_MAX: usize = 5;
 /// How often one request is tried before its records wait for the next sync.
 pub const REQUEST_ATTEMPTS_MAX: u32 = 5;
-/// The longest wait that a destination may ask for with `Retry-After`.
+/// The longest wait at a time that a destination gets that asks for one with `Retry-After`.
 pub const RETRY_AFTER_MAX: Duration = Duration::from_mins(5);
+/// What a destination asks for beyond this is no time at all: a day is as long as the windows of quotas are.
+pub const ASKED_MAX: Duration = Duration::from_hours(24);
+/// A destination that takes nothing for so long, and asks for patience all the while, gets the rest in the next sync.
+pub const THROTTLED_MAX: Duration = Duration::from_mins(15);
+/// After so many failed requests in a row, nothing is sent for a while: as many as one request has attempts, so that one bad
+/// request alone keeps nobody back.
+pub const BREAKER_FAILURES_MAX: u32 = REQUEST_ATTEMPTS_MAX;
+/// For how long at first; it doubles each time.
+pub const BREAKER_FIRST: Duration = Duration::from_secs(2);
+/// After so many further ones that failed, each alone, the destination is out of order.
+pub const BREAKER_TRIES_MAX: u32 = 2;
+/// For so long nothing is sent to a destination that is out of order: longer than the other syncs of a run take to begin.
+pub const BREAKER_DOWN: Duration = Duration::from_mins(5);
+/// How often an access token is asked for before the sync goes without, that is, not at all.
+pub const TOKEN_ATTEMPTS_MAX: u32 = 3;
+/// An access token that does not say how long it is good for is replaced after this long.
+pub const TOKEN_LIFETIME_DEFAULT: Duration = Duration::from_hours(1);
+/// One that says it is good for longer is replaced after this long all the same.
+pub const TOKEN_LIFETIME_MAX: Duration = Duration::from_hours(24);
 /// The first wait of the backoff; it doubles from there, with full jitter.
 pub const BACKOFF_FIRST: Duration = Duration::from_millis(250);
 /// The longest wait of the backoff.

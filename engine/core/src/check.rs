@@ -11,6 +11,7 @@ use outflow_contract::outcome::{Answer, HttpRequest, Request};
 use outflow_contract::plan::DestinationConfig;
 use outflow_contract::{Error, Kind, Result};
 
+use crate::deliver::link::Link;
 use crate::deliver::transport::{Sent, Transport};
 use crate::run::Engine;
 
@@ -28,16 +29,30 @@ pub struct Checked {
 impl Engine {
     /// Tries the address and the credentials of a destination, or as much of them as can be tried without changing anything.
     pub async fn check_destination(&self, config: &DestinationConfig, destination: &dyn Destination) -> Result<Checked> {
-        let transport = self.transport(config)?;
+        let Link { transport, tokens, .. } = self.link(config)?;
         let started = self.clock.monotonic();
         let check = destination.check();
+        let token = match destination.token_grant() {
+            Some(grant) => Some((grant, tokens.get(grant, &transport).await.map_err(|error| error.with("destination", &config.name))?)),
+            None => None,
+        };
         let answered = match &check {
+            Check::Request(Request::Http(request)) => {
+                let mut request = request.clone();
+                if let Some((grant, token)) = &token {
+                    grant.authorize(&token.value, &mut request);
+                }
+                answer(transport.send_probe(&Request::Http(request)).await)
+            }
             Check::Request(request) => answer(transport.send_probe(request).await),
             Check::File(request) => answer(transport.rehearse(request).await),
             Check::Connect { url } => connect(&transport, url).await,
         };
         let took = self.clock.monotonic().saturating_sub(started);
-        let said = answered.and_then(|answer| destination.checked(&answer)).map_err(|error| error.with("destination", &config.name))?;
+        let mut said = answered.and_then(|answer| destination.checked(&answer)).map_err(|error| error.with("destination", &config.name))?;
+        if token.is_some() {
+            said = format!("an access token was issued; {said}");
+        }
         let proven = !matches!(check, Check::Connect { .. });
         Ok(Checked { said: self.project.redactor.clean(&said), took, proven })
     }
@@ -152,6 +167,7 @@ mod tests {
             proxy: ProxyEnv::default(),
             storage: StorageEnv::default(),
             workers: 1,
+            links: crate::deliver::link::Links::default(),
             cancel: crate::cancel::Cancel::default(),
             observer: Arc::new(Silent),
         }

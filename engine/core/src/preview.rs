@@ -290,6 +290,7 @@ mod tests {
             proxy: ProxyEnv::default(),
             storage: StorageEnv::default(),
             workers: 1,
+            links: crate::deliver::link::Links::default(),
             cancel: Cancel::default(),
             observer: Arc::new(Silent),
         };

@@ -7,32 +7,40 @@
 //! ```
 //!
 //! Every byte that leaves has a durable intent (I1): only [`outflow_ledger::journal`] makes the permit that the transport wants.
-//! Memory: a few batches and the requests under way. Order: each record is in one request of a sync, so none overtakes itself.
+//! Memory: a few batches and the requests under way. Order: each record is in one request of a sync, so none overtakes itself; where
+//! the destination wants deletes first, everything else waits until they are through.
 
+mod advice;
+mod attempt;
 pub mod batch;
+mod breaker;
 mod excerpt;
+pub mod link;
 pub mod pace;
 pub(crate) mod payloads;
 mod reasons;
 mod request;
 mod results;
 pub mod retry;
+pub(crate) mod tokens;
 pub mod transport;
 
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use futures::stream::{self, StreamExt};
 use outflow_contract::clock::Clock;
-use outflow_contract::destination::Destination;
+use outflow_contract::destination::{Destination, Order};
 use outflow_contract::outcome::Answer;
 use outflow_contract::secret::Redactor;
 use outflow_contract::{Error, Result};
 use outflow_ledger::journal::Journal;
+use outflow_ledger::requests::Rebuild;
 
 use batch::{Batcher, Draft};
-use pace::Pace;
-use transport::Transport;
+use link::Link;
+use payloads::Pass;
 
 use crate::cancel::{Cancel, GRACE};
 
@@ -54,10 +62,8 @@ pub struct Delivery {
     pub clock: Arc<dyn Clock>,
     /// Where it goes.
     pub destination: Arc<dyn Destination>,
-    /// How it gets there.
-    pub transport: Arc<Transport>,
-    /// How fast.
-    pub pace: Pace,
+    /// How it gets there, and how fast.
+    pub link: Link,
     /// Where intents and outcomes are kept.
     pub journal: Journal,
     /// The run.
@@ -68,8 +74,8 @@ pub struct Delivery {
     pub progress: Arc<AtomicU64>,
     /// The number of the next intent.
     pub sequence: AtomicU32,
-    /// Set once nothing more should leave.
-    pub stopped: AtomicBool,
+    /// Asked for once nothing more of this sync should leave.
+    pub stopped: Cancel,
     /// Somebody wants the run to end.
     pub cancel: Cancel,
     /// Is handed every answer that is read, where somebody wants to see it.
@@ -81,46 +87,54 @@ impl Delivery {
     /// destination refuses is a result.
     pub async fn run(self: &Arc<Self>) -> Result<Results> {
         let results = Results::new(Arc::clone(self));
-        let concurrency = self.destination.limits().concurrency_max.unwrap_or(usize::MAX).min(self.pace.allowed()).max(1);
-        self.send_again(&results).await?;
-
-        let resent = results.answered();
-        let chunks = payloads::stream(Arc::clone(&self.reading), resent);
-        let drafts = self.drafts(chunks, &results);
-        let mut failure = None;
-        {
-            let mut sending = std::pin::pin!(drafts.map(|draft| self.send_draft(draft, &results)).buffer_unordered(concurrency));
-            let mut ending = std::pin::pin!(self.graceful_end());
-            loop {
-                let sent = tokio::select! {
-                    sent = sending.next() => sent,
-                    () = &mut ending => {
-                        results.note_unread();
-                        break;
-                    }
-                };
-                let Some(sent) = sent else { break };
-                if let Err(error) = sent {
-                    // What is under way is given up; it stays without an outcome, that is, unknown.
-                    failure = Some(error);
-                    break;
-                }
-            }
+        self.link.pace.begin();
+        if let Some(why) = self.link.pace.out_of_order() {
+            // An earlier sync of this process has found out; nothing is lost by believing it.
+            results.stop_because(&why);
+            return Ok(results);
         }
-        match failure {
-            Some(error) => Err(error),
-            None => Ok(results),
+        let mut rebuilt = if self.reading.sealed.unknown { payloads::rebuild(Arc::clone(&self.reading)).await? } else { Vec::new() };
+        let passes: &[Pass] = match self.destination.order() {
+            Order::Any => &[Pass::All],
+            Order::DeletesFirst => &[Pass::Deletes, Pass::Others],
+        };
+        for &pass in passes {
+            let of_pass = |(_, draft): &mut (_, Draft)| draft.records.ops.iter().all(|&op| pass.takes(op));
+            let again: Vec<(Rebuild, Draft)> = rebuilt.extract_if(.., of_pass).collect();
+            self.send_again(again, &results).await?;
+            self.send_pass(pass, &results).await?;
+        }
+        Ok(results)
+    }
+
+    /// Sends the records of one pass, as many requests at once as the pace allows.
+    async fn send_pass(self: &Arc<Self>, pass: Pass, results: &Results) -> Result<()> {
+        let concurrency = self.destination.limits().concurrency_max.unwrap_or(usize::MAX).min(self.link.pace.concurrency()).max(1);
+        let chunks = payloads::stream(Arc::clone(&self.reading), pass, results.answered());
+        let drafts = self.drafts(chunks, results);
+        let mut sending = std::pin::pin!(drafts.map(|draft| self.send_draft(draft, results)).buffer_unordered(concurrency));
+        let mut ending = std::pin::pin!(self.graceful_end());
+        loop {
+            let sent = tokio::select! {
+                sent = sending.next() => sent,
+                () = &mut ending => {
+                    results.note_unread();
+                    return Ok(());
+                }
+            };
+            match sent {
+                None => return Ok(()),
+                Some(Ok(())) => {}
+                // What is under way is given up; it stays without an outcome, that is, unknown.
+                Some(Err(error)) => return Err(error),
+            }
         }
     }
 
     /// Requests of an earlier run whose answers were never read go first, byte for byte, under their first keys (rule 21).
-    async fn send_again(self: &Arc<Self>, results: &Results) -> Result<()> {
-        if !self.reading.sealed.unknown {
-            return Ok(());
-        }
-        let rebuilt = payloads::rebuild(Arc::clone(&self.reading)).await?;
+    async fn send_again(self: &Arc<Self>, rebuilt: Vec<(Rebuild, Draft)>, results: &Results) -> Result<()> {
         for (origin, draft) in rebuilt {
-            if !self.is_stopped() {
+            if !self.is_ending() {
                 request::send_again(self, origin, draft, results).await?;
             }
         }
@@ -136,7 +150,7 @@ impl Delivery {
         let batcher = Batcher::new(self.destination.limits());
         let state = (Box::pin(chunks), batcher, false);
         stream::unfold(state, move |(mut chunks, mut batcher, ended)| async move {
-            if ended || self.is_stopped() {
+            if ended || self.is_ending() {
                 return None;
             }
             let (drafts, ended) = match chunks.next().await {
@@ -155,7 +169,7 @@ impl Delivery {
 
     async fn send_draft(self: &Arc<Self>, draft: Result<Draft>, results: &Results) -> Result<()> {
         let draft = draft?;
-        if self.is_stopped() {
+        if self.is_ending() {
             return Ok(());
         }
         request::send(self, draft, results).await
@@ -167,13 +181,26 @@ impl Delivery {
         self.clock.sleep(GRACE).await;
     }
 
-    fn is_stopped(&self) -> bool {
-        self.stopped.load(Ordering::Relaxed) || self.cancel.is_asked()
+    /// Has this sync stopped, or is the run to end?
+    fn is_ending(&self) -> bool {
+        self.stopped.is_asked() || self.cancel.is_asked()
     }
 
-    /// Sends nothing more in this sync.
-    fn stop(&self) {
-        self.stopped.store(true, Ordering::Relaxed);
+    /// Waits until that is so.
+    async fn ending(&self) {
+        tokio::select! {
+            () = self.stopped.asked() => {}
+            () = self.cancel.asked() => {}
+        }
+    }
+
+    /// Waits for as long; false if nothing is to leave any more meanwhile.
+    async fn wait(&self, time: Duration) -> bool {
+        tokio::select! {
+            biased;
+            () = self.ending() => false,
+            () = self.clock.sleep(time) => true,
+        }
     }
 
     fn next_sequence(&self) -> Result<u32> {

@@ -1,15 +1,17 @@
-//! How fast requests leave: so many at once, so many in a time, and not before a given moment.
+//! How fast requests leave: so many at once, so many in a time, not before a given moment, and not at all to a destination that is
+//! out of order. One for each destination, shared by all its syncs in this process.
 //!
 //! ```text
-//! admit ─► turn (first come, first served) ─► room at once? ─► rate limit? ─► not before? ─► Admission
-//!                                                 ▲                                │ finish
-//!                                                 └────── good: a little more ◄────┤
-//!                                                         congested: half as many ◄┘
+//! admit ─► turn (first come, first served) ─► room at once? ─► rate limit? ─► not before? ─► breaker? ─► Admission
+//!                                                 ▲                                              │ finish
+//!                                                 └────── good: a little more ◄──────────────────┤
+//!                                                         congested: half as many ◄──────────────┘
 //! ```
 //!
 //! Invariants: never more than `concurrency` requests under way, never fewer than 1 allowed; never more than
 //! `RateLimit::requests` admitted in any stretch of `RateLimit::per`; none admitted before the moment that the
-//! destination asked for. Dropping an [`Admission`] or the future of [`Pace::admit`] gives its place back.
+//! destination asked for, up to `RETRY_AFTER_MAX`. One that asks for patience again and again, and takes nothing for
+//! `THROTTLED_MAX`, is not waited for any longer. Dropping an [`Admission`] or the future of [`Pace::admit`] gives its place back.
 //! Not here: the wait of one request before it is tried again (`retry`).
 
 use std::collections::VecDeque;
@@ -17,20 +19,30 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use outflow_contract::clock::Clock;
+use outflow_contract::limits::{ASKED_MAX, RETRY_AFTER_MAX, THROTTLED_MAX};
+use outflow_contract::outcome::Rejection;
 use outflow_contract::plan::RateLimit;
 use tokio::sync::Notify;
+
+use super::breaker::{Breaker, Leave, Trouble};
+use crate::time::rfc3339;
 
 /// The rate limit remembers at most so many admissions; a larger one is kept in shorter stretches.
 const REMEMBERED_MAX: u32 = 1024;
 
 /// How a request went, as far as the pace is concerned.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Feedback {
     /// Answered in peace, whatever the answer said of the records.
     Good,
-    /// Throttled (429, 503) or timed out: too many at once.
-    Congested,
-    /// Says nothing about the pace: refused connections, cancelled work.
+    /// The destination asks for patience: too many at once.
+    Throttled {
+        /// For so long from now, at least; at most `ASKED_MAX`.
+        wait: Duration,
+    },
+    /// It failed, or is not reached at all.
+    Failed(Trouble, Rejection),
+    /// Says nothing about the destination: cancelled work.
     Neutral,
 }
 
@@ -62,12 +74,16 @@ struct State {
     /// When the latest admissions happened, oldest first, as many as the rate limit needs.
     recent: VecDeque<Duration>,
     not_before: Duration,
+    /// Since when the destination has asked for patience and taken nothing.
+    throttled_since: Option<Duration>,
+    breaker: Breaker,
 }
 
 enum Step {
-    Admitted(u64),
+    Admitted { number: u64, tries: bool },
     WaitForRoom,
     WaitFor(Duration),
+    Never(Rejection),
 }
 
 impl Pace {
@@ -81,6 +97,8 @@ impl Pace {
             halved_at: 0,
             recent: VecDeque::new(),
             not_before: Duration::ZERO,
+            throttled_since: None,
+            breaker: Breaker::new(),
         };
         let shared = Shared {
             clock,
@@ -93,23 +111,42 @@ impl Pace {
         Self { shared: Arc::new(shared) }
     }
 
-    /// Waits until one more request may leave.
-    pub async fn admit(&self) -> Admission {
+    /// Another sync begins.
+    pub fn begin(&self) {
+        let now = self.shared.clock.monotonic();
+        self.shared.state().breaker.begin(now);
+    }
+
+    /// Why nothing can be sent for the time being, if that is so: the destination is out of order, or wants more patience than a sync has.
+    pub fn out_of_order(&self) -> Option<Rejection> {
+        let now = self.shared.clock.monotonic();
+        self.shared.state().breaker.out_of_order(now)
+    }
+
+    /// Waits until one more request may leave; or says why none will.
+    pub async fn admit(&self) -> Result<Admission, Rejection> {
         let _turn = self.shared.turn.lock().await;
         loop {
             match self.shared.step() {
-                Step::Admitted(number) => return Admission { shared: Arc::clone(&self.shared), number, feedback: Feedback::Neutral },
+                Step::Admitted { number, tries } => {
+                    return Ok(Admission { shared: Arc::clone(&self.shared), number, tries, feedback: Feedback::Neutral });
+                }
                 Step::WaitForRoom => self.shared.freed.notified().await,
-                Step::WaitFor(duration) => self.shared.clock.sleep(duration).await,
+                Step::WaitFor(duration) => {
+                    // A request that comes back may change how long there is to wait.
+                    tokio::select! {
+                        () = self.shared.clock.sleep(duration) => {}
+                        () = self.shared.freed.notified() => {}
+                    }
+                }
+                Step::Never(why) => return Err(why),
             }
         }
     }
 
-    /// Admits nothing more for `wait`, or for as long as was asked before if that is longer (`Retry-After`).
-    pub fn hold(&self, wait: Duration) {
-        let until = self.shared.clock.monotonic().saturating_add(wait);
-        let mut state = self.shared.state();
-        state.not_before = state.not_before.max(until);
+    /// How many requests may be under way at the most.
+    pub fn concurrency(&self) -> usize {
+        self.shared.concurrency
     }
 
     /// How many requests may be under way now.
@@ -152,32 +189,78 @@ impl Shared {
                 ready_at = ready_at.max(oldest.saturating_add(rate.per));
             }
         }
+        if let Some(why) = state.breaker.out_of_order(now) {
+            return Step::Never(why);
+        }
         if ready_at > now {
             return Step::WaitFor(ready_at.saturating_sub(now));
         }
+        let tries = match state.breaker.leave(now) {
+            Leave::Go { tries } => tries,
+            Leave::At(until) => return Step::WaitFor(until.saturating_sub(now)),
+            Leave::AfterTheOne => return Step::WaitForRoom,
+            Leave::No(why) => return Step::Never(why),
+        };
         if self.rate.is_some() {
             state.recent.push_back(now);
         }
         state.under_way += 1;
         state.admitted += 1;
-        Step::Admitted(state.admitted)
+        Step::Admitted { number: state.admitted, tries }
     }
 
-    fn finish(&self, number: u64, feedback: Feedback) {
+    fn finish(&self, number: u64, tries: bool, feedback: Feedback) {
+        let now = self.clock.monotonic();
         let mut state = self.state();
         state.under_way -= 1;
         match feedback {
-            // About one more after as many good answers as are allowed at once.
-            Feedback::Good => state.allowed = (state.allowed + 1.0 / state.allowed).min(self.concurrency as f64),
-            // Requests that left together are throttled together: that is one sign, not many.
-            Feedback::Congested if number > state.halved_at => {
-                state.allowed = (state.allowed / 2.0).floor().max(1.0);
-                state.halved_at = state.admitted;
+            Feedback::Good => {
+                // About one more after as many good answers as are allowed at once.
+                state.allowed = (state.allowed + 1.0 / state.allowed).min(self.concurrency as f64);
+                state.throttled_since = None;
+                state.breaker.well();
             }
-            Feedback::Congested | Feedback::Neutral => {}
+            Feedback::Throttled { wait } => {
+                state.halve(number);
+                state.breaker.well();
+                state.not_before = state.not_before.max(now.saturating_add(wait.min(RETRY_AFTER_MAX)));
+                let since = *state.throttled_since.get_or_insert(now);
+                if state.not_before > since.saturating_add(THROTTLED_MAX) {
+                    let until = now.saturating_add(wait.min(ASKED_MAX));
+                    state.breaker.give_up(until, Trouble::Throttled, self.throttled(until.saturating_sub(now)));
+                    state.throttled_since = None;
+                }
+            }
+            Feedback::Failed(trouble, why) => {
+                if trouble == Trouble::Silent {
+                    state.halve(number);
+                }
+                state.breaker.failed(tries, trouble, why, now);
+            }
+            Feedback::Neutral if tries => state.breaker.says_nothing(now),
+            Feedback::Neutral => {}
         }
         drop(state);
         self.freed.notify_one();
+    }
+
+    /// Why nothing more is sent to a destination that has asked for patience for long enough.
+    fn throttled(&self, wait: Duration) -> Rejection {
+        let minutes = THROTTLED_MAX.as_secs() / 60;
+        let until = rfc3339(self.clock.wall() + wait);
+        let message =
+            format!("the destination has asked for patience for {minutes} min on end and taken nothing; it wants nothing before {until}");
+        Rejection { code: "throttled".to_owned(), message }
+    }
+}
+
+impl State {
+    /// Half as many from now on. Requests that left together are throttled together: that is one sign, not many.
+    fn halve(&mut self, number: u64) {
+        if number > self.halved_at {
+            self.allowed = (self.allowed / 2.0).floor().max(1.0);
+            self.halved_at = self.admitted;
+        }
     }
 }
 
@@ -185,6 +268,8 @@ impl Shared {
 pub struct Admission {
     shared: Arc<Shared>,
     number: u64,
+    /// It shows whether a destination that failed is back.
+    tries: bool,
     feedback: Feedback,
 }
 
@@ -197,7 +282,8 @@ impl Admission {
 
 impl Drop for Admission {
     fn drop(&mut self) {
-        self.shared.finish(self.number, self.feedback);
+        let feedback = std::mem::replace(&mut self.feedback, Feedback::Neutral);
+        self.shared.finish(self.number, self.tries, feedback);
     }
 }
 
@@ -273,7 +359,7 @@ mod tests {
     /// As many admissions as can be had at once.
     async fn all(pace: &Pace) -> Vec<Admission> {
         let mut admissions = Vec::new();
-        while let Some(admission) = pace.admit().now_or_never() {
+        while let Some(Ok(admission)) = pace.admit().now_or_never() {
             admissions.push(admission);
         }
         settle().await;
@@ -281,7 +367,7 @@ mod tests {
     }
 
     async fn answer(pace: &Pace, feedback: Feedback) {
-        all(pace).await.into_iter().for_each(|admission| admission.finish(feedback));
+        all(pace).await.into_iter().for_each(|admission| admission.finish(feedback.clone()));
     }
 
     #[tokio::test]
@@ -296,12 +382,12 @@ mod tests {
     #[tokio::test]
     async fn a_place_given_back_wakes_the_one_that_waits_first() {
         let (pace, _) = pace(1, None);
-        let held = pace.admit().await;
+        let held = pace.admit().await.unwrap();
         let order = Arc::new(Mutex::new(Vec::new()));
         for name in ["first", "second"] {
             let (pace, order) = (pace.clone(), Arc::clone(&order));
             tokio::spawn(async move {
-                let _admission = pace.admit().await;
+                let _admission = pace.admit().await.unwrap();
                 order.lock().unwrap().push(name);
             });
             settle().await;
@@ -315,7 +401,7 @@ mod tests {
     #[tokio::test]
     async fn one_that_stops_waiting_does_not_hold_up_the_others() {
         let (pace, _) = pace(1, None);
-        let held = pace.admit().await;
+        let held = pace.admit().await.unwrap();
         assert!(pace.admit().now_or_never().is_none());
         drop(held);
         assert!(pace.admit().now_or_never().is_some());
@@ -324,9 +410,9 @@ mod tests {
     #[tokio::test]
     async fn throttled_requests_that_left_together_halve_the_pace_once() {
         let (pace, _) = pace(8, None);
-        answer(&pace, Feedback::Congested).await;
+        answer(&pace, Feedback::Throttled { wait: Duration::ZERO }).await;
         assert_eq!(pace.allowed(), 4);
-        answer(&pace, Feedback::Congested).await;
+        answer(&pace, Feedback::Throttled { wait: Duration::ZERO }).await;
         assert_eq!(pace.allowed(), 2);
     }
 
@@ -334,7 +420,7 @@ mod tests {
     async fn the_pace_falls_to_one_and_grows_by_one_for_each_round_of_good_answers() {
         let (pace, _) = pace(4, None);
         for _ in 0..5 {
-            answer(&pace, Feedback::Congested).await;
+            answer(&pace, Feedback::Throttled { wait: Duration::ZERO }).await;
         }
         assert_eq!(pace.allowed(), 1);
         answer(&pace, Feedback::Neutral).await;
@@ -390,8 +476,9 @@ mod tests {
     #[tokio::test]
     async fn nothing_leaves_before_the_moment_that_the_destination_asked_for() {
         let (pace, clock) = pace(10, None);
-        pace.hold(10 * SECOND);
-        pace.hold(2 * SECOND);
+        let [first, second, third] = [(); 3].map(|()| pace.admit().now_or_never().unwrap().unwrap());
+        first.finish(Feedback::Throttled { wait: 10 * SECOND });
+        second.finish(Feedback::Throttled { wait: 2 * SECOND });
         let waiting = tokio::spawn({
             let pace = pace.clone();
             async move { drop(pace.admit().await) }
@@ -399,11 +486,77 @@ mod tests {
         settle().await;
         clock.advance(9 * SECOND).await;
         // Asked again while somebody waits already.
-        pace.hold(5 * SECOND);
+        third.finish(Feedback::Throttled { wait: 5 * SECOND });
         clock.advance(4 * SECOND).await;
         assert!(!waiting.is_finished());
         clock.advance(SECOND).await;
         assert!(waiting.is_finished());
+    }
+
+    #[tokio::test]
+    async fn a_destination_that_takes_nothing_and_asks_for_patience_is_left_after_a_quarter_of_an_hour() {
+        for wait in [SECOND, 60 * SECOND, 999_999_999 * SECOND] {
+            let (pace, clock) = pace(4, None);
+            let (mut sent, mut waited) = (0, Duration::ZERO);
+            let why = loop {
+                match pace.admit().now_or_never() {
+                    Some(Ok(admission)) => {
+                        sent += 1;
+                        admission.finish(Feedback::Throttled { wait });
+                    }
+                    Some(Err(why)) => break why,
+                    None => {
+                        let step = wait.min(RETRY_AFTER_MAX);
+                        clock.advance(step).await;
+                        waited += step;
+                    }
+                }
+            };
+            assert!(waited <= THROTTLED_MAX && waited + 2 * wait > THROTTLED_MAX, "{waited:?}");
+            assert!(sent as u64 <= 1 + THROTTLED_MAX.as_secs() / wait.min(RETRY_AFTER_MAX).as_secs() + 1, "{sent}");
+            assert_eq!(why.code, "throttled");
+            // The clock of the test began in 1970, and a day is the most that is believed.
+            assert!(why.message.contains("it wants nothing before 1970-01-0"), "{}", why.message);
+            assert_eq!(pace.out_of_order(), Some(why));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_destination_that_takes_something_now_and_then_is_waited_for() {
+        let (pace, clock) = pace(1, None);
+        for round in 0..100 {
+            let admission = pace.admit().now_or_never().unwrap().unwrap();
+            admission.finish(if round % 4 == 3 { Feedback::Good } else { Feedback::Throttled { wait: 240 * SECOND } });
+            clock.advance(240 * SECOND).await;
+        }
+        assert_eq!(pace.out_of_order(), None);
+    }
+
+    #[tokio::test]
+    async fn whoever_waits_for_the_one_that_tries_leaves_when_it_is_answered_and_stops_when_it_is_not() {
+        for back in [true, false] {
+            let (pace, clock) = pace(8, None);
+            let failed = || Feedback::Failed(Trouble::Silent, Rejection { code: "no_answer".to_owned(), message: "silent".to_owned() });
+            answer(&pace, failed()).await;
+            clock.advance(2 * SECOND).await;
+            let tries = pace.admit().now_or_never().unwrap().unwrap();
+            let waiting = tokio::spawn({
+                let pace = pace.clone();
+                async move { pace.admit().await.map(drop) }
+            });
+            settle().await;
+            assert!(!waiting.is_finished());
+            tries.finish(if back { Feedback::Good } else { failed() });
+            settle().await;
+            assert_eq!(waiting.is_finished(), back);
+            if !back {
+                clock.advance(4 * SECOND).await;
+                // It was admitted as the next one to try, and says nothing.
+                assert!(waiting.is_finished());
+                pace.admit().now_or_never().unwrap().unwrap().finish(failed());
+                assert_eq!(pace.admit().now_or_never().unwrap().err().unwrap().code, "no_answer");
+            }
+        }
     }
 
     #[tokio::test]

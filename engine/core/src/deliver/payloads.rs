@@ -140,12 +140,33 @@ struct Selected {
     ids: Vec<RecordId>,
 }
 
-/// Every selected record that is not among `done`, mapped.
-pub(crate) fn stream(reading: Arc<Reading>, done: HashSet<u32>) -> impl Stream<Item = Result<Chunk>> + Send {
+/// Which records go now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pass {
+    All,
+    Deletes,
+    /// What is not deleted.
+    Others,
+}
+
+impl Pass {
+    pub(crate) fn takes(self, op: Op) -> bool {
+        match self {
+            Self::All => true,
+            Self::Deletes => op == Op::Deleted,
+            Self::Others => op != Op::Deleted,
+        }
+    }
+}
+
+/// Every selected record of `pass` that is not among `done`, mapped.
+pub(crate) fn stream(reading: Arc<Reading>, pass: Pass, done: HashSet<u32>) -> impl Stream<Item = Result<Chunk>> + Send {
     let (sender, receiver) = mpsc::channel::<Result<Selected>>(READ_AHEAD);
     let for_task = Arc::clone(&reading);
     let task = tokio::task::spawn_blocking(move || {
-        let sent = read(&for_task, &|position| !done.contains(&position), &mut |selected| sender.blocking_send(Ok(selected)).is_ok());
+        let sent = read(&for_task, &|position, op| pass.takes(op) && !done.contains(&position), &mut |selected| {
+            sender.blocking_send(Ok(selected)).is_ok()
+        });
         if let Err(error) = sent {
             // Nobody may be listening any more; then there is nobody to tell.
             drop(sender.blocking_send(Err(error)));
@@ -171,7 +192,7 @@ pub(crate) fn stream(reading: Arc<Reading>, done: HashSet<u32>) -> impl Stream<I
 }
 
 /// Reads the sealed parts from start to end, and hands over what is to be sent, until `each` says stop.
-fn read(reading: &Reading, wanted: &dyn Fn(u32) -> bool, each: &mut dyn FnMut(Selected) -> bool) -> Result<()> {
+fn read(reading: &Reading, wanted: &dyn Fn(u32, Op) -> bool, each: &mut dyn FnMut(Selected) -> bool) -> Result<()> {
     let mut position = 0u32;
     let shapes = reading.destination.shapes();
     let columns: Vec<String> = reading.mapper.columns().iter().map(|&i| reading.schema.field(i).name().clone()).collect();
@@ -184,7 +205,7 @@ fn read(reading: &Reading, wanted: &dyn Fn(u32) -> bool, each: &mut dyn FnMut(Se
                 let at = position + i as u32;
                 let entry = entries.get(i).0;
                 let op = entry.op();
-                if reading.sealed.is_selected(&reading.mapping, op, at) && wanted(at) {
+                if reading.sealed.is_selected(&reading.mapping, op, at) && wanted(at, op) {
                     if shapes {
                         ids.push(reading.record_id(&entry));
                     }
@@ -245,7 +266,7 @@ pub(crate) async fn rebuild(reading: Arc<Reading>) -> Result<Vec<(Rebuild, Draft
         }
         let mut payloads: HashMap<u32, (bytes::Bytes, Op, String)> = HashMap::new();
         let mut failure = None;
-        read(&reading, &|position| wanted.contains(&position), &mut |selected| match map(&reading, &selected) {
+        read(&reading, &|position, _| wanted.contains(&position), &mut |selected| match map(&reading, &selected) {
             Ok(Chunk { draft, .. }) => {
                 for (i, &position) in draft.positions.iter().enumerate() {
                     let payload = draft.records.bytes.slice_ref(draft.records.payload(i));

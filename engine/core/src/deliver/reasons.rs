@@ -9,6 +9,7 @@ use outflow_contract::outcome::Rejection;
 use outflow_contract::report::{FailureGroup, FailureSample, Tally};
 use outflow_contract::secret::Redactor;
 
+use super::advice::advice;
 use crate::commit::{Sample, Samples, Settled};
 
 /// The code of failures for which there was no group left.
@@ -120,35 +121,6 @@ pub(crate) fn not_sent(operations: Tally, cancelled: bool) -> FailureGroup {
     }
 }
 
-/// What a person can do about failures with this code.
-fn advice(code: &str) -> &'static str {
-    match code {
-        "unauthorized" => {
-            "check the credentials: in the destination's settings, and in the mapping's fields that are the same for every record; then run again"
-        }
-        "not_attempted" => "mend what stopped the sync, then run again",
-        "not_written" => "make it possible to write there, then run again",
-        "unreachable" => "check the destination's address and the network, then run again",
-        "no_answer" | "unclear_answer" => "run again: these records are sent once more, under the same idempotency key where possible",
-        "throttled" => "set a lower `rate_limit` or `concurrency` on the destination, or run again later",
-        "redirect" => "put the final address into the destination's settings",
-        "record_too_large" | "value_too_large" => "map fewer or shorter values for these records",
-        "missing_user" => "give these records a user in the model or the mapping, or leave them out with WHERE in the model",
-        "missing_contact" => "give these records the address or token that is missing, or leave them out with WHERE in the model",
-        "missing_status" => "give these records a status in the model or the mapping, or leave them out with WHERE in the model",
-        "missing_field" => {
-            "give these records a value for the field in the model or the mapping, or leave them out with WHERE in the model"
-        }
-        "wrong_type" | "wrong_choice" => "map another column, or turn the values into what the field takes, with CAST or CASE in the model",
-        "invalid_status" => "turn the statuses into words that the action knows, with CASE in the model",
-        "invalid_consent" => "map `consent: {categoryPreferences: {NAME: $.column}}`, with columns that are true, false or null",
-        "http_404" | "http_405" => "check the destination's URL and method",
-        "http_413" => "set a smaller `batch` on the destination",
-        code if code.starts_with("http_5") => "the destination failed: run again later; its owner may know more",
-        _ => "compare the sample's payload with what the destination expects, and mend the mapping or the model",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -181,27 +153,6 @@ mod tests {
         assert_eq!(groups[0].operations, Tally { added: 990, updated: 0, deleted: 10, total: 1000 });
         assert_eq!((groups[0].message.as_str(), groups[0].samples[0].message.as_str()), ("no ***", "no ***"));
         assert_eq!(reasons.samples().len(), SAMPLES_PER_REASON);
-    }
-
-    #[test]
-    fn what_was_never_sent_is_not_to_be_compared_with_what_was() {
-        let never_sent = [
-            "missing_user",
-            "missing_contact",
-            "missing_status",
-            "missing_field",
-            "wrong_type",
-            "wrong_choice",
-            "invalid_status",
-            "invalid_consent",
-            "record_too_large",
-        ];
-        for code in never_sent {
-            let advice = advice(code);
-            assert!(!advice.contains("payload") && (advice.contains("model") || advice.contains("map")), "{code}: {advice}");
-        }
-        assert!(advice("unauthorized").contains("settings") && advice("unauthorized").contains("mapping's fields"));
-        assert!(advice("http_422").contains("the sample's payload"));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use outflow_contract::outcome::{Answer, Outcome, Rejection, Request};
-use outflow_contract::report::{FailureGroup, FailureSample};
+use outflow_contract::report::{FailureGroup, FailureSample, records};
 use outflow_contract::{Counts, Op, Result};
 use outflow_ledger::decide::conclude;
 use outflow_ledger::journal::{Answered, Answers, Outcome as JournalOutcome, Refused};
@@ -20,8 +20,9 @@ use crate::commit::{Samples, Settled};
 const DIVIDED_MAX: u32 = 8_192;
 /// After so many records that were refused alone, with none taken, nothing is divided any more.
 const REFUSED_ALONE_MAX: u32 = 16;
-/// After so many requests in a row that were given up, the destination counts as out of order, and the rest waits.
-const GIVEN_UP_MAX: u32 = 3;
+/// After so many records in a row that each alone was forbidden (403), with none taken in between, it is not the records.
+const FORBIDDEN_MAX: u32 = 5;
+
 /// The results so far. Shared by all requests of a sync.
 pub struct Results {
     delivery: Arc<Delivery>,
@@ -37,8 +38,12 @@ struct Inner {
     failures: Reasons,
     /// Some attempt was not answered, or by a gateway only: it may still take effect.
     unread: bool,
-    given_up: u32,
-    last_failure: Option<Rejection>,
+    /// Why nothing more is sent.
+    stopped: Option<Rejection>,
+    /// Records that were forbidden one after another.
+    forbidden: u32,
+    /// Records whose fate the answers do not tell, and the first reason.
+    unproven: Option<(u64, String)>,
     /// Positions that requests of an earlier run carried again.
     again: HashSet<u32>,
     journal_error: Option<outflow_contract::Error>,
@@ -101,7 +106,7 @@ impl Results {
 
     /// Why nothing more was sent, if that is so.
     pub fn stopped_because(&self) -> Option<Rejection> {
-        if self.delivery.is_stopped() { self.inner().last_failure.clone() } else { None }
+        self.inner().stopped.clone()
     }
 
     /// What to do about failures of that code, if one of them said so itself.
@@ -158,19 +163,32 @@ impl Results {
         self.inner().unread = true;
     }
 
-    /// The end of one request: too many in a row that were given up stop the sync.
-    pub(super) fn ended(&self, given_up: bool, why: &Rejection) {
+    /// Nothing more is sent in this sync, for this reason, unless there is one already.
+    pub(super) fn stop_because(&self, why: &Rejection) {
+        let why = Rejection { code: why.code.clone(), message: self.delivery.redactor.clean(&why.message) };
+        self.inner().stopped.get_or_insert(why);
+        self.delivery.stopped.ask();
+    }
+
+    /// Does this answer refuse us, rather than what we sent? 401 always does. 403 may be about the one record of a request, where others
+    /// were taken: but not about one after another.
+    pub(super) fn is_refused_as_ourselves(&self, answer: Option<&Answer>, records: usize) -> bool {
+        let Some(Answer::Http(response)) = answer else { return false };
         let mut inner = self.inner();
-        if why.code == "unauthorized" {
-            inner.last_failure = Some(why.clone());
+        match response.status {
+            401 | 407 => true,
+            403 => {
+                inner.forbidden += 1;
+                records > 1 || inner.delivered.total() == 0 || inner.forbidden >= FORBIDDEN_MAX
+            }
+            _ => false,
         }
-        inner.given_up = if given_up { inner.given_up + 1 } else { 0 };
-        if given_up {
-            inner.last_failure = Some(why.clone());
-        }
-        if inner.given_up >= GIVEN_UP_MAX {
-            self.delivery.stop();
-        }
+    }
+
+    /// What the answers do not prove, in words, if there is anything: they are not as the destination's settings say.
+    pub fn contract_notice(&self, destination: &str) -> Option<String> {
+        let (count, reason) = self.inner().unproven.clone()?;
+        Some(format!("destination contract: the answers of `{destination}` do not tell what became of {}: {reason}", records(count)))
     }
 
     /// Records that were refused before any request.
@@ -236,12 +254,17 @@ impl Results {
             }
             let why = match outcome {
                 Outcome::Acked => {
-                    self.inner().delivered.add(draft.records.ops[i], 1);
+                    let mut inner = self.inner();
+                    inner.delivered.add(draft.records.ops[i], 1);
+                    inner.forbidden = 0;
                     continue;
                 }
                 Outcome::Rejected(why) | Outcome::RejectedTogether(why) | Outcome::Retry(why) => why.clone(),
                 Outcome::Throttled { .. } => rejection("throttled", "the destination asked to try later, again and again"),
-                Outcome::Unknown { reason } => rejection("unclear_answer", reason),
+                Outcome::Unknown { reason } => {
+                    self.inner().unproven.get_or_insert_with(|| (0, redactor.clean(reason))).0 += 1;
+                    rejection("unclear_answer", reason)
+                }
             };
             self.group_one(Reason { why: &why, answer }, draft, i);
         }

@@ -14,8 +14,11 @@
 
 use std::time::{Duration, SystemTime};
 
-use outflow_contract::limits::{BACKOFF_FIRST, BACKOFF_MAX, REQUEST_ATTEMPTS_MAX, RETRY_AFTER_MAX};
-use outflow_contract::outcome::Outcome;
+use outflow_contract::limits::{ASKED_MAX, BACKOFF_FIRST, BACKOFF_MAX, REQUEST_ATTEMPTS_MAX, RETRY_AFTER_MAX};
+use outflow_contract::outcome::{Answer, Outcome};
+
+/// Headers that say when a quota begins anew, in the order in which they are asked.
+const QUOTA_RESETS: [&str; 4] = ["ratelimit-reset", "x-ratelimit-reset", "x-rate-limit-reset", "x-ratelimit-reset-after"];
 
 /// What became of one attempt to send a request.
 #[derive(Clone, Copy, Debug)]
@@ -60,7 +63,7 @@ pub fn decide(last: Attempt<'_>, attempt: u32, random: u64) -> Decision {
             if again.is_empty() {
                 return Decision::Done;
             }
-            let asked = outcomes.iter().filter_map(asked_for).max().unwrap_or_default();
+            let asked = outcomes.iter().filter_map(patience).max().unwrap_or_default();
             (Some(again).filter(|again| again.len() < outcomes.len()), wait.max(asked.min(RETRY_AFTER_MAX)))
         }
     };
@@ -77,7 +80,7 @@ fn is_passing(outcome: &Outcome) -> bool {
     matches!(outcome, Outcome::Throttled { .. } | Outcome::Retry(_))
 }
 
-fn asked_for(outcome: &Outcome) -> Option<Duration> {
+fn patience(outcome: &Outcome) -> Option<Duration> {
     match outcome {
         Outcome::Throttled { after } => *after,
         _ => None,
@@ -106,22 +109,55 @@ pub fn backoff(attempt: u32, random: u64) -> Duration {
     Duration::from_micros(u64::try_from(micros).unwrap_or(u64::MAX))
 }
 
-/// The wait that a `Retry-After` header asks for, at most `RETRY_AFTER_MAX`: seconds, or an HTTP date as seen at `now`
-/// (a past one is no wait). `None` if it says nothing that can be understood.
+/// How long an answer asks to wait before the next request, at most `ASKED_MAX`: by `Retry-After`; or else, where the answer is that
+/// there were too many (429, 503), by the headers that say when the quota begins anew. `None` if it says nothing that can be understood.
+pub fn asked_for(answer: &Answer, now: SystemTime) -> Option<Duration> {
+    let Answer::Http(response) = answer else { return None };
+    if let Some(wait) = response.header("retry-after").and_then(|value| retry_after(value, now)) {
+        return Some(wait);
+    }
+    if !matches!(response.status, 429 | 503) {
+        return None;
+    }
+    QUOTA_RESETS.iter().find_map(|name| quota_reset(response.header(name)?, now))
+}
+
+/// The wait that a `Retry-After` header asks for, at most `ASKED_MAX`: seconds, or an HTTP date as seen at `now` (a past one is no wait).
+/// `None` if it says nothing that can be understood.
 pub fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
     let value = value.trim();
-    if value.starts_with(|c: char| c.is_ascii_digit()) && value.bytes().all(|b| b.is_ascii_digit() || b == b'.') {
-        // The standard has whole seconds; fractions are seen in the wild. Too many digits are too long a wait, not garbage.
-        let seconds: f64 = value.parse().ok()?;
-        return Some(Duration::try_from_secs_f64(seconds).unwrap_or(RETRY_AFTER_MAX).min(RETRY_AFTER_MAX));
+    if let Some(seconds) = seconds(value) {
+        return Some(seconds);
     }
     let date = httpdate::parse_http_date(value).ok()?;
-    Some(date.duration_since(now).unwrap_or_default().min(RETRY_AFTER_MAX))
+    Some(date.duration_since(now).unwrap_or_default().min(ASKED_MAX))
+}
+
+/// The standard has whole seconds; fractions are seen in the wild. Too many digits are too long a wait, not garbage.
+fn seconds(value: &str) -> Option<Duration> {
+    let numeric = value.starts_with(|c: char| c.is_ascii_digit()) && value.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+    let seconds: f64 = value.parse().ok().filter(|_| numeric)?;
+    Some(Duration::try_from_secs_f64(seconds).unwrap_or(ASKED_MAX).min(ASKED_MAX))
+}
+
+/// Some say it in seconds from now, some as seconds since 1970; those are told apart by their size.
+fn quota_reset(value: &str, now: SystemTime) -> Option<Duration> {
+    const FIRST_MOMENT: f64 = 1e9;
+    let value = value.trim();
+    match value.parse::<f64>().ok().filter(|number| *number >= FIRST_MOMENT) {
+        // Milliseconds, where seconds would be tens of thousands of years away.
+        Some(moment) => {
+            let moment = Duration::try_from_secs_f64(if moment >= FIRST_MOMENT * 100.0 { moment / 1000.0 } else { moment }).ok()?;
+            let moment = SystemTime::UNIX_EPOCH.checked_add(moment)?;
+            Some(moment.duration_since(now).unwrap_or_default().min(ASKED_MAX))
+        }
+        None => retry_after(value, now),
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use outflow_contract::outcome::Rejection;
+    use outflow_contract::outcome::{HttpResponse, Rejection};
     use proptest::prelude::*;
 
     use super::*;
@@ -205,13 +241,32 @@ mod tests {
         assert_eq!(seconds("0"), Some(0.0));
         assert_eq!(seconds(" 120 "), Some(120.0));
         assert_eq!(seconds("1.5"), Some(1.5));
-        assert_eq!(seconds("999999999"), Some(300.0));
-        assert_eq!(seconds(&"9".repeat(400)), Some(300.0));
+        assert_eq!(seconds("999999999"), Some(86_400.0));
+        assert_eq!(seconds(&"9".repeat(400)), Some(86_400.0));
         assert_eq!(seconds("Sun, 06 Nov 1994 08:49:57 GMT"), Some(20.0));
         assert_eq!(seconds("Sun, 06 Nov 1994 08:49:17 GMT"), Some(0.0));
-        assert_eq!(seconds("Fri, 31 Dec 9999 23:59:59 GMT"), Some(300.0));
+        assert_eq!(seconds("Fri, 31 Dec 9999 23:59:59 GMT"), Some(86_400.0));
         for garbage in ["", "-5", "soon", "1e9", "1.2.3", ".", "5s", "NaN", "inf", "0x10", "Sun, 99 Nov 1994 08:49:37 GMT", "\u{0}"] {
             assert_eq!(seconds(garbage), None, "{garbage:?}");
+        }
+    }
+
+    #[test]
+    fn when_a_quota_begins_anew_is_read_where_nothing_else_says_it() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
+        let asked = |status: u16, headers: &[(&str, &str)]| {
+            let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+            asked_for(&Answer::Http(HttpResponse { status, headers, body: bytes::Bytes::new() }), now).map(|wait| wait.as_secs_f64())
+        };
+        assert_eq!(asked(429, &[("ratelimit-reset", "12")]), Some(12.0));
+        assert_eq!(asked(429, &[("x-ratelimit-reset", "1800000030")]), Some(30.0));
+        assert_eq!(asked(429, &[("x-ratelimit-reset", "1800000030500")]), Some(30.5));
+        assert_eq!(asked(503, &[("x-rate-limit-reset", "1700000000")]), Some(0.0), "it has begun");
+        assert_eq!(asked(429, &[("retry-after", "7"), ("ratelimit-reset", "12")]), Some(7.0), "the standard's own goes first");
+        assert_eq!(asked(429, &[("retry-after", "soon"), ("ratelimit-reset", "12")]), Some(12.0));
+        assert_eq!(asked(200, &[("ratelimit-reset", "12")]), None, "many send it with every answer");
+        for garbage in ["", "-5", "soon", "NaN", "inf", "1e400"] {
+            assert_eq!(asked(429, &[("ratelimit-reset", garbage)]), None, "{garbage}");
         }
     }
 
@@ -219,7 +274,8 @@ mod tests {
         #[test]
         fn no_header_can_ask_for_more_than_the_limit(value in ".{0,60}", at in 0u64..10_000_000_000) {
             let now = SystemTime::UNIX_EPOCH + Duration::from_secs(at);
-            prop_assert!(retry_after(&value, now).unwrap_or_default() <= RETRY_AFTER_MAX);
+            prop_assert!(retry_after(&value, now).unwrap_or_default() <= ASKED_MAX);
+            prop_assert!(quota_reset(&value, now).unwrap_or_default() <= ASKED_MAX);
         }
 
         #[test]

@@ -13,15 +13,18 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use outflow_contract::clock::Clock;
-use outflow_contract::destination::Destination;
+use outflow_contract::destination::{Destination, Order};
 use outflow_contract::plan::{DestinationConfig, Mapping, Model, Project};
 use outflow_contract::report::{Status, SyncReport};
 use outflow_contract::source::{Query, Source};
 use outflow_contract::state_store::{Lock, StateStore};
-use outflow_contract::{Error, Kind, Result};
+use outflow_contract::{Error, Kind, Result, Selection};
 use outflow_ledger::paths;
 
 use crate::cancel::Cancel;
+use crate::deliver::link::{Link, Links};
+use crate::deliver::pace::Pace;
+use crate::deliver::tokens::Tokens;
 use crate::deliver::transport::{ProxyEnv, StorageEnv, Transport, TransportOptions};
 use crate::extract::{Extracted, Extraction};
 use crate::seal::Allowed;
@@ -63,6 +66,8 @@ pub struct Engine {
     pub storage: StorageEnv,
     /// Threads that hash, compare and map.
     pub workers: usize,
+    /// The ways to its destinations, which all syncs of this process share.
+    pub links: Links,
     /// Asks what is under way to end.
     pub cancel: Cancel,
     /// Is told how things go.
@@ -158,7 +163,12 @@ impl Engine {
                 None => due.push(mapping),
             }
         }
-        let enabled = due;
+        let mut enabled = due;
+        let goes_first = |mapping: &Mapping| {
+            let order = self.destinations.get(&mapping.name).map(|destination| destination.order());
+            order == Some(Order::DeletesFirst) && mapping.selection == Selection::Deleted
+        };
+        enabled.sort_by_key(|mapping| !goes_first(mapping));
         if enabled.is_empty() {
             return Ok(reports);
         }
@@ -268,8 +278,18 @@ impl Engine {
         self.project.destination(&mapping.destination).map_or(Duration::ZERO, |destination| destination.request_lifetime)
     }
 
-    /// The transport to a destination.
-    pub(crate) fn transport(&self, config: &DestinationConfig) -> Result<Transport> {
+    /// The way to a destination.
+    pub(crate) fn link(&self, config: &DestinationConfig) -> Result<Link> {
+        self.links.to(&config.name, || {
+            Ok(Link {
+                pace: Pace::new(config.concurrency, config.rate_limit, Arc::clone(&self.clock)),
+                transport: Arc::new(self.transport(config)?),
+                tokens: Arc::new(Tokens::new(Arc::clone(&self.clock), self.project.redactor.clone())),
+            })
+        })
+    }
+
+    fn transport(&self, config: &DestinationConfig) -> Result<Transport> {
         Transport::new(TransportOptions {
             ca_file: config.ca_file.clone(),
             gateway: config.gateway.clone(),

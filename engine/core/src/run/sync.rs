@@ -1,7 +1,7 @@
 //! One sync: seal → map and deliver → commit.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
+use std::sync::atomic::{AtomicU32, AtomicU64};
 use std::time::Duration;
 
 use outflow_contract::plan::{Mapping, Tolerance};
@@ -15,9 +15,8 @@ use outflow_ledger::{decide, paths};
 
 use super::{Engine, RunOptions, identity, orphans, recover};
 use crate::blocking;
-use crate::cancel::GRACE;
+use crate::cancel::{Cancel, GRACE};
 use crate::commit::{Settled, Settling};
-use crate::deliver::pace::Pace;
 use crate::deliver::payloads::Reading;
 use crate::deliver::{Delivery, Heard, Results, not_sent};
 use crate::extract::Extracted;
@@ -259,7 +258,7 @@ impl<'a> Sync<'a> {
         let schema = Arc::clone(&settling.schema);
         let mapper = Mapper::compile(&self.mapping.fields, self.mapping.declared.as_deref(), &schema, &model.id, &engine.project.limits)
             .map_err(|error| error.with("mapping", &self.mapping.name))?;
-        let transport = engine.transport(config)?;
+        let link = engine.link(config)?;
 
         settling.seal_plan()?;
         let log = engine.store.append(&paths::run_file(&self.mapping.name, epoch, paths::JOURNAL))?;
@@ -281,14 +280,13 @@ impl<'a> Sync<'a> {
             }),
             clock: Arc::clone(&engine.clock),
             destination,
-            transport: Arc::new(transport),
-            pace: Pace::new(config.concurrency, config.rate_limit, Arc::clone(&engine.clock)),
+            link,
             journal: Journal::begin(log)?,
             epoch,
             redactor: engine.project.redactor.clone(),
             progress,
             sequence: AtomicU32::new(0),
-            stopped: AtomicBool::new(false),
+            stopped: Cancel::default(),
             cancel: engine.cancel.clone(),
             heard: self.heard.clone(),
         }))
@@ -302,6 +300,7 @@ impl<'a> Sync<'a> {
         let report = &mut self.report;
         let (requests, retried, bytes) = results.traffic();
         let delivered = results.delivered();
+        report.notices.extend(results.contract_notice(&report.destination));
         (report.requests, report.bytes, report.counts.retried) = (requests, bytes, retried);
         report.counts.delivered = delivered.into();
         report.counts.failed = settled.pending.into();

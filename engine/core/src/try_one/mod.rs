@@ -15,6 +15,7 @@ use outflow_contract::limits::{Limits, SAMPLE_BYTES_MAX};
 use outflow_contract::outcome::{Answer, Records, Rejection, Request};
 use outflow_contract::plan::{Mapping, Model};
 use outflow_contract::report::{SyncReport, counted, records};
+use outflow_contract::secret::Secret;
 use outflow_contract::source::Query;
 use outflow_contract::{Error, Key, Kind, Op, Result};
 use outflow_ledger::chain::Chain;
@@ -184,7 +185,11 @@ impl Engine {
             let carried = Records { bytes: payload.into(), ends, ops: vec![op], ids, schema: schema.clone() };
             let request = destination.encode(&carried, &Origin { mapping: identity.origin.clone(), epoch, sequence: 0 })?;
             let key = request_key(&identity.origin, epoch, 0, request.body());
-            Ok(Ok((shown, with_key(request, destination.idempotency_header(), key))))
+            let mut request = with_key(request, destination.idempotency_header(), key);
+            if let (Some(grant), Request::Http(http)) = (destination.token_grant(), &mut request) {
+                grant.authorize(&Secret::new("issued when it is sent"), http);
+            }
+            Ok(Ok((shown, request)))
         };
         let (first, mut others) = (request(&mapped.bytes, op)?, Vec::new());
         for other in Op::ALL.into_iter().filter(|&other| other != op && mapping.selection.contains(other)) {
