@@ -2,6 +2,7 @@
 //!
 //! Non-goal: what a 2xx answer proves. That differs from destination to destination, and is theirs to say.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use outflow_contract::outcome::{HttpResponse, Outcome, Rejection};
@@ -11,21 +12,82 @@ use url::Url;
 /// So much of the receiver's words is kept.
 pub(crate) const MESSAGE_CHARS_MAX: usize = 200;
 
-/// The same outcome for all records of a request that was not answered with 2xx. `settings` names what holds the credentials.
-pub(crate) fn refused(response: &HttpResponse, settings: &str) -> Outcome {
-    let status = response.status;
-    match status {
-        300..=399 => Outcome::Rejected(redirected(response)),
-        401 | 403 => Outcome::Rejected(unauthorized(response, settings)),
-        425 | 429 => Outcome::Throttled { after: retry_after(response) },
-        // A proxy that gave up waiting: what is behind it may still be at work.
-        408 => Outcome::Retry(by_number(response)),
-        // What is wrong may be wrong with one record of many: a bad value, a conflict, too many bytes.
-        400 | 409 | 413 | 422 => Outcome::RejectedTogether(by_number(response)),
-        501 | 400..=499 => Outcome::Rejected(by_number(response)),
-        500..=599 => Outcome::Retry(by_number(response)),
-        _ => unknown(&format!("answered with the status {status}, which means nothing")),
+/// What a status says of all records of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Class {
+    /// The destination has them.
+    Taken,
+    /// It takes none of them as they are.
+    Refused,
+    /// It takes none, perhaps because of one of them.
+    RefusedTogether,
+    /// It failed in a way that may pass.
+    Retried,
+    /// It did not look at them, and asks for patience.
+    Throttled,
+}
+
+/// What the statuses of one destination mean, where that is not the usual.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Statuses {
+    pub(crate) given: BTreeMap<u16, Class>,
+    /// Statuses that say of a record that is to be deleted that it is not there.
+    pub(crate) gone: BTreeSet<u16>,
+}
+
+impl Statuses {
+    /// What such a status usually means; `None` for the ones that have a meaning of their own, and for those that have none.
+    fn usual(status: u16) -> Option<Class> {
+        match status {
+            425 | 429 => Some(Class::Throttled),
+            // A proxy that gave up waiting: what is behind it may still be at work.
+            408 => Some(Class::Retried),
+            // What is wrong may be wrong with one record of many: a bad value, a conflict, too many bytes.
+            400 | 409 | 413 | 422 => Some(Class::RefusedTogether),
+            501 | 400..=499 => Some(Class::Refused),
+            500..=599 => Some(Class::Retried),
+            _ => None,
+        }
     }
+
+    /// What was said of this status, if anything was.
+    pub(crate) fn said(&self, response: &HttpResponse) -> Option<Outcome> {
+        self.given.get(&response.status).map(|&class| outcome(class, response))
+    }
+
+    /// The same outcome for all records of a request that was not answered with 2xx. `settings` names what holds the credentials.
+    pub(crate) fn refused(&self, response: &HttpResponse, settings: &str) -> Outcome {
+        if let Some(said) = self.said(response) {
+            return said;
+        }
+        match (response.status, Self::usual(response.status)) {
+            (300..=399, _) => Outcome::Rejected(redirected(response)),
+            (401 | 403, _) => Outcome::Rejected(unauthorized(response, settings)),
+            (_, Some(class)) => outcome(class, response),
+            (status, None) => unknown(&format!("answered with the status {status}, which means nothing")),
+        }
+    }
+}
+
+fn outcome(class: Class, response: &HttpResponse) -> Outcome {
+    match class {
+        Class::Taken => Outcome::Acked,
+        Class::Refused => Outcome::Rejected(by_number(response)),
+        Class::RefusedTogether => Outcome::RejectedTogether(by_number(response)),
+        Class::Retried => Outcome::Retry(by_number(response)),
+        Class::Throttled => Outcome::Throttled { after: retry_after(response) },
+    }
+}
+
+/// [`Statuses::refused`] where every status means the usual.
+pub(crate) fn refused(response: &HttpResponse, settings: &str) -> Outcome {
+    Statuses::default().refused(response, settings)
+}
+
+/// Is this a page for people, as logins, captive portals and error pages of proxies are?
+pub(crate) fn is_web_page(body: &[u8]) -> bool {
+    let start = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body).trim_ascii_start();
+    [&b"<!doctype html"[..], b"<html"].iter().any(|tag| start.get(..tag.len()).is_some_and(|start| start.eq_ignore_ascii_case(tag)))
 }
 
 /// The answer proves nothing.

@@ -7,6 +7,7 @@
 //! destinations/segment_profiles records as messages to a Segment profile space
 //! destinations/webhook          records as HTTP requests to any URL
 //! tracking                      Segment's HTTP Tracking API, as two destinations share it
+//! auth                          how a destination is told who we are, as all of them share it
 //! http_answer                   what the status of an HTTP answer means, as all of them share it
 //! conformance                   what every implementation of a seam must do, as a suite
 //! ```
@@ -14,6 +15,7 @@
 //! Folders below `sources/` and `destinations/` never import each other: adding one touches its own folder and the
 //! list in its parent. Destinations do no I/O at all; that lives in the engine.
 
+mod auth;
 pub mod conformance;
 pub mod destinations;
 mod http_answer;

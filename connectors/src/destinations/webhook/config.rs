@@ -2,7 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use outflow_contract::destination::RequestLimits;
+use outflow_contract::destination::{Order, RequestLimits};
 use outflow_contract::plan::Settings;
 use outflow_contract::secret::Secret;
 use outflow_contract::{Error, Result};
@@ -13,6 +13,8 @@ use url::Url;
 use super::IDEMPOTENCY_HEADER;
 use super::results::Results;
 use super::sign::Sign;
+use crate::auth::oauth2::{ClientAuth, ClientCredentials};
+use crate::http_answer::{Class, Statuses};
 
 /// The methods that carry a body.
 pub(super) const METHODS: [&str; 4] = ["POST", "PUT", "PATCH", "DELETE"];
@@ -37,6 +39,10 @@ pub(super) struct Config {
     pub(super) sign: Option<Sign>,
     pub(super) batch: Batch,
     pub(super) results: Option<Results>,
+    pub(super) statuses: Statuses,
+    pub(super) order: Order,
+    /// How an access token is had, where one is wanted.
+    pub(super) grant: Option<ClientCredentials>,
     /// Method, host and a hash of path and query, which may hold secrets.
     pub(super) account: String,
 }
@@ -77,10 +83,13 @@ impl Config {
         }
         url.set_fragment(None);
         let mut headers = headers(settings.get("headers"))?;
-        let auth = match (settings.get("auth").filter(|auth| !auth.is_null()), userinfo(&url)) {
+        let (auth, grant) = match (settings.get("auth").filter(|auth| !auth.is_null()), userinfo(&url)) {
             (Some(_), Some(_)) => return Err(credentials_twice()),
-            (Some(auth), None) => Some(credentials(auth)?),
-            (None, in_url) => in_url,
+            (Some(auth), None) => match credentials(auth)? {
+                Credentials::Header(name, value) => (Some((name, value)), None),
+                Credentials::Grant(grant) => (None, Some(grant)),
+            },
+            (None, in_url) => (in_url, None),
         };
         // Both succeed for a URL with a host.
         let (Ok(()), Ok(())) = (url.set_username(""), url.set_password(None)) else { return Err(Error::invalid("`url` is not a URL")) };
@@ -88,13 +97,18 @@ impl Config {
             refuse_twice(&headers, &name)?;
             headers.push((name, value));
         }
+        if grant.is_some() {
+            refuse_twice(&headers, "Authorization")?;
+        }
         let sign = settings.get("sign").filter(|sign| !sign.is_null()).map(Sign::new).transpose()?;
         if let Some(sign) = &sign {
             refuse_twice(&headers, &sign.header)?;
         }
         let batch = Batch::new(settings.get("batch"))?;
         let results = settings.get("results").filter(|rule| !rule.is_null()).map(Results::new).transpose()?;
-        Ok(Self { account: account(&method, &url), method, url: url.into(), headers, sign, batch, results })
+        let statuses = settings.get("statuses").filter(|rule| !rule.is_null()).map(statuses).transpose()?.unwrap_or_default();
+        let order = order(settings)?;
+        Ok(Self { account: account(&method, &url), method, url: url.into(), headers, sign, batch, results, statuses, order, grant })
     }
 }
 
@@ -161,17 +175,69 @@ fn credentials_twice() -> Error {
     Error::invalid("the credentials are set twice: in `auth`, and before the @ of `url`").remedy("leave them out of one of the two")
 }
 
-/// The header of the setting `auth`.
-fn credentials(value: &Value) -> Result<(String, Secret)> {
-    let members = Members::new("auth", value, &["type", "token", "username", "password", "name", "value"])?;
+fn order(settings: &Settings) -> Result<Order> {
+    match settings.text("order").unwrap_or("any") {
+        "any" => Ok(Order::Any),
+        "deletes_first" => Ok(Order::DeletesFirst),
+        other => Err(Error::invalid(format!("`order` cannot be `{other}`")).remedy("it is any or deletes_first")),
+    }
+}
+
+/// What statuses mean, where that is not the usual.
+fn statuses(value: &Value) -> Result<Statuses> {
+    let names = ["taken", "refused", "refused_together", "retried", "throttled", "gone"];
+    let members = Members::new("statuses", value, &names)?;
+    let mut statuses = Statuses::default();
+    let classes = [Class::Taken, Class::Refused, Class::RefusedTogether, Class::Retried, Class::Throttled];
+    for (name, class) in names.iter().zip(classes) {
+        for status in members.statuses(name)? {
+            if statuses.given.insert(status, class).is_some() {
+                return Err(Error::invalid(format!("`statuses` lists {status} twice")).remedy("list each status once"));
+            }
+        }
+    }
+    statuses.gone = members.statuses("gone")?.into_iter().collect();
+    Ok(statuses)
+}
+
+/// Who we are: a header of every request, or how a token is had for one.
+enum Credentials {
+    Header(String, Secret),
+    Grant(ClientCredentials),
+}
+
+/// The setting `auth`.
+fn credentials(value: &Value) -> Result<Credentials> {
+    let oauth2 = ["token_url", "client_id", "client_secret", "client_auth", "scope", "audience"];
+    let known: Vec<&str> = ["type", "token", "username", "password", "name", "value"].into_iter().chain(oauth2).collect();
+    let members = Members::new("auth", value, &known)?;
     members.required("type")?;
-    let (name, value) = match members.choice("type", &["bearer", "basic", "header"])? {
+    let (name, value) = match members.choice("type", &["bearer", "basic", "header", "oauth2"])? {
+        3 => return grant(&members).map(Credentials::Grant),
         0 => ("Authorization".to_owned(), format!("Bearer {}", members.required("token")?)),
         1 => ("Authorization".to_owned(), basic(members.required("username")?, members.text("password")?.unwrap_or_default())),
         _ => (header_name("auth.name", members.required("name")?)?, members.required("value")?.to_owned()),
     };
     header_value("auth", &value)?;
-    Ok((name, Secret::new(value)))
+    Ok(Credentials::Header(name, Secret::new(value)))
+}
+
+fn grant(members: &Members<'_>) -> Result<ClientCredentials> {
+    // The URL may hold a secret: it is never in a message.
+    let wrong = || Error::invalid("`auth.token_url` is no http or https URL").remedy("write it as https://host/path");
+    let token_url = Url::parse(members.required("token_url")?).map_err(|_| wrong())?;
+    if !matches!(token_url.scheme(), "http" | "https") || token_url.host_str().is_none() {
+        return Err(wrong());
+    }
+    let client_auth = [ClientAuth::Body, ClientAuth::Basic][members.choice("client_auth", &["body", "basic"])?];
+    Ok(ClientCredentials {
+        token_url,
+        client_id: members.required("client_id")?.to_owned(),
+        client_secret: Secret::new(members.required("client_secret")?),
+        client_auth,
+        scope: members.text("scope")?.map(str::to_owned),
+        audience: members.text("audience")?.map(str::to_owned),
+    })
 }
 
 fn basic(username: &str, password: &str) -> String {
@@ -272,6 +338,16 @@ impl<'a> Members<'a> {
         let Some(text) = self.text(name)? else { return Ok(0) };
         choices.iter().position(|choice| *choice == text).ok_or_else(|| {
             Error::invalid(format!("`{}.{name}` cannot be `{text}`", self.setting)).remedy(format!("it is one of {}", choices.join(", ")))
+        })
+    }
+
+    /// A list of HTTP statuses; none where it is left out.
+    pub(super) fn statuses(&self, name: &str) -> Result<Vec<u16>> {
+        let Some(value) = self.get(name) else { return Ok(Vec::new()) };
+        let status = |value: &Value| value.as_u64().and_then(|n| u16::try_from(n).ok()).filter(|n| (200..=599).contains(n));
+        let all = value.as_array().and_then(|values| values.iter().map(status).collect());
+        all.ok_or_else(|| {
+            Error::invalid(format!("`{}.{name}` is not a list of statuses", self.setting)).remedy("list numbers from 200 to 599")
         })
     }
 

@@ -18,7 +18,9 @@ mod tests;
 
 use std::sync::Arc;
 
-use outflow_contract::destination::{Action, Check, Connector, Descriptor, Destination, Field, FieldKind, Origin, RequestLimits};
+use outflow_contract::destination::{
+    Action, Check, Connector, Descriptor, Destination, Field, FieldKind, Order, Origin, RequestLimits, TokenGrant,
+};
 use outflow_contract::outcome::{Answer, Outcome, Records, Request};
 use outflow_contract::plan::{DestinationConfig, Settings};
 use outflow_contract::secret::Secret;
@@ -78,7 +80,16 @@ impl Destination for Webhook {
             let credentials = value.expose().split_once(' ').map(|(_, credentials)| credentials.to_owned());
             credentials.filter(|_| name.eq_ignore_ascii_case("authorization"))
         };
-        self.config.headers.iter().filter_map(encoded).collect()
+        let grant = self.config.grant.iter().flat_map(|grant| grant.secrets());
+        self.config.headers.iter().filter_map(encoded).chain(grant).collect()
+    }
+
+    fn token_grant(&self) -> Option<&dyn TokenGrant> {
+        self.config.grant.as_ref().map(|grant| grant as &dyn TokenGrant)
+    }
+
+    fn order(&self) -> Order {
+        self.config.order
     }
 
     fn idempotency_header(&self) -> Option<&str> {
@@ -128,12 +139,19 @@ fn settings() -> Vec<Field> {
         Field::new("method", FieldKind::String, "The method.").default("POST").choices(&config::METHODS),
         Field::new("headers", FieldKind::Object, "Further headers, by name."),
         Field::new("auth", FieldKind::Object, "Who we are.").properties(vec![
-            Field::new("type", FieldKind::String, "How it is said.").required().choices(&["bearer", "basic", "header"]),
+            Field::new("type", FieldKind::String, "How it is said.").required().choices(&["bearer", "basic", "header", "oauth2"]),
             Field::new("token", FieldKind::String, "The token (bearer).").secret(),
             Field::new("username", FieldKind::String, "The name (basic)."),
             Field::new("password", FieldKind::String, "The password (basic).").secret(),
             Field::new("name", FieldKind::String, "The header's name (header)."),
             Field::new("value", FieldKind::String, "The header's value (header).").secret(),
+            Field::new("token_url", FieldKind::String, "Where access tokens are issued: an http or https URL (oauth2)."),
+            Field::new("client_id", FieldKind::String, "The client's name (oauth2)."),
+            Field::new("client_secret", FieldKind::String, "The client's secret (oauth2).").secret(),
+            Field::new("client_auth", FieldKind::String, "Where both stand in the request for a token (oauth2): body when left out.")
+                .choices(&["body", "basic"]),
+            Field::new("scope", FieldKind::String, "What the token is to allow, with spaces between (oauth2)."),
+            Field::new("audience", FieldKind::String, "What the token is for (oauth2)."),
         ]),
         Field::new("sign", FieldKind::StringOrObject, "Signs the body with an HMAC; a text alone is the secret.").secret().properties(
             vec![
@@ -149,7 +167,21 @@ fn settings() -> Vec<Field> {
             Field::new("bytes", FieldKind::Integer, "Bytes of one body, at the most.").default(config::BATCH_BYTES as u64),
             Field::new("body", FieldKind::String, "The form of the body.").default("array").choices(&["single", "array", "ndjson"]),
         ]),
+        Field::new("order", FieldKind::String, "In which order records have to arrive.").default("any").choices(&["any", "deletes_first"]),
+        Field::new("statuses", FieldKind::Object, "What statuses mean, where that is not the usual.").properties(statuses_settings()),
         Field::new("results", FieldKind::Object, "How a 2xx answer tells what became of each record.").properties(results_settings()),
+    ]
+}
+
+fn statuses_settings() -> Vec<Field> {
+    let list = |name: &str, description: &str| Field::new(name, FieldKind::Integer, description).multiple();
+    vec![
+        list("taken", "The records are there, such as 409 for one that is there already."),
+        list("refused", "They are refused, each for itself."),
+        list("refused_together", "They are refused, perhaps because of one of them: the request is divided."),
+        list("retried", "The receiver failed, and is asked again."),
+        list("throttled", "The receiver did not look at them, and asks for patience."),
+        list("gone", "Deleted records are not there, such as 404 and 410: that counts as deleted."),
     ]
 }
 

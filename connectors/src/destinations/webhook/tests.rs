@@ -102,6 +102,41 @@ fn golden_requests() {
 }
 
 #[test]
+fn statuses_mean_what_the_settings_say() {
+    let statuses =
+        json!({"taken": [409, 202], "refused": [422], "refused_together": [418], "retried": [404], "throttled": [503], "gone": [404, 410]});
+    let hook = webhook(json!({"batch": {}, "statuses": statuses}));
+    let first = |status: u16| outcomes(hook.as_ref(), 2, &answer(status, &[], "<html>"))[0].clone();
+    assert_eq!((first(409), first(202)), ("acked".to_owned(), "acked".to_owned()), "whatever the body is");
+    assert!(first(200).starts_with("unknown: answered with a web page"));
+    assert_eq!(first(422), "rejected http_422: <html>");
+    assert_eq!(first(418), "rejected together http_418: <html>");
+    assert_eq!(first(404), "retry http_404: <html>");
+    assert_eq!(first(503), "throttled None");
+    assert_eq!(first(500), "retry http_500: <html>");
+    let deleted = |n: usize, op: Op| {
+        let mut records = suite::sample(n);
+        records.ops.fill(op);
+        hook.decode(&records, &answer(410, &[], "")).swap_remove(0)
+    };
+    assert_eq!(deleted(1, Op::Deleted), Outcome::Acked);
+    assert!(matches!(deleted(2, Op::Deleted), Outcome::RejectedTogether(_)), "which of them is gone is not said");
+    assert!(matches!(deleted(1, Op::Updated), Outcome::Rejected(_)));
+}
+
+#[test]
+fn a_web_page_is_told_from_other_words() {
+    let hook = webhook(json!({}));
+    let one = |body: &str| outcomes(hook.as_ref(), 1, &answer(200, &[], body))[0].clone();
+    for page in ["<!DOCTYPE html>", "\u{feff} <html lang=en>", "\n<HTML>"] {
+        assert!(one(page).starts_with("unknown"), "{page}");
+    }
+    for other in ["", "ok", "<ok/>", "<!-- html -->", "{\"html\":\"<html>\"}"] {
+        assert_eq!(one(other), "acked", "{other}");
+    }
+}
+
+#[test]
 fn limits_are_those_of_the_batch() {
     let limits = |batch: Value| webhook(json!({ "batch": batch })).limits();
     assert_eq!(limits(Value::Null).records_max, 1);
@@ -143,6 +178,19 @@ fn wrong_settings_are_refused_without_showing_a_secret() {
         (json!({"url": "https://x", "auth": {"token": "s3cret"}}), "`auth.type` is missing"),
         (json!({"url": "https://x", "auth": {"type": "bearer", "token": "s3cret\n"}}), "line break"),
         (json!({"url": "https://x", "auth": "s3cret"}), "`auth` is not an object"),
+        (json!({"url": "https://x", "auth": {"type": "oauth2", "client_secret": "s3cret"}}), "`auth.token_url` is missing"),
+        (json!({"url": "https://x", "auth": {"type": "oauth2", "token_url": "ftp://s3cret", "client_id": "a"}}), "no http or https URL"),
+        (
+            json!({"url": "https://x", "auth": {"type": "oauth2", "token_url": "https://y", "client_id": "a"}}),
+            "`auth.client_secret` is missing",
+        ),
+        (
+            json!({"url": "https://x", "headers": {"Authorization": "s3cret"}, "auth": {"type": "oauth2", "token_url": "https://y", "client_id": "a", "client_secret": "s3cret"}}),
+            "set twice",
+        ),
+        (json!({"url": "https://x", "statuses": {"taken": [99]}}), "`statuses.taken`"),
+        (json!({"url": "https://x", "statuses": {"taken": [409], "refused": [409]}}), "lists 409 twice"),
+        (json!({"url": "https://x", "order": "up"}), "`order` cannot be"),
         (json!({"url": "https://x", "auth": {"type": "bearer", "tokn": "s3cret"}}), "no member `tokn`"),
         (json!({"url": "https://x", "sign": ""}), "`sign.secret` is empty"),
         (json!({"url": "https://x", "sign": {"secret": "s3cret", "algorithm": "md5"}}), "`sign.algorithm`"),
