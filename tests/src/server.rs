@@ -2,8 +2,10 @@
 //! of misbehaviour in front.
 //!
 //! ```text
-//! request ─► next Act of the script, if any ─► 401? ─► key seen? ─► refused ids? ─► Oracle ─► answer
+//! request ─► next Act of the script, if any ─► 401? ─► broken ids? ─► key seen? ─► refused ids? ─► Oracle ─► answer
 //! ```
+//!
+//! Once it issues tokens, `POST /token` is answered with one, and everything else wants the last one.
 
 mod body;
 
@@ -123,9 +125,26 @@ struct State {
     arrived: Arrived,
     script: VecDeque<Act>,
     refused: BTreeSet<String>,
+    broken: BTreeSet<String>,
     unauthorized: bool,
+    tokens: Option<Tokens>,
     /// The answers by idempotency key.
     answered: HashMap<String, Reply>,
+}
+
+/// The tokens of a server that issues some.
+struct Tokens {
+    /// The client's secret.
+    secret: String,
+    issued: u32,
+    /// The last one is refused.
+    revoked: bool,
+}
+
+impl Tokens {
+    fn last(&self) -> String {
+        format!("issued-token-{}", self.issued)
+    }
 }
 
 /// The running server. It stops when this is dropped.
@@ -155,7 +174,9 @@ impl Server {
             arrived: Arrived::default(),
             script: VecDeque::new(),
             refused: BTreeSet::new(),
+            broken: BTreeSet::new(),
             unauthorized: false,
+            tokens: None,
             answered: HashMap::new(),
         };
         let mut server = Self { address: SocketAddr::from(([127, 0, 0, 1], 0)), state: Arc::new(Mutex::new(state)), running: None };
@@ -212,6 +233,7 @@ impl Server {
     pub fn accept_all(&self) {
         let mut state = self.state();
         state.refused.clear();
+        state.broken.clear();
         state.script.clear();
         state.unauthorized = false;
     }
@@ -219,6 +241,21 @@ impl Server {
     /// Answers everything with 401, until [`Self::accept_all`].
     pub fn deny(&self) {
         self.state().unauthorized = true;
+    }
+
+    /// Answers requests that carry one of these records with 500 from now on, until [`Self::accept_all`].
+    pub fn break_on<'a>(&self, ids: impl IntoIterator<Item = &'a str>) {
+        self.state().broken.extend(ids.into_iter().map(str::to_owned));
+    }
+
+    /// Issues access tokens at `/token` to whoever knows the secret, and wants the last one with every other request.
+    pub fn issue_tokens(&self, secret: &str) {
+        self.state().tokens = Some(Tokens { secret: secret.to_owned(), issued: 0, revoked: false });
+    }
+
+    /// Refuses the last token from now on: another one has to be asked for.
+    pub fn revoke_token(&self) {
+        self.state().tokens.iter_mut().for_each(|tokens| tokens.revoked = true);
     }
 
     /// What the destination holds, by identifier.
@@ -387,13 +424,16 @@ fn decide(state: &mut State, method: String, path: String, headers: Vec<(String,
     state.arrived.requests += 1;
     state.arrived.records += payloads.len() as u64;
     state.arrived.bytes += wire.len() as u64;
-    let plan = match state.script.pop_front().unwrap_or(Act::Usual) {
+    let issued = issue(state, &path, &body);
+    let act = if issued.is_some() { Act::Usual } else { state.script.pop_front().unwrap_or(Act::Usual) };
+    let plan = match act {
+        _ if issued.is_some() => Plan::refuse(issued),
         Act::Status(status) => Plan::refuse(Some(Reply::new(status, ""))),
         Act::Answer(status, body) => Plan::refuse(Some(Reply::new(status, body))),
         Act::Throttle(retry_after) => Plan::refuse(Some(Reply { retry_after, ..Reply::new(429, "") })),
         Act::DropBefore => Plan::refuse(None),
         act => {
-            let (taken, reply) = usual(state, parsed, key.as_deref());
+            let (taken, reply) = usual(state, parsed, key.as_deref(), find("authorization").as_deref());
             if let Some(key) = key.as_ref().filter(|_| state.options.deduplicate && reply.status == 200) {
                 // Kept before it is sent: whoever did not get it asks again under the same key.
                 state.answered.insert(key.clone(), reply.clone());
@@ -412,9 +452,21 @@ fn decide(state: &mut State, method: String, path: String, headers: Vec<(String,
     (number, plan)
 }
 
+/// The answer to a request for a token, where tokens are issued.
+fn issue(state: &mut State, path: &str, body: &Bytes) -> Option<Reply> {
+    let tokens = state.tokens.as_mut().filter(|_| path == "/token")?;
+    let secret = format!("client_secret={}", tokens.secret);
+    if !String::from_utf8_lossy(body).split('&').any(|parameter| parameter == secret) {
+        return Some(Reply::new(401, r#"{"error":"invalid_client","error_description":"unknown client"}"#));
+    }
+    (tokens.issued, tokens.revoked) = (tokens.issued + 1, false);
+    Some(Reply::new(200, json!({ "access_token": tokens.last(), "token_type": "Bearer", "expires_in": 3600 }).to_string()))
+}
+
 /// The usual: which payloads are taken in, and the answer.
-fn usual(state: &State, parsed: Result<Vec<Value>, String>, key: Option<&str>) -> (Vec<Value>, Reply) {
-    if state.unauthorized {
+fn usual(state: &State, parsed: Result<Vec<Value>, String>, key: Option<&str>, authorization: Option<&str>) -> (Vec<Value>, Reply) {
+    let known = |tokens: &Tokens| !tokens.revoked && authorization == Some(format!("Bearer {}", tokens.last()).as_str());
+    if state.unauthorized || state.tokens.as_ref().is_some_and(|tokens| !known(tokens)) {
         return (Vec::new(), Reply::new(401, r#"{"message":"unknown credentials"}"#));
     }
     if let Some(reply) = key.and_then(|key| state.answered.get(key)) {
@@ -424,6 +476,9 @@ fn usual(state: &State, parsed: Result<Vec<Value>, String>, key: Option<&str>) -
         Ok(payloads) => payloads,
         Err(message) => return (Vec::new(), Reply::new(400, json!({ "message": message }).to_string())),
     };
+    if payloads.iter().filter_map(|payload| state.oracle.id_of(payload)).any(|id| state.broken.contains(&id)) {
+        return (Vec::new(), Reply::new(500, "oops"));
+    }
     let why = |payload: &Value| match state.oracle.id_of(payload) {
         None => Some(("no_id", "the record has no identifier".to_owned())),
         Some(id) if state.refused.contains(&id) => Some(("refused", format!("the record {id} is refused"))),

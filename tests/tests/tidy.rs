@@ -171,6 +171,30 @@ fn only_the_command_line_prints() {
     none("a library returns what it has to say", &found);
 }
 
+/// The codes of failed records that a line gives: the text after one of these.
+fn codes(line: &str) -> Vec<&str> {
+    let given = ["code: \"", "rejection(\"", "failed(\"", "_ if code == \""];
+    let after = |before: &&str| line.split(*before).skip(1).filter_map(|rest| rest.split('"').next()).collect::<Vec<_>>();
+    given.iter().flat_map(after).filter(|code| !code.contains(['{', ' '])).collect()
+}
+
+#[test]
+fn every_code_of_failed_records_has_its_advice() {
+    let all = sources();
+    let advice = &all.iter().find(|source| source.path == "engine/core/src/deliver/advice.rs").unwrap().text;
+    let mut found = std::collections::BTreeSet::new();
+    let given = all.iter().filter(|source| source.path.starts_with("engine/core/") || source.path.starts_with("connectors/"));
+    for (_, line) in given.flat_map(|source| &source.lines) {
+        found.extend(codes(line));
+    }
+    // These stand for an answer that refuses nothing, and for no reason at all.
+    let silent = ["ok", ""];
+    let without = |code: &&&str| !silent.contains(*code) && !advice.contains(&format!("\"{code}\""));
+    let offenders: Vec<String> = found.iter().filter(without).map(|code| (*code).to_owned()).collect();
+    none("every code has a line in `deliver/advice.rs` that says what to do", &offenders);
+    assert!(found.len() > 12, "codes are found: {found:?}");
+}
+
 #[test]
 fn offenders_are_found_and_tests_are_not_counted() {
     let body = "    x();\n".repeat(FUNCTION_LINES_MAX - 2);

@@ -8,6 +8,7 @@
 )]
 
 mod administration;
+mod answers;
 mod changes;
 mod channels;
 mod columns;
