@@ -497,7 +497,7 @@ mod tests {
     async fn a_destination_that_takes_nothing_and_asks_for_patience_is_left_after_a_quarter_of_an_hour() {
         for wait in [SECOND, 60 * SECOND, 999_999_999 * SECOND] {
             let (pace, clock) = pace(4, None);
-            let (mut sent, mut waited) = (0, Duration::ZERO);
+            let (mut sent, mut waited) = (0u64, Duration::ZERO);
             let why = loop {
                 match pace.admit().now_or_never() {
                     Some(Ok(admission)) => {
@@ -513,7 +513,7 @@ mod tests {
                 }
             };
             assert!(waited <= THROTTLED_MAX && waited + 2 * wait > THROTTLED_MAX, "{waited:?}");
-            assert!(sent as u64 <= 1 + THROTTLED_MAX.as_secs() / wait.min(RETRY_AFTER_MAX).as_secs() + 1, "{sent}");
+            assert!(sent <= 1 + THROTTLED_MAX.as_secs() / wait.min(RETRY_AFTER_MAX).as_secs() + 1, "{sent}");
             assert_eq!(why.code, "throttled");
             // The clock of the test began in 1970, and a day is the most that is believed.
             assert!(why.message.contains("it wants nothing before 1970-01-0"), "{}", why.message);

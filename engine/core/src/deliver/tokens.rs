@@ -262,7 +262,9 @@ mod tests {
 
     #[tokio::test]
     async fn an_endpoint_that_refuses_is_asked_once_for_all_and_one_that_is_busy_a_few_times() {
-        for (statuses, exchanges, good) in [(&[401][..], 1, false), (&[503], TOKEN_ATTEMPTS_MAX as usize, false), (&[503, 200], 2, true)] {
+        let cases: [(&'static [u16], usize, bool); 3] =
+            [(&[401], 1, false), (&[503], TOKEN_ATTEMPTS_MAX as usize, false), (&[503, 200], 2, true)];
+        for (statuses, exchanges, good) in cases {
             let (url, asked) = endpoint(statuses).await;
             let (tokens, transport, grant) = (tokens(), transport(), Grant { url, expires_in: None });
             for live in join_all((0..20).map(|_| tokens.get(&grant, &transport))).await {

@@ -67,7 +67,8 @@ async fn a_connection_that_closed_while_idle_is_replaced() {
 async fn a_connection_reset_at_any_byte_of_the_request_leaves_a_doubt() {
     let request = |url: &str| post(&format!("{url}/x?token=hunter2"), "[1,2,3,4,5,6,7,8,9,10,11,12]");
     let (recording, requests) = Server::recording().await;
-    answer(send(&transport(), request(&recording.url)).await);
+    let transport = transport();
+    answer(send(&transport, request(&recording.url)).await);
     let whole = requests.lock().unwrap()[0].clone();
     // The lines with their ends, the empty one, and the body. Ports have four or five digits.
     let length = whole.lines.iter().map(|line| line.len() + 2).sum::<usize>() + 2 + whole.body.len();
@@ -81,7 +82,7 @@ async fn a_connection_reset_at_any_byte_of_the_request_leaves_a_doubt() {
             stream.set_zero_linger().unwrap();
         })
         .await;
-        let error = unknown(send(&transport(), request(&server.url)).await);
+        let error = unknown(send(&transport, request(&server.url)).await);
         assert!(error.may_retry() && !format!("{error:?}").contains("hunter2"), "after {after}: {error:?}");
     }
 }
