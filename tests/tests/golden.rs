@@ -231,6 +231,21 @@ fn an_empty_list_says_which_filter_emptied_it() {
 }
 
 #[test]
+fn what_waits_is_listed_and_may_be_set_aside() {
+    let small = eventful();
+    golden!("pending", small.run("pending"));
+    golden!("retry", small.run("retry people_to_the_hook"));
+    golden!("set_aside_none", small.run("retry people_to_the_hook --acknowledge --code http_422"));
+    golden!("set_aside", small.run("retry people_to_the_hook --acknowledge --code refused"));
+    golden!("set_aside_again", small.run("retry people_to_the_hook --acknowledge --all"));
+    golden!("pending_set_aside", at(&small, 80, "pending"));
+    golden!("pending_json", small.run("pending --output json"));
+    golden!("retry_nothing", small.run("retry people_to_the_hook"));
+    golden!("retry_two_mappings", small.run("retry --id 3"));
+    golden!("retry_unknown_record", small.run("retry people_to_the_hook --id 77"));
+}
+
+#[test]
 fn colours_come_and_go_as_asked() {
     let small = eventful();
     let colored = |args: &str, env: &[(&str, &str)]| {
@@ -257,7 +272,8 @@ fn help_is_help() {
     let run = |args: &str| Outflow::at(&project).args(args).run();
     golden!("help", run("--help"));
     let old = ["init", "check", "plan", "run", "history", "show", "reset", "schema"];
-    let new = ["preview", "test", "catalog", "baseline", "rename", "pause", "resume", "completions", "man", "doctor", "gc"];
+    let new =
+        ["preview", "test", "catalog", "baseline", "rename", "pause", "resume", "completions", "man", "doctor", "gc", "retry", "pending"];
     for command in old.into_iter().chain(new) {
         let help = run(&format!("{command} --help"));
         let mut settings = insta::Settings::clone_current();

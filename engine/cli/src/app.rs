@@ -53,6 +53,8 @@ fn dispatch(cli: &Cli, console: &Console) -> Result<Exit, Failure> {
         Command::Check(args) => on_runtime(commands::check::run(&cli.global, args, console)),
         Command::Plan(args) => on_runtime(commands::plan::run(&cli.global, args, console)),
         Command::Run(args) => on_runtime(commands::run::run(&cli.global, args, console)),
+        Command::Retry(args) => on_runtime(commands::retry::run(&cli.global, args, console)),
+        Command::Pending(args) => on_runtime(commands::pending::run(&cli.global, args, console)),
         Command::History(args) => commands::history::run(&cli.global, args, console),
         Command::Show(args) => commands::show::run(&cli.global, args, console),
         Command::Reset(args) => on_runtime(commands::reset::run(&cli.global, args, console)),

@@ -13,7 +13,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use inspect::{CatalogArgs, PreviewArgs, TestArgs};
 pub(crate) use keep::{DoctorArgs, GcArgs};
-pub(crate) use mend::{BaselineArgs, PauseArgs, RenameArgs, ResumeArgs};
+pub(crate) use mend::{BaselineArgs, PauseArgs, PendingArgs, RenameArgs, ResumeArgs, RetryArgs};
 pub(crate) use overview::command;
 pub(crate) use shell::{CompletionsArgs, ManArgs, Named, NamesArgs};
 
@@ -110,6 +110,14 @@ pub(crate) enum Command {
         after_help = "Examples:\n  outflow run\n  outflow run --select 'customers_*' --select tag:hourly\n  outflow run --exclude destination:crm --wait"
     )]
     Run(RunArgs),
+    /// Send what waits, without asking the source; or set failed records aside.
+    #[command(
+        after_help = "Examples:\n  outflow retry\n  outflow retry customers_to_crm --id 17 18\n  outflow retry customers_to_crm --acknowledge --code http_422\n  outflow retry customers_to_crm --acknowledged\n\nA record that is set aside stays pending and is counted, and neither attempted nor alarming, until it changes or is asked for with --id or --acknowledged."
+    )]
+    Retry(RetryArgs),
+    /// List what waits for each destination, and why.
+    #[command(after_help = "Examples:\n  outflow pending\n  outflow pending customers_to_crm --output json")]
+    Pending(PendingArgs),
     /// List past syncs, newest first.
     #[command(
         after_help = "Examples:\n  outflow history --mapping customers_to_crm --limit 5\n  outflow history --failed --since 2d\n  outflow history --select tag:hourly --status success,no_changes --until 2026-03-01"
@@ -215,6 +223,9 @@ pub(crate) struct Allowing {
     /// Go on though the model returns no record at all.
     #[arg(long)]
     pub(crate) allow_empty: bool,
+    /// Go on though a column has more nulls than `guards: null_share` says.
+    #[arg(long)]
+    pub(crate) allow_null: bool,
 }
 
 /// `outflow check`

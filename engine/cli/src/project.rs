@@ -169,8 +169,8 @@ pub(crate) fn select(project: &Project, selecting: &Selecting) -> Result<Vec<Str
 
 /// The options of a run.
 pub(crate) fn run_options(mappings: Vec<String>, allowing: Allowing, wait: bool) -> RunOptions {
-    let allowed = Allowed { deleted: allowing.allow_deleted, changed: allowing.allow_changed, empty: allowing.allow_empty };
-    RunOptions { mappings, wait, allowed }
+    let Allowing { allow_deleted: deleted, allow_changed: changed, allow_empty: empty, allow_null: null } = allowing;
+    RunOptions { mappings, wait, allowed: Allowed { deleted, changed, empty, null }, retry: None }
 }
 
 /// What comes of a check of columns that found no mistake.

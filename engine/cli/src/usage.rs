@@ -13,7 +13,7 @@ const COMMANDS: [(&[&str], &str); 19] = [
     (&["validate", "lint", "parse", "verify", "fmt"], "`outflow check` finds every mistake of the project"),
     (&["compile", "diff", "dry-run"], "`outflow plan` shows what a run would send, `outflow preview MODEL` what a query returns"),
     (&["build", "apply", "sync", "push", "deploy", "start", "exec", "execute", "send"], "`outflow run` sends what has changed"),
-    (&["retry", "rerun", "redo"], "`outflow run` tries again whatever failed"),
+    (&["rerun", "redo", "resend"], "`outflow run` tries again whatever failed; `outflow retry` does without asking the source"),
     (&["refresh", "full-refresh", "backfill", "resync"], "`outflow reset MAPPING` makes the next sync send every record again"),
     (
         &["ls", "list", "mappings", "models"],

@@ -109,6 +109,28 @@ pub enum Before {
     Unknown(Attempt),
 }
 
+/// How a record that waits has fared so far. Of one that never failed: all zero.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Failed {
+    /// In how many syncs in a row it has failed.
+    pub attempts: u32,
+    /// When it failed first: milliseconds since the Unix epoch.
+    pub first_ms: u64,
+    /// When it failed last.
+    pub last_ms: u64,
+    /// Somebody has set it aside: it stays pending, and is not attempted before it changes or is asked for.
+    pub set_aside: bool,
+}
+
+impl Failed {
+    /// It has failed once more.
+    #[must_use]
+    pub fn again(self, at_ms: u64) -> Self {
+        let first_ms = if self.attempts == 0 { at_ms } else { self.first_ms };
+        Self { attempts: self.attempts.saturating_add(1), first_ms, last_ms: at_ms, set_aside: false }
+    }
+}
+
 /// One record of a change set, without its values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Entry {
@@ -120,9 +142,16 @@ pub struct Entry {
     pub after: Option<RowHash>,
     /// The model version in which `after` appeared. Survives composition, folding and compaction (rule 3).
     pub version: u64,
+    /// How it has fared, where it waits for a destination; nothing in a model's versions.
+    pub failed: Failed,
 }
 
 impl Entry {
+    /// An entry of a record that never failed.
+    pub fn new(key: Key, before: Before, after: Option<RowHash>, version: u64) -> Self {
+        Self { key, before, after, version, failed: Failed::default() }
+    }
+
     /// The operation of this entry (rule 4): a present record is never deleted, an absent one never upserted.
     pub fn op(&self) -> Op {
         match (self.before, self.after) {
@@ -190,7 +219,7 @@ mod tests {
 
     #[test]
     fn a_present_record_is_never_deleted_and_an_absent_one_never_upserted() {
-        let entry = |before, after| Entry { key: Key(1), before, after, version: 1 };
+        let entry = |before, after| Entry::new(Key(1), before, after, 1);
         let here = Some(RowHash(7));
         assert_eq!(entry(attempted(Op::Deleted), here).op(), Op::Added);
         assert_eq!(entry(attempted(Op::Updated), here).op(), Op::Updated);
@@ -201,8 +230,16 @@ mod tests {
 
     #[test]
     fn unknown_never_counts_as_settled() {
-        let entry = Entry { key: Key(1), before: attempted(Op::Added), after: None, version: 1 };
+        let entry = Entry::new(Key(1), attempted(Op::Added), None, 1);
         assert!(!entry.is_settled());
+    }
+
+    #[test]
+    fn a_record_that_fails_again_keeps_its_first_time_and_is_no_longer_set_aside() {
+        let once = Failed::default().again(5);
+        assert_eq!(once, Failed { attempts: 1, first_ms: 5, last_ms: 5, set_aside: false });
+        let again = Failed { set_aside: true, ..once }.again(9);
+        assert_eq!(again, Failed { attempts: 2, first_ms: 5, last_ms: 9, set_aside: false });
     }
 
     #[test]

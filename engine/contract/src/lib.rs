@@ -32,6 +32,6 @@ pub mod secret;
 pub mod source;
 pub mod state_store;
 
-pub use change::{Attempt, Before, Counts, Entry, Op, Selection};
+pub use change::{Attempt, Before, Counts, Entry, Failed, Op, Selection};
 pub use error::{Blame, Error, Kind, Result, Retry};
 pub use key::{Key, RecordId, RequestKey, RowHash};

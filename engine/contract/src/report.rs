@@ -118,6 +118,9 @@ pub struct SyncCounts {
     /// What waits for the next sync; `None` where the sync ended before that was known.
     #[serde(default)]
     pub pending: Option<Tally>,
+    /// Those of the pending records that somebody has set aside: they were not attempted, and do not count as failed.
+    #[serde(default)]
+    pub set_aside: Tally,
     /// Requests sent again.
     pub retried: u64,
     /// Changes that this mapping does not send: another operation, or columns that it does not use.

@@ -1,12 +1,17 @@
 //! Moments as text and as numbers.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use jiff::Timestamp;
 
 /// RFC 3339 in UTC, to the millisecond: `2026-03-01T12:30:00.250Z`.
 pub fn rfc3339(at: SystemTime) -> String {
     timestamp(at).strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
+}
+
+/// The same of milliseconds since 1970.
+pub fn rfc3339_of_ms(ms: u64) -> String {
+    rfc3339(UNIX_EPOCH + Duration::from_millis(ms))
 }
 
 /// Milliseconds since 1970.
@@ -31,8 +36,6 @@ fn timestamp(at: SystemTime) -> Timestamp {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[test]
@@ -43,5 +46,6 @@ mod tests {
         assert_eq!(unix_ms(at), 1_700_000_000_250);
         assert_eq!(parsed_ms(&rfc3339(at)), Some(1_700_000_000_250));
         assert_eq!(parsed_ms("yesterday"), None);
+        assert_eq!(rfc3339_of_ms(unix_ms(at)), rfc3339(at));
     }
 }

@@ -196,6 +196,7 @@ mod tests {
             ended: None,
             id: vec!["id".into()],
             cursor: Some(number),
+            saw: None,
             pending: vec![],
             failures: None,
             deadline_ms: None,
@@ -262,6 +263,7 @@ mod tests {
                 bytes: 0,
                 blake3: String::new(),
                 counts: outflow_contract::Counts::default(),
+                set_aside: outflow_contract::Counts::default(),
             };
             MappingCommit { pending: vec![file], ..commit(1) }
         };

@@ -3,6 +3,7 @@
 //! A model is a log of versions; a mapping's state is a cursor into that log and the change set `pending`. Commits are immutable and make
 //! a gapless chain ([`crate::chain`]).
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::datatypes::{Schema, SchemaRef};
@@ -10,7 +11,7 @@ use arrow::ipc::reader::StreamReader;
 use arrow::ipc::writer::StreamWriter;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use outflow_contract::{Counts, Error, Result, Selection};
+use outflow_contract::{Counts, Entry, Error, Op, Result, Selection};
 use serde::{Deserialize, Serialize};
 
 use crate::changes::PartInfo;
@@ -76,8 +77,6 @@ pub struct ValueFile {
 pub struct Dropped {
     /// The last of them; 0 if there are none.
     pub through: u64,
-    /// Records that the model had then.
-    pub records: u64,
 }
 
 /// The file of key and row hashes that the next extraction is compared with.
@@ -120,8 +119,34 @@ pub struct ExtractionInfo {
     pub rejected: u64,
     /// Records without an identifier among them.
     pub null_ids: u64,
+    /// Records that the model has since.
+    pub records: u64,
+    /// How many of those returned are null in each column; columns without any are left out.
+    pub nulls: BTreeMap<String, u64>,
     /// When, RFC 3339.
     pub at: String,
+}
+
+impl ModelCommit {
+    /// What a mapping that seals this version sees of it.
+    pub fn sighting(&self) -> Sighting {
+        let ExtractionInfo { extracted, records, ref nulls, .. } = self.extraction;
+        Sighting { version: self.version, extracted, records, nulls: nulls.clone() }
+    }
+}
+
+/// What a mapping saw of its model: what the guards of its next sync compare with.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sighting {
+    /// The version.
+    pub version: u64,
+    /// Records that the query returned.
+    pub extracted: u64,
+    /// Records that the model had.
+    pub records: u64,
+    /// How many of those returned were null in each column; columns without any are left out.
+    pub nulls: BTreeMap<String, u64>,
 }
 
 /// The state of a mapping.
@@ -146,9 +171,11 @@ pub struct MappingCommit {
     pub id: Vec<String>,
     /// The model version up to which everything is delivered or in `pending`; `None` before the first sync.
     pub cursor: Option<u64>,
+    /// What its last sync saw of the model, which is behind the cursor where retention has moved that; `None` before the first.
+    pub saw: Option<Sighting>,
     /// The records whose last state the destination has not acknowledged.
     pub pending: Vec<PendingFile>,
-    /// Why each of them is, for people: `failures.parquet` of the run that left them.
+    /// Those that failed last, with samples, for people: `failures.parquet` of the run that left them.
     pub failures: Option<String>,
     /// Until when a request whose answer was never read may take effect: milliseconds since the Unix epoch (rule 11).
     pub deadline_ms: Option<u64>,
@@ -191,6 +218,7 @@ impl MappingCommit {
             selection,
             id,
             cursor: None,
+            saw: None,
             pending: Vec::new(),
             failures: None,
             deadline_ms: None,
@@ -221,12 +249,52 @@ pub struct PendingFile {
     pub blake3: String,
     /// By operation.
     pub counts: Counts,
+    /// Those of them that are set aside.
+    pub set_aside: Counts,
 }
 
 impl PendingFile {
     /// A part that was written, with its records by operation.
-    pub fn of(info: PartInfo, counts: Counts) -> Self {
-        Self { path: info.path, rows: info.rows, bytes: info.bytes, blake3: info.blake3, counts }
+    pub fn of(info: PartInfo, counted: PendingCounts) -> Self {
+        let PendingCounts { all, set_aside, .. } = counted;
+        Self { path: info.path, rows: info.rows, bytes: info.bytes, blake3: info.blake3, counts: all, set_aside }
+    }
+}
+
+/// Pending records by operation.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PendingCounts {
+    /// Those that wait.
+    pub all: Counts,
+    /// Those of them that are set aside.
+    pub set_aside: Counts,
+    /// There are records, too, that were sent ahead of their sync, and of which nothing is to be done.
+    pub ahead: bool,
+}
+
+impl PendingCounts {
+    /// Counts one more.
+    pub fn add(&mut self, entry: &Entry) {
+        if entry.is_settled() {
+            self.ahead = true;
+            return;
+        }
+        self.all.add(entry.op(), 1);
+        if entry.failed.set_aside {
+            self.set_aside.add(entry.op(), 1);
+        }
+    }
+}
+
+impl MappingCommit {
+    /// Its pending records, by operation.
+    pub fn waiting(&self) -> PendingCounts {
+        let mut sum = PendingCounts { ahead: self.ahead, ..PendingCounts::default() };
+        for (file, op) in self.pending.iter().flat_map(|file| Op::ALL.map(|op| (file, op))) {
+            sum.all.add(op, file.counts.get(op));
+            sum.set_aside.add(op, file.set_aside.get(op));
+        }
+        sum
     }
 }
 

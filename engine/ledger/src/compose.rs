@@ -16,7 +16,7 @@
 //! Nothing here looks at the selection, except for mappings that share a destination: what is selected is asked of the result, with
 //! [`Entry::op`] and [`Selection::contains`].
 
-use outflow_contract::{Attempt, Before, Entry, Key, Op, RowHash, Selection};
+use outflow_contract::{Attempt, Before, Entry, Failed, Key, Op, RowHash, Selection};
 
 /// How a mapping composes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +27,8 @@ pub struct Options {
     pub selection: Selection,
     /// The mapping was reset, and has not run since (rule 15).
     pub resend: bool,
+    /// Somebody asks for what was set aside.
+    pub asked_for: bool,
 }
 
 /// The net of two entries of one key, `a` before `b`; `None` if nothing remains.
@@ -38,7 +40,7 @@ pub fn compose(a: Entry, b: Entry) -> Option<Entry> {
         (_, Before::Unknown(_)) => b.before,
         _ => a.before,
     };
-    unsettled(Entry { before, ..b })
+    unsettled(Entry { before, failed: Failed { set_aside: b.failed.set_aside, ..a.failed }, ..b })
 }
 
 /// What remains to be done for one key: its pending entry, if there is one, with its entries in the model's versions after
@@ -46,6 +48,9 @@ pub fn compose(a: Entry, b: Entry) -> Option<Entry> {
 ///
 /// Before is that of the first, after and its version those of the last (rules 2 and 3), whatever composes them later. A record that
 /// was sent ahead of its sync is pending with a state from beyond the cursor: the steps up to that state are in it already.
+///
+/// That it was set aside is said of one state of a record: it ends with the next step, with a reset, or when somebody asks for it. How
+/// often it has failed, and since when, goes on.
 pub fn compose_key(pending: Option<Entry>, steps: &[Entry], options: &Options) -> Option<Entry> {
     let held = pending.map_or(0, |pending| steps.partition_point(|step| step.version <= pending.version));
     let steps = &steps[held..];
@@ -54,7 +59,8 @@ pub fn compose_key(pending: Option<Entry>, steps: &[Entry], options: &Options) -
     if options.resend {
         first = reset_entry(first);
     }
-    let mut entry = Entry { before: first.before, ..last };
+    let set_aside = last.failed.set_aside && !options.resend && !options.asked_for;
+    let mut entry = Entry { before: first.before, failed: Failed { set_aside, ..first.failed }, ..last };
     if options.shared && !matches!(first.before, Before::Unknown(_)) {
         entry.before = seen_step_by_step(&entry, pending.iter().chain(steps), options.selection);
     } else if !matches!(first.before, Before::Unknown(_)) {
@@ -90,12 +96,12 @@ pub fn reset_entry(entry: Entry) -> Entry {
 /// after a reset, where it may have any state of it (rule 15).
 pub fn snapshot_entry(key: Key, row: RowHash, version: u64, resend: bool) -> Entry {
     let doubt = || Before::Unknown(Attempt { op: Op::Added, after: Some(row), version, request: None });
-    Entry { key, before: if resend { doubt() } else { Before::Absent }, after: Some(row), version }
+    Entry::new(key, if resend { doubt() } else { Before::Absent }, Some(row), version)
 }
 
 /// A record of the model's snapshot that is sent ahead of its sync though nothing is to be done for it: the destination has it already.
 pub fn unchanged_entry(key: Key, row: RowHash, version: u64) -> Entry {
-    Entry { key, before: Before::Known(row), after: Some(row), version }
+    Entry::new(key, Before::Known(row), Some(row), version)
 }
 
 /// Rules 19 and 20: the destination's other mappings act on the versions one by one, so an operation that this mapping does not

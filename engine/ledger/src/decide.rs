@@ -19,10 +19,29 @@ pub struct Ended {
     pub now_ms: u64,
 }
 
-/// Is a sealed entry of `op` sent? If not it is settled as seen, with whatever its state before is (rule 5); that is safe only since
-/// nothing is sealed while a request travels (rule 13). `unused`: it changes nothing that the mapping sends.
-pub fn is_sent(selection: Selection, op: Op, unused: bool) -> bool {
-    selection.contains(op) && !unused
+/// What a sync does with a sealed entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It is sent.
+    Sent,
+    /// It is settled without being sent.
+    Seen,
+    /// It stays pending as it is: somebody has set it aside.
+    Held,
+}
+
+/// What becomes of a sealed entry of `op`. What is not selected is settled as seen, with whatever its state before is (rule 5); that is
+/// safe only since nothing is sealed while a request travels (rule 13). `unused`: it changes nothing that the mapping sends.
+///
+/// What was set aside is neither sent nor seen: the destination does not have it.
+pub fn fate(selection: Selection, op: Op, unused: bool, set_aside: bool) -> Fate {
+    if !selection.contains(op) || unused {
+        Fate::Seen
+    } else if set_aside {
+        Fate::Held
+    } else {
+        Fate::Sent
+    }
 }
 
 /// How long a run must wait before it seals anything (rule 13): nothing is settled as seen, and nothing sent, while an older
@@ -68,9 +87,16 @@ mod tests {
 
     #[test]
     fn unselected_is_seen_and_so_is_what_changes_nothing_that_is_sent() {
-        assert!(is_sent(Selection::Updated, Op::Updated, false));
-        assert!(!is_sent(Selection::Updated, Op::Updated, true));
-        assert!(!is_sent(Selection::Updated, Op::Deleted, false));
+        assert_eq!(fate(Selection::Updated, Op::Updated, false, false), Fate::Sent);
+        assert_eq!(fate(Selection::Updated, Op::Updated, true, false), Fate::Seen);
+        assert_eq!(fate(Selection::Updated, Op::Deleted, false, false), Fate::Seen);
+    }
+
+    #[test]
+    fn what_is_set_aside_is_held_unless_there_is_nothing_to_send_of_it() {
+        assert_eq!(fate(Selection::All, Op::Added, false, true), Fate::Held);
+        assert_eq!(fate(Selection::All, Op::Updated, true, true), Fate::Seen);
+        assert_eq!(fate(Selection::Added, Op::Deleted, false, true), Fate::Seen);
     }
 
     #[test]

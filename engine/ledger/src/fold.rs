@@ -15,7 +15,7 @@
 use std::collections::HashMap;
 
 use outflow_contract::change::AttemptRequest;
-use outflow_contract::{Attempt, Before, Entry, RequestKey};
+use outflow_contract::{Attempt, Before, Entry, Failed, RequestKey};
 
 use crate::journal::{Answered, Answers, Frame, Frames, Intent, Outcome, Positions};
 
@@ -156,10 +156,11 @@ pub fn fold_entry(sealed: &Entry, class: Class<'_>) -> Option<Entry> {
     }
 }
 
-/// What stays of the one record that was sent ahead of its sync: an entry in any case, since the versions after the cursor are yet to
+/// What stays of a record that was sent ahead of its sync: an entry in any case, since the versions after the cursor are yet to
 /// be composed onto it. Acknowledged, it says that the destination has what the model has, and cancels with them.
 pub fn fold_ahead(sealed: &Entry, class: Class<'_>) -> Entry {
-    let acknowledged = || Entry { before: sealed.after.map_or(Before::Absent, Before::Known), ..*sealed };
+    let before = sealed.after.map_or(Before::Absent, Before::Known);
+    let acknowledged = || Entry { before, failed: Failed::default(), ..*sealed };
     fold_entry(sealed, class).unwrap_or_else(acknowledged)
 }
 

@@ -326,10 +326,10 @@ impl Examining<'_> {
                     }
                 }
                 let newest = self.versions.get(&plan.model).map_or(0, |&(_, newest)| newest);
-                if plan.base != head || plan.version > newest {
+                if plan.base != head || plan.saw.version > newest {
                     let message = format!(
                         "this run began with commit {} of its mapping and version {} of its model; the state has commit {head} and version {newest}",
-                        plan.base, plan.version
+                        plan.base, plan.saw.version
                     );
                     return self.find(Severity::Error, &path, message, lost(name));
                 }

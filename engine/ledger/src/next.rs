@@ -3,12 +3,13 @@
 //! ```text
 //!                    cursor      pending       deadline   generation
 //!   after_run        sealed      what is left  later      stays
-//!   after_one        stays       + the one     later      stays
+//!   after_some       stays       + those sent  later      stays
 //!   reset            stays       stays         stays      + 1, and `resend`
 //!     .. upserts only  none      nothing       stays      + 1
 //!   begun_anew       none        nothing       stays      stays
 //!   baseline         the head    nothing       stays      stays
 //!   folded           the oldest  + versions    stays      stays
+//!   set_aside        stays       marked        stays      stays
 //!   carried_over     stays       copied        stays      stays
 //! ```
 //!
@@ -16,7 +17,7 @@
 
 use outflow_contract::Op;
 
-use crate::commit::{MappingCommit, PendingFile};
+use crate::commit::{MappingCommit, PendingFile, Sighting};
 
 /// How a run ended.
 #[derive(Clone, Debug)]
@@ -25,8 +26,8 @@ pub struct RunEnd {
     pub epoch: u64,
     /// The sync, for people.
     pub sync_id: String,
-    /// The model version that was sealed.
-    pub version: u64,
+    /// The model version that was sealed, as the run saw it.
+    pub saw: Sighting,
     /// What stays pending.
     pub pending: Vec<PendingFile>,
     /// Why, for people.
@@ -46,14 +47,15 @@ impl MappingCommit {
     /// After a run, ended or recovered (rule 6): the cursor is the version that was *sealed*, whatever the model's head is by now, and
     /// the run is closed.
     pub fn after_run(self, end: RunEnd) -> Self {
-        let (cursor, failures) = (Some(end.version), end.failures.clone());
-        Self { cursor, failures, resend: false, ahead: false, ..self.closed(end) }
+        let (cursor, saw, failures) = (Some(end.saw.version), Some(end.saw.clone()), end.failures.clone());
+        Self { cursor, saw, failures, resend: false, ahead: false, ..self.closed(end) }
     }
 
-    /// After a run of nothing but one record ahead of its sync: the cursor stays, and so does a reset that waits for its sync.
+    /// After a run of nothing but some records ahead of their sync: the cursor stays, and so does a reset that waits for its sync.
     /// `ahead`: `end.pending` holds records of which nothing is to be done.
-    pub fn after_one(self, end: RunEnd, ahead: bool) -> Self {
-        Self { ahead, ..self.closed(end) }
+    pub fn after_some(self, end: RunEnd, ahead: bool) -> Self {
+        let failures = end.failures.clone().or_else(|| self.failures.clone());
+        Self { ahead, failures, ..self.closed(end) }
     }
 
     fn closed(self, end: RunEnd) -> Self {
@@ -77,23 +79,29 @@ impl MappingCommit {
         let only_upserts = !fresh.selection.contains(Op::Deleted);
         let generation = self.generation + 1;
         let next = Self { generation, model: fresh.model, account: fresh.account, id: fresh.id, ..self };
-        if moved || only_upserts { Self { cursor: None, pending: Vec::new(), ahead: false, ..next } } else { Self { resend: true, ..next } }
+        if moved || only_upserts {
+            Self { cursor: None, saw: None, pending: Vec::new(), ahead: false, ..next }
+        } else {
+            Self { resend: true, ..next }
+        }
     }
 
     /// The state of a mapping of which nothing was ever delivered, in a new place or of a new model: it begins there.
     pub fn begun_anew(self, fresh: Self) -> Self {
-        let next = Self { cursor: None, pending: Vec::new(), failures: None, ahead: false, resend: false, ..self };
+        let next = Self { cursor: None, saw: None, pending: Vec::new(), failures: None, ahead: false, resend: false, ..self };
         Self { model: fresh.model, destination: fresh.destination, account: fresh.account, id: fresh.id, ..next }
     }
 
-    /// A baseline (rule 16): what the model holds at `version` counts as delivered. Only after recovery, and once no request travels.
-    pub fn baseline(self, fresh: Self, version: u64) -> Self {
+    /// A baseline (rule 16): what the model holds at the version that it `saw` counts as delivered. Only after recovery, and once no request
+    /// travels.
+    pub fn baseline(self, fresh: Self, saw: Sighting) -> Self {
         Self {
             model: fresh.model,
             destination: fresh.destination,
             account: fresh.account,
             id: fresh.id,
-            cursor: Some(version),
+            cursor: Some(saw.version),
+            saw: Some(saw),
             pending: Vec::new(),
             failures: None,
             resend: false,
@@ -114,6 +122,13 @@ impl MappingCommit {
     /// `epoch`: the run in whose folder they lie, never used before nor after.
     pub fn folded(self, version: u64, pending: Vec<PendingFile>, ahead: bool, epoch: u64) -> Self {
         Self { number: self.number + 1, cursor: Some(version), pending, ahead, carried: None, closed_through: epoch, ..self }
+    }
+
+    /// After some of the pending records were set aside, or are no longer: `pending` says which.
+    ///
+    /// `epoch`: the one that they were written under; the next run goes on after it.
+    pub fn set_aside(self, pending: Vec<PendingFile>, epoch: u64) -> Self {
+        Self { pending, closed_through: epoch, ..self }
     }
 
     /// The commit under another name: the same state and the same origin, so that what is sent again is recognised (rules 21 and 22).
@@ -162,7 +177,14 @@ mod tests {
     use super::*;
 
     fn head(selection: Selection) -> MappingCommit {
-        let file = PendingFile { path: "p".into(), rows: 1, bytes: 1, blake3: String::new(), counts: Counts::default() };
+        let file = PendingFile {
+            path: "p".into(),
+            rows: 1,
+            bytes: 1,
+            blake3: String::new(),
+            counts: Counts::default(),
+            set_aside: Counts::default(),
+        };
         MappingCommit {
             number: 7,
             cursor: Some(4),
@@ -182,20 +204,22 @@ mod tests {
     }
 
     fn end(version: u64) -> RunEnd {
-        RunEnd { epoch: 6, sync_id: "s".into(), version, pending: Vec::new(), failures: None, deadline_ms: Some(12) }
+        let saw = Sighting { version, records: 3, ..Sighting::default() };
+        RunEnd { epoch: 6, sync_id: "s".into(), saw, pending: Vec::new(), failures: None, deadline_ms: Some(12) }
     }
 
     #[test]
     fn a_run_takes_the_cursor_to_what_was_sealed_and_ends_a_reset() {
         let next = MappingCommit { resend: true, ..head(Selection::All) }.after_run(end(8));
         assert_eq!((next.number, next.cursor, next.closed_through, next.deadline_ms), (8, Some(8), 6, Some(12)));
+        assert_eq!(next.saw.as_ref().map(|saw| (saw.version, saw.records)), Some((8, 3)));
         assert!(!next.resend && !next.ahead && next.pending.is_empty() && next.failures.is_none());
         assert_eq!((next.generation, next.paused.as_deref()), (2, Some("why")));
     }
 
     #[test]
-    fn one_record_ahead_leaves_cursor_and_reset_as_they_are() {
-        let next = MappingCommit { resend: true, ..head(Selection::All) }.after_one(end(8), true);
+    fn records_ahead_leave_cursor_and_reset_as_they_are() {
+        let next = MappingCommit { resend: true, ..head(Selection::All) }.after_some(end(8), true);
         assert_eq!((next.number, next.cursor, next.closed_through, next.deadline_ms), (8, Some(4), 6, Some(12)));
         assert!(next.resend && next.ahead);
         assert_eq!(next.failures.as_deref(), Some("f"));
@@ -222,9 +246,18 @@ mod tests {
 
     #[test]
     fn a_baseline_drops_what_is_pending_and_keeps_the_deadline() {
-        let next = MappingCommit { resend: true, ..head(Selection::All) }.baseline(fresh(Selection::All), 11);
+        let next = MappingCommit { resend: true, ..head(Selection::All) }
+            .baseline(fresh(Selection::All), Sighting { version: 11, ..Sighting::default() });
         assert_eq!((next.cursor, next.pending.len(), next.deadline_ms, next.generation), (Some(11), 0, Some(9), 2));
         assert!(!next.resend && !next.ahead && next.failures.is_none());
+    }
+
+    #[test]
+    fn setting_records_aside_changes_nothing_but_the_pending_ones_and_uses_up_an_epoch() {
+        let before = head(Selection::All);
+        let next = before.clone().set_aside(Vec::new(), 9);
+        assert_eq!((next.pending.len(), next.closed_through), (0, 9));
+        assert_eq!(MappingCommit { pending: before.pending.clone(), closed_through: before.closed_through, ..next }, before);
     }
 
     #[test]
@@ -256,7 +289,8 @@ mod tests {
         assert_eq!(moved.receives("m", old.number), Receives::Already);
         assert_eq!(moved.receives("m", old.number + 1), Receives::Anew);
         assert_eq!(moved.receives("other", old.number), Receives::Nothing);
-        let end = RunEnd { epoch: 7, sync_id: String::new(), version: 5, pending: Vec::new(), failures: None, deadline_ms: None };
+        let end =
+            RunEnd { epoch: 7, sync_id: String::new(), saw: Sighting::default(), pending: Vec::new(), failures: None, deadline_ms: None };
         assert_eq!(moved.after_run(end).receives("m", old.number), Receives::Nothing);
         assert_eq!(fresh(Selection::All).receives("m", old.number), Receives::Anew);
         let ended = MappingCommit { ended: Some("x".into()), ..old.clone() };

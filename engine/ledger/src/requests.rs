@@ -130,7 +130,7 @@ mod tests {
         let request = AttemptRequest { key: RequestKey(request), epoch: 3, sequence: request as u32, records, index };
         let after = Some(RowHash(7));
         let attempt = Attempt { op: Op::Updated, after, version: 2, request: Some(request) };
-        Entry { key: Key(1), before: Before::Unknown(attempt), after, version: 2 }
+        Entry::new(Key(1), Before::Unknown(attempt), after, 2)
     }
 
     #[test]
@@ -154,7 +154,7 @@ mod tests {
     fn latest_request_only_a_record_that_says_something_else_breaks_its_request() {
         let whole = in_doubt(9, 0, 2);
         let Before::Unknown(attempt) = in_doubt(9, 1, 2).before else { panic!() };
-        let with = |before, after, version| Entry { key: Key(2), before, after, version };
+        let with = |before, after, version| Entry::new(Key(2), before, after, version);
         let others = [
             with(Before::Unknown(attempt), Some(RowHash(8)), 2),
             with(Before::Unknown(attempt), None, 2),

@@ -8,7 +8,7 @@
 //!
 //! An epoch is never used twice. A plan is durable before the first byte is sent, and names its parts by their hashes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use outflow_contract::report::SyncReport;
@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::chain::Chain;
+use crate::commit::Sighting;
 use crate::store::create_own;
 use crate::{object, paths};
 
@@ -37,10 +38,10 @@ pub struct Plan {
     pub model: String,
     /// The cursor that it starts from.
     pub cursor: Option<u64>,
-    /// The model version that it delivers: the cursor of the commit that closes it, whatever the head is by then (rule 6).
-    pub version: u64,
-    /// Nothing but this record, ahead of its sync: the cursor stays where it is.
-    pub only: Option<Key>,
+    /// The model version that it delivers, as it saw it: the cursor of the commit that closes it, whatever the head is by then (rule 6).
+    pub saw: Sighting,
+    /// Nothing but these records, ahead of their sync: the cursor stays where it is.
+    pub only: Option<BTreeSet<Key>>,
     /// What it sends.
     pub selection: Selection,
     /// The mapping's fields as written.

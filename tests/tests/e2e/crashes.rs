@@ -144,6 +144,46 @@ fn a_run_that_is_asked_to_end_finishes_what_is_under_way_and_commits_it() {
 }
 
 #[test]
+fn a_run_that_waits_for_another_ends_at_once_when_it_is_asked_to() {
+    let shop = Shop::new(10);
+    shop.server.script([Act::Hold(Duration::from_secs(20))]);
+    shop.project.edit("outflow.yml", "request_timeout: 2s", "request_timeout: 60s");
+    let mut first = Outflow::at(&shop.project).args("run").spawn();
+    assert!(first.until(|| shop.server.arrived().requests == 1));
+    let mut second = Outflow::at(&shop.project).args("run --wait").spawn();
+    while second.is_running() && !second.stderr().contains("another run holds its lock") {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    second.signal(rustix::process::Signal::TERM);
+    let ended = second.wait();
+    assert!(ended.code == Some(1) && ended.stderr.contains("asked to end"), "{ended}");
+    first.kill();
+}
+
+#[test]
+fn a_request_that_outlasts_the_grace_is_given_up_and_sent_again_under_its_key() {
+    let mut shop = Shop::new(10);
+    shop.project.edit("outflow.yml", "request_timeout: 2s", "request_timeout: 60s");
+    shop.server.script([Act::Hold(Duration::from_secs(40))]);
+    let mut running = Outflow::at(&shop.project).args("run").spawn();
+    assert!(running.until(|| shop.server.arrived().requests == 1), "the request leaves");
+    running.signal(rustix::process::Signal::INT);
+    let run = running.wait().expect(1);
+    let result = shop.result();
+    assert_eq!(
+        (&result["status"], &result["counts"]["failed"]["total"]),
+        (&serde_json::json!("cancelled"), &serde_json::json!(10)),
+        "{run}"
+    );
+    assert!(result["message"].as_str().unwrap().contains("was given up"), "{result}");
+    let first = shop.server.take_requests();
+    shop.run(0);
+    let again = shop.server.take_requests();
+    assert_eq!((&again[0].idempotency_key, &again[0].body), (&first[0].idempotency_key, &first[0].body));
+    shop.assert_mirrored();
+}
+
+#[test]
 fn a_second_signal_leaves_at_once_and_loses_nothing() {
     let mut shop = Shop::new(100);
     shop.server.next(8, &Act::Hold(Duration::from_secs(20)));
@@ -155,6 +195,8 @@ fn a_second_signal_leaves_at_once_and_loses_nothing() {
     running.signal(rustix::process::Signal::INT);
     let run = running.wait();
     assert_eq!(run.code, Some(130), "{run}");
+    let left = shop.server.applied().0;
+    assert!(left > 0, "what was under way has landed, and nobody has read so");
     shop.run(0);
     shop.assert_mirrored();
 }

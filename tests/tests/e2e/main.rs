@@ -16,6 +16,7 @@ mod commands;
 mod crashes;
 mod damage;
 mod failures;
+mod guards;
 mod identifiers;
 mod inspect;
 mod objects;
@@ -24,6 +25,7 @@ mod retention;
 mod schema;
 mod segment;
 mod tables;
+mod waiting;
 
 use arrow::datatypes::DataType;
 use outflow_tests::{Outflow, Project, Run, Server, Table};

@@ -1,6 +1,8 @@
 //! The arguments of the commands that change what is remembered.
 
-use clap::Args;
+use clap::{ArgGroup, Args};
+
+use super::{Allowing, Selecting};
 
 /// `outflow baseline`
 #[derive(Debug, Args)]
@@ -53,4 +55,45 @@ pub(crate) struct ResumeArgs {
     /// The mapping.
     #[arg(value_name = "MAPPING")]
     pub(crate) mapping: String,
+}
+
+/// `outflow retry`
+#[derive(Debug, Args)]
+#[command(group = ArgGroup::new("which").args(["id", "code", "all"]))]
+pub(crate) struct RetryArgs {
+    /// Mappings, as `--select` takes them; all of them if none is named.
+    #[arg(value_name = "MAPPING")]
+    pub(crate) mappings: Vec<String>,
+    #[command(flatten)]
+    pub(crate) selecting: Selecting,
+    /// Of one mapping: nothing but the records with these identifiers, as text or JSON; an object if it has several columns.
+    #[arg(long, value_name = "ID", num_args = 1..)]
+    pub(crate) id: Vec<String>,
+    /// What is set aside, too.
+    #[arg(long, conflicts_with_all = ["acknowledge", "id"])]
+    pub(crate) acknowledged: bool,
+    /// Of one mapping: send nothing, and set failed records aside: those of --id, those of --code, or --all.
+    #[arg(long, requires = "which")]
+    pub(crate) acknowledge: bool,
+    /// With --acknowledge: those that have failed with this code.
+    #[arg(long, value_name = "CODE", requires = "acknowledge")]
+    pub(crate) code: Option<String>,
+    /// With --acknowledge: all that have failed.
+    #[arg(long, requires = "acknowledge")]
+    pub(crate) all: bool,
+    #[command(flatten)]
+    pub(crate) allowing: Allowing,
+    /// Wait while another run holds a lock.
+    #[arg(long)]
+    pub(crate) wait: bool,
+}
+
+/// `outflow pending`
+#[derive(Debug, Args)]
+pub(crate) struct PendingArgs {
+    /// Mappings, as `--select` takes them; all of them if none is named.
+    #[arg(value_name = "MAPPING")]
+    pub(crate) mappings: Vec<String>,
+    #[command(flatten)]
+    pub(crate) selecting: Selecting,
 }

@@ -8,8 +8,8 @@ use super::{Cli, STYLES};
 /// Every command that is shown, once.
 const GROUPS: [(&str, &[&str]); 6] = [
     ("Start", &["init", "check", "catalog", "test", "preview"]),
-    ("Run", &["plan", "run"]),
-    ("Look", &["history", "show"]),
+    ("Run", &["plan", "run", "retry"]),
+    ("Look", &["history", "show", "pending"]),
     ("Keep", &["doctor", "gc"]),
     ("Mend", &["pause", "resume", "reset", "baseline", "rename"]),
     ("Help", &["schema", "completions", "man", "help"]),

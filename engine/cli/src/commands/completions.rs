@@ -10,8 +10,10 @@ use crate::args::{self, CompletionsArgs};
 use crate::exit::Exit;
 
 /// The commands whose first argument is a name, and of what.
-const NAMED: [(&str, &str); 8] = [
+const NAMED: [(&str, &str); 10] = [
     ("reset", "mapping"),
+    ("retry", "mapping"),
+    ("pending", "mapping"),
     ("baseline", "mapping"),
     ("pause", "mapping"),
     ("resume", "mapping"),
@@ -21,8 +23,8 @@ const NAMED: [(&str, &str); 8] = [
     ("catalog", "type"),
 ];
 /// What clap calls such arguments in a script for zsh.
-const ARGUMENTS: [(&str, &str); 5] =
-    [("mapping", "mapping"), ("model", "model"), ("name", "testable"), ("destination", "type"), ("sync", "sync")];
+const ARGUMENTS: [(&str, &str); 6] =
+    [("mapping", "mapping"), ("mappings", "mapping"), ("model", "model"), ("name", "testable"), ("destination", "type"), ("sync", "sync")];
 /// The options that take a name, and of what.
 const OPTIONS: [(&str, &str); 6] = [
     ("-s", "pattern"),
@@ -97,7 +99,8 @@ fn asking(what: &str) -> String {
 
 fn zsh(script: &str) -> String {
     let argument = |line: &str| {
-        let named = |id: &str| [format!("':{id} -- "), format!("'::{id} -- ")].iter().any(|start| line.starts_with(start));
+        let named =
+            |id: &str| [format!("':{id} -- "), format!("'::{id} -- "), format!("'*::{id} -- ")].iter().any(|start| line.starts_with(start));
         let (_, what) = ARGUMENTS.iter().find(|(id, _)| named(id))?;
         Some(line.replace(":_default'", &format!(":{{_outflow_names {what}}}'")))
     };

@@ -7,11 +7,11 @@ use std::time::{Duration, SystemTime};
 use outflow_contract::clock::Clock;
 use outflow_contract::report::{Status, SyncReport};
 use outflow_engine::clock::SystemClock;
-use outflow_engine::run::RunOutcome;
+use outflow_engine::run::{Retry, RunOptions, RunOutcome};
 use outflow_planner::PROJECT_FILE;
 use serde_json::Value;
 
-use crate::args::{Global, RunArgs};
+use crate::args::{Allowing, Global, RunArgs, Selecting};
 use crate::exit::{Exit, Failure, exit_of_all};
 use crate::progress::Progress;
 use crate::render::{self, Console};
@@ -39,11 +39,25 @@ impl Begun<'_> {
     }
 }
 
+/// What is to be run: with an extraction, or as a retry.
+pub(super) struct Wanted<'a> {
+    pub(super) selecting: &'a Selecting,
+    pub(super) allowing: Allowing,
+    pub(super) wait: bool,
+    pub(super) retry: Option<Retry>,
+}
+
 pub(crate) async fn run(global: &Global, args: &RunArgs, console: &Console) -> Result<Exit, Failure> {
+    let RunArgs { selecting, allowing, wait } = args;
+    recorded(global, Wanted { selecting, allowing: *allowing, wait: *wait, retry: None }, console).await
+}
+
+/// Runs what is wanted, and writes the results down, whatever comes of it.
+pub(super) async fn recorded(global: &Global, wanted: Wanted<'_>, console: &Console) -> Result<Exit, Failure> {
     let (clock, root) = (SystemClock::new(), project::root(global));
     let at = (clock.wall(), clock.monotonic());
     let begun = Begun { id: project::run_id(), root: &root, target: global.target.as_deref(), clock, at };
-    let ended = syncs(global, args, console, &begun).await;
+    let ended = syncs(global, wanted, console, &begun).await;
     if let (Err(failure), true) = (&ended, root.join(PROJECT_FILE).is_file()) {
         // Whoever reads the results must not take those of an earlier run for this one's.
         let document = results::document(&begun.so_far(), &[], &console.failure_as_json(failure));
@@ -55,20 +69,23 @@ pub(crate) async fn run(global: &Global, args: &RunArgs, console: &Console) -> R
     ended
 }
 
-async fn syncs(global: &Global, args: &RunArgs, console: &Console, begun: &Begun<'_>) -> Result<Exit, Failure> {
+async fn syncs(global: &Global, wanted: Wanted<'_>, console: &Console, begun: &Begun<'_>) -> Result<Exit, Failure> {
     let loaded = project::load(global)?;
     console.protect(&loaded.project.redactor);
-    let mappings = project::select(&loaded.project, &args.selecting)?;
+    let mappings = project::select(&loaded.project, wanted.selecting)?;
     console.warnings_in_brief(&loaded.warnings);
     let progress = Arc::new(Progress::of_run(console, begun.id.clone(), mappings.len()));
     let engine = project::open(&loaded, Arc::clone(&progress) as Arc<_>)?;
     let enabled: Vec<String> = mappings.iter().filter(|name| project::is_enabled(&loaded, name)).cloned().collect();
-    // A model that cannot be asked fails in its own sync; the others go on.
-    let columns = project::check_columns(&loaded, &engine, &enabled).await?;
-    console.warnings_in_brief(&columns.warnings);
+    if wanted.retry.is_none() {
+        // A model that cannot be asked fails in its own sync; the others go on.
+        let columns = project::check_columns(&loaded, &engine, &enabled).await?;
+        console.warnings_in_brief(&columns.warnings);
+    }
 
     signals::end_gracefully(&engine.cancel);
-    let RunOutcome { reports, mut errors } = engine.run(&project::run_options(mappings, args.allowing, args.wait)).await;
+    let options = RunOptions { retry: wanted.retry, ..project::run_options(mappings, wanted.allowing, wanted.wait) };
+    let RunOutcome { reports, mut errors } = engine.run(&options).await;
     progress.clear();
     let ran = begun.so_far();
     let noted = |errors: &[_]| errors.iter().map(|error| console.error_as_json(error)).collect::<Vec<Value>>();

@@ -5,6 +5,7 @@ mod cells;
 mod error;
 pub(crate) mod examined;
 pub(crate) mod history;
+pub(crate) mod pending;
 pub(crate) mod plan;
 pub(crate) mod preview;
 pub(crate) mod retained;

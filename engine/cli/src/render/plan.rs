@@ -49,6 +49,10 @@ fn details(console: &Console, plan: &MappingPlan) {
     for (reason, &rejected) in &plan.rejections {
         remarks.push(format!("{} of the model not accepted: {}", records(rejected), reason_in_words(reason)));
     }
+    if plan.set_aside.total > 0 {
+        let are = if plan.set_aside.total == 1 { "is" } else { "are" };
+        remarks.push(format!("{} {are} set aside, and would not be sent", records(plan.set_aside.total)));
+    }
     if plan.skipped > 0 {
         remarks.push(format!("{} not for this mapping", counted(plan.skipped, "change")));
     }

@@ -103,7 +103,10 @@ fn counts(console: &Console, report: &SyncReport) {
         ("delivered", Some(counts.delivered), Some(Tone::Good)),
         ("failed", Some(counts.failed), Some(Tone::Bad)),
         ("pending", counts.pending, Some(Tone::Warn)),
+        ("set aside", Some(counts.set_aside), None),
     ];
+    // Hardly ever is anything.
+    let rows = rows.into_iter().filter(|(name, tally, _)| *name != "set aside" || tally.is_some_and(|tally| tally.total > 0));
     let nothing = || (String::new(), None);
     for (name, tally, tone) in rows {
         let cells = match tally {

@@ -7,17 +7,17 @@
 //! The normal end of a run and the recovery of an interrupted one are this same function: what counts is the journal, never what
 //! a process remembers. A record is delivered only if its acknowledgement is in there (I2).
 
-mod one;
 mod pending;
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use arrow::datatypes::SchemaRef;
 use outflow_contract::state_store::StateStore;
-use outflow_contract::{Counts, Key, Result, Selection};
+use outflow_contract::{Counts, Result, Selection};
 use outflow_ledger::chain::Chain;
-use outflow_ledger::commit::{MappingCommit, PendingFile};
+use outflow_ledger::commit::{MappingCommit, PendingCounts, PendingFile};
 use outflow_ledger::failures::FailedRecord;
 use outflow_ledger::fold::{Classes, classify, classify_journal};
 use outflow_ledger::next::RunEnd;
@@ -25,6 +25,9 @@ use outflow_ledger::paths;
 use outflow_ledger::runs::{self, Plan, fields_hash};
 
 use crate::seal::Sealed;
+use crate::time::rfc3339;
+
+pub(crate) use pending::PendingWriter;
 
 /// What a sync is settled with.
 pub struct Settling {
@@ -48,15 +51,17 @@ pub struct Settling {
     pub schema: SchemaRef,
     /// Of the plan and the commit.
     pub nonce: u64,
-    /// When, RFC 3339.
-    pub at: String,
+    /// When.
+    pub now: SystemTime,
 }
 
 /// What a sync was settled as.
 #[derive(Clone, Debug, Default)]
 pub struct Settled {
-    /// Records that wait for the next sync.
-    pub pending: Counts,
+    /// Sealed records that wait for the next sync.
+    pub left: PendingCounts,
+    /// All that wait: with those that took no part, where some were sent ahead.
+    pub pending: PendingCounts,
     /// Records that the destination has acknowledged.
     pub acked: Counts,
     /// What is written down about the records that samples were given for, by their positions.
@@ -101,28 +106,23 @@ impl Settling {
     }
 
     fn commit(&self, classes: &Classes, deadline_ms: Option<u64>, samples: &Samples) -> Result<Settled> {
-        if let Some(key) = self.plan.only {
-            return self.commit_one(key, classes, deadline_ms);
-        }
-        let pending::Written { files, pending, acked, failures, sampled } = pending::write(self, classes, samples)?;
-        let next = self.head().after_run(self.end(files, failures, deadline_ms));
-        self.append(&MappingCommit { fields: fields_hash(&self.plan.fields), ..self.of_now(next) })?;
-        Ok(Settled { pending, acked, sampled })
-    }
-
-    /// The record that was sent ahead joins what is pending, and the cursor stays: the sync that follows composes it with the rest.
-    fn commit_one(&self, key: Key, classes: &Classes, deadline_ms: Option<u64>) -> Result<Settled> {
-        let written = one::write(self, key, classes)?;
-        let end = self.end(written.files, None, deadline_ms);
-        let next = self.head().after_one(end, written.ahead);
+        let pending::Written { files, left, acked, failures, sampled, ahead } = pending::write(self, classes, samples)?;
+        let end = self.end(files, failures, deadline_ms);
+        let next = if self.plan.only.is_some() {
+            // The records that were sent ahead join what is pending, and the cursor stays: the sync that follows composes them with the rest.
+            self.head().after_some(end, ahead)
+        } else {
+            MappingCommit { fields: fields_hash(&self.plan.fields), ..self.head().after_run(end) }
+        };
+        let pending = next.waiting();
         self.append(&self.of_now(next))?;
-        Ok(Settled { pending: written.left, acked: written.acked, sampled: HashMap::new() })
+        Ok(Settled { left, pending, acked, sampled })
     }
 
     /// As the mapping is now.
     fn of_now(&self, next: MappingCommit) -> MappingCommit {
         MappingCommit {
-            at: self.at.clone(),
+            at: rfc3339(self.now),
             model: self.plan.model.clone(),
             destination: self.destination.clone(),
             account: self.plan.account.clone(),
@@ -142,7 +142,7 @@ impl Settling {
 
     fn end(&self, pending: Vec<PendingFile>, failures: Option<String>, deadline_ms: Option<u64>) -> RunEnd {
         let plan = &self.plan;
-        RunEnd { epoch: plan.epoch, sync_id: plan.sync_id.clone(), version: plan.version, pending, failures, deadline_ms }
+        RunEnd { epoch: plan.epoch, sync_id: plan.sync_id.clone(), saw: plan.saw.clone(), pending, failures, deadline_ms }
     }
 
     fn append(&self, next: &MappingCommit) -> Result<()> {

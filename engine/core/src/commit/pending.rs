@@ -1,23 +1,31 @@
 //! What remains to be done, as a change set of its own, and why.
+//!
+//! ```text
+//! a whole sync     sealed, without what was acknowledged or seen
+//! records ahead    pending as it was, with the sealed ones in place of theirs; what was acknowledged stays as `holds what the model has`,
+//!                  since the versions after the cursor are yet to be composed onto it
+//! ```
+//!
+//! How often a record has failed and since when stands beside its entry, so that it is known of each, however many fail. Memory: a batch.
 
 use std::collections::HashMap;
 
-use crate::snapshot::PartReader;
-use arrow::array::{RecordBatch, UInt32Array};
-use arrow::compute::take_record_batch;
-use outflow_contract::expr::{Expr, Path, SEGMENT_ID};
-use outflow_contract::limits::Limits;
-use outflow_contract::{Counts, Error, Key, Kind, Op, Result};
-use outflow_ledger::changes::{EntryBuilder, EntryReader, assemble, values_of};
-use outflow_ledger::commit::PendingFile;
-use outflow_ledger::failures::{FailedRecord, FailureWriter, read_failures};
-use outflow_ledger::fold::{Class, Classes, fold_entry};
-use outflow_ledger::{decide, paths};
+use arrow::array::{BooleanArray, RecordBatch, UInt32Array};
+use arrow::compute::{filter_record_batch, take_record_batch};
+use outflow_contract::{Counts, Entry, Error, Failed, Key, Op, Result, RowHash};
+use outflow_ledger::chain::Chain;
+use outflow_ledger::changes::{EntryBuilder, EntryReader, Locator, ReasonBuilder, Reasons, assemble, values_of};
+use outflow_ledger::commit::{ModelCommit, PendingCounts, PendingFile};
+use outflow_ledger::decide::Fate;
+use outflow_ledger::failures::{FailedRecord, FailureWriter};
+use outflow_ledger::fold::{Class, Classes, fold_ahead, fold_entry};
+use outflow_ledger::paths;
 
 use super::{Samples, Settling};
-use crate::map::Mapper;
-use crate::snapshot::PartsWriter;
+use crate::map::identifiers;
 use crate::snapshot::values::complete;
+use crate::snapshot::{PartReader, PartsWriter};
+use crate::time::{rfc3339_of_ms, unix_ms};
 
 /// So many failures are written down, for people; the pending records themselves are all kept.
 const FAILURES_MAX: usize = 100_000;
@@ -27,132 +35,217 @@ const FAILURES_MAX: usize = 100_000;
 pub(super) struct Written {
     /// The pending change set.
     pub(super) files: Vec<PendingFile>,
-    /// Its records.
-    pub(super) pending: Counts,
+    /// The sealed records that remain.
+    pub(super) left: PendingCounts,
     /// Those that the destination has acknowledged.
     pub(super) acked: Counts,
     /// Where the failures are.
     pub(super) failures: Option<String>,
     /// What they say about the records that samples were given for, by position.
     pub(super) sampled: HashMap<u32, FailedRecord>,
-}
-
-/// One that remains, and why.
-struct Remaining<'a> {
-    key: Key,
-    op: Op,
-    class: Class<'a>,
-    position: u32,
+    /// The change set holds records of which nothing is to be done.
+    pub(super) ahead: bool,
 }
 
 /// Folds every sealed entry; writes those that remain, and why, into the run's folder.
 pub(super) fn write(settling: &Settling, classes: &Classes, samples: &Samples) -> Result<Written> {
-    let mut pending = Counts::default();
-    if classes.tally().acked == classes.len() as u64 && settling.sealed.selected.total() == u64::from(settling.sealed.entries) {
+    let all_acked = classes.tally().acked == classes.len() as u64;
+    if settling.plan.only.is_none() && all_acked && settling.sealed.selected.total() == u64::from(settling.sealed.entries) {
         return Ok(Written { acked: settling.sealed.selected, ..Written::default() });
     }
-    let mut folding =
-        Folding { settling, classes, samples, failures: None, kept: 0, acked: Counts::default(), earlier: None, sampled: HashMap::new() };
     let path = |i: usize| paths::run_file(&settling.mapping, settling.plan.epoch, &paths::part("pending", settling.nonce, i as u32));
-    let mut writer = PartsWriter::new(settling.store.as_ref(), path);
-    let mut by_part: Vec<Counts> = Vec::new();
+    let mut folding = Folding {
+        settling,
+        classes,
+        samples,
+        parts: PendingWriter::new(PartsWriter::new(settling.store.as_ref(), path)),
+        failures: None,
+        kept: 0,
+        places: HashMap::new(),
+        written: Written::default(),
+    };
+    if settling.plan.only.is_some() {
+        folding.keep_others()?;
+        folding.find_places()?;
+    }
     let mut position = 0u32;
     for part in &settling.plan.parts {
         for batch in PartReader::open(settling.store.as_ref(), &part.path)?.read()? {
             let batch = batch?;
-            let mut counts = Counts::default();
-            let kept = folding.fold(&batch, position, &mut counts)?;
+            folding.fold(&batch, position)?;
             position += batch.num_rows() as u32;
-            let Some(kept) = kept else { continue };
-            let number = writer.write(&kept)?;
-            by_part.resize(number + 1, Counts::default());
-            for op in Op::ALL {
-                by_part[number].add(op, counts.get(op));
-                pending.add(op, counts.get(op));
-            }
         }
     }
-    let failures = folding.failures.take().map(FailureWriter::finish).transpose()?.map(|info| info.path);
-    let files = writer.finish()?.into_iter().zip(by_part).map(|(info, counts)| PendingFile::of(info, counts)).collect();
-    Ok(Written { files, pending, acked: folding.acked, failures, sampled: folding.sampled })
+    let Folding { parts, failures, mut written, .. } = folding;
+    written.failures = failures.map(FailureWriter::finish).transpose()?.map(|info| info.path);
+    (written.files, written.ahead) = parts.finish()?;
+    Ok(written)
 }
 
 struct Folding<'a> {
     settling: &'a Settling,
     classes: &'a Classes,
     samples: &'a Samples,
+    parts: PendingWriter<'a>,
     failures: Option<FailureWriter>,
     /// How many were written down.
     kept: usize,
-    acked: Counts,
-    earlier: Option<HashMap<Key, FailedRecord>>,
-    sampled: HashMap<u32, FailedRecord>,
+    /// Where the model keeps the values of records that were acknowledged ahead of their sync.
+    places: HashMap<Key, Locator>,
+    written: Written,
 }
 
-impl Folding<'_> {
-    /// The entries of `batch` that remain, folded; `None` if none do.
-    fn fold(&mut self, batch: &RecordBatch, position: u32, counts: &mut Counts) -> Result<Option<RecordBatch>> {
-        let entries = EntryReader::new(batch)?;
-        let mut builder = EntryBuilder::new();
-        let mut rows: Vec<u32> = Vec::new();
-        let mut why: Vec<Remaining<'_>> = Vec::new();
-        for i in 0..entries.len() {
-            let (entry, before_at) = entries.get(i);
-            let at = position + i as u32;
-            let op = entry.op();
-            let sent = decide::is_sent(self.settling.selection, op, self.settling.sealed.unused.contains(at));
-            let class = if sent { self.classes.get(at as usize) } else { Class::Seen };
-            if class == Class::Acked {
-                self.acked.add(op, 1);
+/// One that has failed, and why.
+struct Unsent<'a> {
+    /// Its place among those that remain of its batch.
+    place: usize,
+    key: Key,
+    op: Op,
+    failed: Failed,
+    why: (&'a str, &'a str),
+    position: u32,
+}
+
+impl<'a> Folding<'a> {
+    /// What was pending before, without the records that were sent ahead.
+    fn keep_others(&mut self) -> Result<()> {
+        let Some(only) = &self.settling.plan.only else { return Ok(()) };
+        for file in self.settling.base.iter().flat_map(|base| &base.pending) {
+            for batch in PartReader::open(self.settling.store.as_ref(), &file.path)?.read()? {
+                let batch = batch?;
+                let entries = EntryReader::new(&batch)?;
+                let others: BooleanArray = (0..entries.len()).map(|i| Some(!only.contains(&entries.key(i)))).collect();
+                let others = filter_record_batch(&batch, &others).map_err(could_not_take)?;
+                if others.num_rows() > 0 {
+                    self.parts.write(&others)?;
+                }
             }
-            let Some(folded) = fold_entry(&entry, class) else { continue };
-            builder.push(&folded, before_at);
-            counts.add(op, 1);
-            rows.push(i as u32);
-            why.push(Remaining { key: entry.key, op, class, position: at });
         }
-        if rows.is_empty() {
-            return Ok(None);
-        }
-        let values = take_record_batch(&values_of(batch)?, &UInt32Array::from(rows.clone()));
-        let values = values.map_err(|e| Error::bug("could not take the pending records").caused_by(e))?;
-        // Parts of different versions may differ in their columns.
-        let values = complete(&values, &self.settling.schema)?;
-        self.note(&values, why)?;
-        assemble(builder.finish(), &values).map(Some)
+        Ok(())
     }
 
-    /// Why each of these records remains; the count of attempts goes on from the sync before.
-    fn note(&mut self, values: &RecordBatch, why: Vec<Remaining<'_>>) -> Result<()> {
+    /// What an acknowledged record has at the destination are the values of now: in the newest of the model's files that has its state.
+    fn find_places(&mut self) -> Result<()> {
+        let store = self.settling.store.as_ref();
+        let mut wanted: HashMap<Key, RowHash> = HashMap::new();
+        let mut position = 0;
+        for part in &self.settling.plan.parts {
+            for batch in PartReader::open(store, &part.path)?.narrow().read()? {
+                let entries = EntryReader::new(&batch?)?;
+                let acked = (0..entries.len()).filter(|i| self.classes.get(position + i) == Class::Acked);
+                wanted.extend(acked.filter_map(|i| Some((entries.key(i), entries.get(i).0.after?))));
+                position += entries.len();
+            }
+        }
+        let model: Option<ModelCommit> = Chain::of_model(&self.settling.plan.model).head(store)?;
+        for file in model.iter().flat_map(|model| &model.files).rev() {
+            let mut row = 0;
+            for batch in PartReader::open(store, &file.path)?.narrow().read()? {
+                let entries = EntryReader::new(&batch?)?;
+                for i in 0..entries.len() {
+                    let (entry, _) = entries.get(i);
+                    if wanted.get(&entry.key).is_some_and(|&after| entry.after == Some(after)) {
+                        wanted.remove(&entry.key);
+                        self.places.insert(entry.key, Locator::new(file.id, row + i as u32));
+                    }
+                }
+                row += entries.len() as u32;
+            }
+            if wanted.is_empty() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// What becomes of a sealed entry: its class, and whether it was tried.
+    fn class(&self, entry: &Entry, position: u32) -> (Class<'a>, bool) {
+        match self.settling.sealed.fate(self.settling.selection, entry, position) {
+            Fate::Sent => (self.classes.get(position as usize), true),
+            Fate::Held => (Class::Unattempted, false),
+            // Ahead of its sync nothing is settled as seen: the cursor stays.
+            Fate::Seen if self.settling.plan.only.is_some() => (Class::Unattempted, false),
+            Fate::Seen => (Class::Seen, false),
+        }
+    }
+
+    /// Writes the entries of `batch` that remain, folded.
+    fn fold(&mut self, batch: &RecordBatch, first: u32) -> Result<()> {
+        let entries = EntryReader::new(batch)?;
+        let earlier = Reasons::of(batch)?;
+        let mut builder = EntryBuilder::of_pending();
+        let mut reasons = ReasonBuilder::new();
+        let mut rows: Vec<u32> = Vec::new();
+        let mut unsent: Vec<Unsent<'_>> = Vec::new();
+        let (ahead, now_ms) = (self.settling.plan.only.is_some(), unix_ms(self.settling.now));
+        for i in 0..entries.len() {
+            let (entry, mut before_at) = entries.get(i);
+            let position = first + i as u32;
+            let (class, tried) = self.class(&entry, position);
+            if class == Class::Acked {
+                self.written.acked.add(entry.op(), 1);
+                before_at = self.places.get(&entry.key).copied();
+            }
+            let folded = if ahead { Some(fold_ahead(&entry, class)) } else { fold_entry(&entry, class) };
+            let Some(mut folded) = folded else { continue };
+            let failing = tried && class != Class::Acked;
+            if failing {
+                folded.failed = folded.failed.again(now_ms);
+                let (key, op, failed) = (entry.key, entry.op(), folded.failed);
+                unsent.push(Unsent { place: rows.len(), key, op, failed, why: reason(class), position });
+            }
+            if class != Class::Acked {
+                let left = &mut self.written.left;
+                left.all.add(folded.op(), 1);
+                if folded.failed.set_aside {
+                    left.set_aside.add(folded.op(), 1);
+                }
+            }
+            let kept = if tried { None } else { earlier.get(i) };
+            reasons.push(if failing { Some(reason(class)) } else { kept });
+            builder.push(&folded, before_at);
+            rows.push(i as u32);
+        }
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let values = take_record_batch(&values_of(batch)?, &UInt32Array::from(rows)).map_err(could_not_take)?;
+        // Parts of different versions may differ in their columns.
+        let values = complete(&values, &self.settling.schema)?;
+        if !unsent.is_empty() {
+            self.note(&values, unsent)?;
+        }
+        self.parts.write(&reasons.finish().beside(&assemble(builder.finish(), &values)?)?)
+    }
+
+    /// Writes down why each of these records remains, as far as there is room.
+    fn note(&mut self, values: &RecordBatch, unsent: Vec<Unsent<'_>>) -> Result<()> {
+        let is_written = |kept: usize, unsent: &Unsent<'_>| kept < FAILURES_MAX || self.samples.contains_key(&unsent.position);
+        if !unsent.iter().any(|unsent| is_written(self.kept, unsent)) {
+            return Ok(());
+        }
         let ids = identifiers(values, &self.settling.id)?;
-        let at = self.settling.at.clone();
-        for (Remaining { key, op, class, position }, id) in why.into_iter().zip(ids) {
-            let sample = self.samples.get(&position);
-            if self.kept >= FAILURES_MAX && sample.is_none() {
+        for unsent in unsent {
+            if !is_written(self.kept, &unsent) {
                 continue;
             }
             self.kept += 1;
-            let (code, message) = match class {
-                Class::Refused(refusal) => (refusal.code.to_owned(), refusal.message.to_owned()),
-                Class::Unknown(_) => ("no_answer".to_owned(), "a request was sent, and its answer never read".to_owned()),
-                Class::Unattempted | Class::Acked | Class::Seen => ("not_attempted".to_owned(), "no request was processed".to_owned()),
-            };
-            let earlier = self.earlier()?.get(&key);
-            let (attempts, first_seen) = earlier.map_or_else(|| (0, at.clone()), |earlier| (earlier.attempts, earlier.first_seen.clone()));
+            let sample = self.samples.get(&unsent.position);
+            let Unsent { place, key, op, failed, why: (code, message), position } = unsent;
             let failure = FailedRecord {
                 key,
-                id,
+                id: ids.get(place).cloned().unwrap_or_default(),
                 op,
-                code,
-                message,
-                attempts: attempts + 1,
-                first_seen,
-                last_seen: at.clone(),
+                code: code.to_owned(),
+                message: message.to_owned(),
+                attempts: failed.attempts,
+                first_seen: rfc3339_of_ms(failed.first_ms),
+                last_seen: rfc3339_of_ms(failed.last_ms),
                 payload: sample.and_then(|sample| sample.payload.clone()),
                 answer: sample.and_then(|sample| sample.answer.clone()),
             };
             if sample.is_some() {
-                self.sampled.insert(position, failure.clone());
+                self.written.sampled.insert(position, failure.clone());
             }
             let failures = match &mut self.failures {
                 Some(failures) => failures,
@@ -167,34 +260,45 @@ impl Folding<'_> {
         }
         Ok(())
     }
+}
 
-    fn earlier(&mut self) -> Result<&HashMap<Key, FailedRecord>> {
-        if self.earlier.is_none() {
-            let mut earlier = HashMap::new();
-            if let Some(path) = self.settling.base.as_ref().and_then(|base| base.failures.as_ref()) {
-                // Nothing hangs on it: where it cannot be read, counting begins anew.
-                let read = read_failures(self.settling.store.as_ref(), path).and_then(Iterator::collect::<Result<Vec<_>>>);
-                match read {
-                    Ok(failures) => earlier.extend(failures.into_iter().map(|failure| (failure.key, failure))),
-                    Err(error) if error.kind() == Kind::NotFound => {}
-                    Err(error) => tracing::warn!(path, %error, "how often records have failed before could not be read"),
-                }
-            }
-            self.earlier = Some(earlier);
-        }
-        self.earlier.as_ref().ok_or_else(|| Error::bug("the earlier failures were not read"))
+/// Code and message of what remains.
+fn reason(class: Class<'_>) -> (&str, &str) {
+    match class {
+        Class::Refused(refusal) => (refusal.code, refusal.message),
+        Class::Unknown(_) => ("no_answer", "a request was sent, and its answer never read"),
+        Class::Unattempted | Class::Acked | Class::Seen => ("not_attempted", "no request was processed"),
     }
 }
 
-/// The identifier of each record as JSON text.
-fn identifiers(values: &RecordBatch, id: &[String]) -> Result<Vec<String>> {
-    let expr = Expr::Path(Path { segments: vec![SEGMENT_ID.to_owned()] });
-    let mapper = Mapper::compile(&expr, None, values.schema_ref(), id, &Limits::default())?;
-    let rows: Vec<u32> = (0..values.num_rows() as u32).collect();
-    let mapped = mapper.map(values, &vec![Op::Added; rows.len()], "", &rows)?;
-    let mut ids = vec![String::new(); rows.len()];
-    for (row, id) in mapped.rows.iter().zip(mapped.ids) {
-        ids[*row as usize] = id;
+fn could_not_take(error: arrow::error::ArrowError) -> Error {
+    Error::bug("could not take the pending records").caused_by(error)
+}
+
+/// Writes pending records, and counts them by part.
+pub(crate) struct PendingWriter<'a> {
+    parts: PartsWriter<'a>,
+    counts: Vec<PendingCounts>,
+}
+
+impl<'a> PendingWriter<'a> {
+    pub(crate) fn new(parts: PartsWriter<'a>) -> Self {
+        Self { parts, counts: Vec::new() }
     }
-    Ok(ids)
+
+    /// Appends a batch of a change set.
+    pub(crate) fn write(&mut self, batch: &RecordBatch) -> Result<()> {
+        let number = self.parts.write(batch)?;
+        self.counts.resize(self.counts.len().max(number + 1), PendingCounts::default());
+        let entries = EntryReader::new(batch)?;
+        (0..entries.len()).for_each(|i| self.counts[number].add(&entries.get(i).0));
+        Ok(())
+    }
+
+    /// Makes them durable; and are there any of which nothing is to be done?
+    pub(crate) fn finish(self) -> Result<(Vec<PendingFile>, bool)> {
+        let ahead = self.counts.iter().any(|counts| counts.ahead);
+        let files = self.parts.finish()?.into_iter().zip(self.counts).map(|(info, counts)| PendingFile::of(info, counts));
+        Ok((files.collect(), ahead))
+    }
 }

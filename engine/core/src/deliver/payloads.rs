@@ -205,7 +205,7 @@ fn read(reading: &Reading, wanted: &dyn Fn(u32, Op) -> bool, each: &mut dyn FnMu
                 let at = position + i as u32;
                 let entry = entries.get(i).0;
                 let op = entry.op();
-                if reading.sealed.is_selected(&reading.mapping, op, at) && wanted(at, op) {
+                if reading.sealed.is_selected(&reading.mapping, &entry, at) && wanted(at, op) {
                     if shapes {
                         ids.push(reading.record_id(&entry));
                     }
@@ -302,7 +302,7 @@ fn unanswered(reading: &Reading) -> Result<Vec<Rebuild>> {
                 let (entry, _) = entries.get(i);
                 let at = position + i as u32;
                 let is_unknown = matches!(entry.before, Before::Unknown(attempt) if attempt.request.is_some());
-                if is_unknown && reading.sealed.is_selected(&reading.mapping, entry.op(), at) {
+                if is_unknown && reading.sealed.is_selected(&reading.mapping, &entry, at) {
                     unknown.push((at, entry));
                 }
             }

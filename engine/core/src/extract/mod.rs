@@ -80,6 +80,13 @@ pub struct Extracted {
     pub notices: Vec<String>,
 }
 
+impl Extracted {
+    /// Of the version that the state has, without another extraction.
+    pub fn of(head: ModelCommit) -> Self {
+        Self { head, extracted: 0, counts: Counts::default(), unchanged: 0, rejected: BTreeMap::new(), notices: Vec::new() }
+    }
+}
+
 /// The sum of the workers.
 #[derive(Default)]
 struct Gathered {
@@ -90,6 +97,7 @@ struct Gathered {
     counts: Counts,
     unchanged: u64,
     extracted: u64,
+    nulls: Vec<u64>,
 }
 
 impl Extraction<'_> {
@@ -170,7 +178,7 @@ impl Extraction<'_> {
             next = (next + 1) % senders.len();
         }
         drop(senders);
-        let mut gathered = Gathered::default();
+        let mut gathered = Gathered { nulls: vec![0; schema.fields().len()], ..Gathered::default() };
         for task in tasks {
             let (worker, parts) = task.await.map_err(|e| Error::bug("an extraction worker stopped").caused_by(e))??;
             gathered.parts.extend(parts);
@@ -182,6 +190,7 @@ impl Extraction<'_> {
             }
             gathered.unchanged += worker.unchanged;
             gathered.extracted += worker.extracted;
+            gathered.nulls.iter_mut().zip(&worker.nulls).for_each(|(sum, nulls)| *sum += nulls);
         }
         Ok(gathered)
     }

@@ -169,7 +169,7 @@ impl Publication {
             let mut entries = EntryBuilder::new();
             for record in gone.by_ref().take(found.places.len()) {
                 let before = Before::Known(record.row);
-                entries.push(&Entry { key: record.key, before, after: None, version: self.shared.version }, Some(record.at));
+                entries.push(&Entry::new(record.key, before, None, self.shared.version), Some(record.at));
             }
             parts.write(&assemble(entries.finish(), &found.values)?).map(|_| ())
         })?;
@@ -222,14 +222,21 @@ impl Publication {
             versions: Vec::new(),
             dropped: Dropped::default(),
             next_file: 0,
-            extraction: ExtractionInfo { extracted: 0, rejected: 0, null_ids: 0, at: String::new() },
+            extraction: ExtractionInfo::default(),
         });
         next.number += 1;
         next.at.clone_from(&self.now);
         next.schema = Some(encode_schema(&self.shared.schema)?);
         next.query_hash.clone_from(&self.query_hash);
-        next.extraction =
-            ExtractionInfo { extracted: gathered.extracted, rejected: gathered.rejections.total(), null_ids, at: self.now.clone() };
+        let columns = self.shared.schema.fields().iter().zip(&gathered.nulls);
+        next.extraction = ExtractionInfo {
+            extracted: gathered.extracted,
+            rejected: gathered.rejections.total(),
+            null_ids,
+            records: (next.extraction.records + counts.added).saturating_sub(counts.deleted),
+            nulls: columns.filter(|(_, nulls)| **nulls > 0).map(|(field, nulls)| (field.name().clone(), *nulls)).collect(),
+            at: self.now.clone(),
+        };
         next.files.extend(gathered.parts.iter().map(|part| self.value_file(part)));
         next.next_file = gathered.parts.iter().map(|part| part.file + 1).fold(next.next_file, u32::max);
         if counts.total() > 0 {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, RecordBatch, UInt32Array};
+use arrow::array::{Array, ArrayRef, RecordBatch, UInt32Array};
 use arrow::compute::take_record_batch;
 use arrow::datatypes::SchemaRef;
 use outflow_contract::limits::Limits;
@@ -47,6 +47,8 @@ pub(super) struct Worker {
     pub(super) counts: Counts,
     pub(super) unchanged: u64,
     pub(super) extracted: u64,
+    /// How many of its records are null in each column.
+    pub(super) nulls: Vec<u64>,
 }
 
 /// A part that a worker has finished.
@@ -123,6 +125,7 @@ impl Kept {
 
 impl Worker {
     pub(super) fn new(shared: Arc<Shared>, changes: Output, snapshot: Output, spill: Spill) -> Self {
+        let nulls = vec![0; shared.schema.fields().len()];
         Self {
             shared,
             changes,
@@ -136,6 +139,7 @@ impl Worker {
             counts: Counts::default(),
             unchanged: 0,
             extracted: 0,
+            nulls,
         }
     }
 
@@ -147,6 +151,9 @@ impl Worker {
             comparing.hash(batch, &mut Lanes::default(), &mut self.compared)?;
         }
         self.extracted += batch.num_rows() as u64;
+        for (nulls, column) in self.nulls.iter_mut().zip(batch.columns()) {
+            *nulls += column.logical_null_count() as u64;
+        }
         let id: Vec<ArrayRef> = shared.id.iter().map(|&column| Arc::clone(batch.column(column))).collect();
         let large = oversized(batch, &shared.limits);
         let mut large = large.iter().copied().peekable();
@@ -203,12 +210,12 @@ impl Worker {
         let mut at = self.changes.place(changed.rows.len());
         if rebasing {
             at = self.snapshot.place(all.rows.len());
-            all.push(i, &Entry { key, before: Before::Absent, after: Some(row), version }, None);
+            all.push(i, &Entry::new(key, Before::Absent, Some(row), version), None);
         }
         self.spill.push(Indexed { key, row, at, version: version as u32 })?;
         if let Some(before) = before {
             self.counts.add(if before_at.is_some() { Op::Updated } else { Op::Added }, 1);
-            changed.push(i, &Entry { key, before, after: Some(row), version }, before_at);
+            changed.push(i, &Entry::new(key, before, Some(row), version), before_at);
         }
         Ok(())
     }

@@ -35,6 +35,7 @@ mod bind;
 mod coerce;
 mod compile;
 mod directives;
+mod identifiers;
 mod json;
 mod layout;
 mod moment;
@@ -50,6 +51,8 @@ mod write;
 mod agreement;
 #[cfg(test)]
 mod tests;
+
+pub(crate) use identifiers::{identifiers, is_same_id};
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 

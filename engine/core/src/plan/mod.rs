@@ -11,7 +11,6 @@ use outflow_contract::outcome::Rejection;
 use outflow_contract::plan::Mapping;
 use outflow_contract::report::Tally;
 use outflow_contract::{Error, Kind, Op, Result};
-use outflow_ledger::commit::MappingCommit;
 use outflow_ledger::requests::Identity;
 use serde::Serialize;
 
@@ -20,8 +19,8 @@ use crate::deliver::batch::Batcher;
 use crate::deliver::payloads;
 use crate::extract::Extracted;
 use crate::map::Mapper;
-use crate::run::{Engine, RunOptions, identity, known_before, siblings};
-use crate::seal::{Sealed, Sealing, check_guards};
+use crate::run::{Engine, RunOptions, identity, siblings, stopped_by_guard};
+use crate::seal::{Sealed, Sealing};
 use crate::snapshot::schema_of;
 
 pub use overlay::Overlay;
@@ -41,6 +40,8 @@ pub struct MappingPlan {
     pub rejected: u64,
     /// Records that would be sent.
     pub selected: Tally,
+    /// Records that would be, and are set aside.
+    pub set_aside: Tally,
     /// Changes that this mapping does not send.
     pub skipped: u64,
     /// Requests that they make.
@@ -129,15 +130,15 @@ impl Engine {
 
     async fn plan_mapping(&self, mapping: &Mapping, extracted: &Extracted, options: &RunOptions) -> Result<MappingPlan> {
         let shared = !siblings(self, mapping)?.is_empty();
-        let (state, asks) = match identity::state_of(self, mapping, &extracted.head).await {
+        let (state, asks) = match identity::state_of(self, mapping).await {
             Ok(state) => (state, None),
             Err(error) if error.kind() == Kind::Invalid => (self.state_of(mapping).await?, Some(error)),
             Err(error) => return Err(error),
         };
         let (store, head, owned, base) = (Arc::clone(&self.store), extracted.head.clone(), mapping.clone(), state.clone());
         let sealed = blocking(move || {
-            let state = base.as_ref();
-            Sealing { store: store.as_ref(), head: &head, state, mapping: &owned, shared, only: None, epoch: 0 }.seal()
+            let (store, state) = (store.as_ref(), base.as_ref());
+            Sealing { store, head: &head, state, mapping: &owned, shared, only: None, asked_for: false, epoch: 0 }.seal()
         })
         .await?;
         let mut plan = MappingPlan {
@@ -147,7 +148,8 @@ impl Engine {
             extracted: extracted.extracted,
             rejected: extracted.rejected.values().map(|rejected| rejected.records).sum(),
             selected: sealed.selected.into(),
-            skipped: sealed.net.total() - sealed.selected.total(),
+            set_aside: sealed.set_aside.into(),
+            skipped: sealed.net.total() - sealed.selected.total() - sealed.set_aside.total(),
             requests: 0,
             bytes: 0,
             seconds_at_rate_limit: None,
@@ -170,7 +172,10 @@ impl Engine {
             let reason = if reason.is_empty() { String::new() } else { format!(" ({reason})") };
             plan.notices.push(format!("paused{reason}: a run would send nothing until `outflow resume {}`", mapping.name));
         }
-        ask_guards(&mut plan, mapping, extracted, &sealed, state.as_ref(), options);
+        if let Some(stopped) = stopped_by_guard(mapping, &extracted.head, state.as_ref(), &sealed, options.allowed) {
+            plan.blocked = true;
+            plan.notices.push(format!("a guard would stop this: {}; {} passes it once", stopped.message, stopped.flag));
+        }
         let sealed = Arc::new(sealed);
         self.estimate(&mut plan, mapping, extracted, &sealed, identity::of(mapping, state.as_ref())).await?;
         Ok(plan)
@@ -245,6 +250,7 @@ impl MappingPlan {
             extracted: 0,
             rejected: 0,
             selected: Tally::default(),
+            set_aside: Tally::default(),
             skipped: 0,
             requests: 0,
             bytes: 0,
@@ -258,21 +264,5 @@ impl MappingPlan {
             paused: false,
             samples: Vec::new(),
         }
-    }
-}
-
-/// Says whether a guard would stop it.
-fn ask_guards(
-    plan: &mut MappingPlan,
-    mapping: &Mapping,
-    extracted: &Extracted,
-    sealed: &Sealed,
-    state: Option<&MappingCommit>,
-    options: &RunOptions,
-) {
-    let Some(cursor) = state.and_then(|state| state.cursor) else { return };
-    if let Some(stopped) = check_guards(&mapping.guards, sealed, known_before(&extracted.head, cursor), options.allowed) {
-        plan.blocked = true;
-        plan.notices.push(format!("a guard would stop this: {}; {} passes it once", stopped.message, stopped.flag));
     }
 }

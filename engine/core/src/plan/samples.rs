@@ -32,7 +32,7 @@ pub(super) fn take(reading: &Reading, files: &[ValueFile]) -> Result<Vec<Sample>
                 let (entry, before_at) = entries.get(i);
                 let op = entry.op();
                 let left = &mut missing[op as usize];
-                if *left == 0 || !reading.sealed.is_selected(&reading.mapping, op, position + i as u32) {
+                if *left == 0 || !reading.sealed.is_selected(&reading.mapping, &entry, position + i as u32) {
                     continue;
                 }
                 *left -= 1;

@@ -4,14 +4,15 @@ use std::collections::{HashMap, HashSet};
 
 use outflow_contract::Result;
 use outflow_ledger::chain::Chain;
-use outflow_ledger::changes::{EntryBuilder, EntryReader, Locator, assemble, values_of};
+use outflow_ledger::changes::{EntryBuilder, EntryReader, Locator, Reasons, assemble, values_of};
 use outflow_ledger::commit::{Dropped, IndexFile, MappingCommit, ModelCommit, ValueFile, VersionInfo};
 use outflow_ledger::retention::{self, Asked, Dated, Fate, File};
 use outflow_ledger::{paths, runs};
 
 use super::members::Member;
 use super::{Retained, RetainedMapping, Retaining};
-use crate::seal::{Fold, counted};
+use crate::commit::PendingWriter;
+use crate::seal::Fold;
 use crate::snapshot::{Compaction, Moved, PartReader, PartsWriter, index_file};
 use crate::time::{parsed_ms, rfc3339};
 
@@ -163,25 +164,25 @@ impl Retaining {
         let store = self.store.as_ref();
         let (epoch, nonce) = (runs::next_epoch(store, &member.name)?, self.clock.random());
         let path = |i: usize| paths::run_file(&member.name, epoch, &paths::part("pending", nonce, i as u32));
-        let (mut writer, mut any) = (PartsWriter::new(store, path), false);
+        let (mut writer, mut any) = (PendingWriter::new(PartsWriter::new(store, path)), false);
         for file in &state.pending {
             for batch in PartReader::open(store, &file.path)?.read()? {
                 let batch = batch?;
                 let entries = EntryReader::new(&batch)?;
-                let mut builder = EntryBuilder::new();
+                let mut builder = EntryBuilder::of_pending();
                 for i in 0..entries.len() {
                     let (entry, before_at) = entries.get(i);
                     let place = before_at.map(|place| moved.place(place));
                     any |= place != before_at;
                     builder.push(&entry, place);
                 }
-                writer.write(&assemble(builder.finish(), &values_of(&batch)?)?)?;
+                writer.write(&Reasons::of(&batch)?.beside(&assemble(builder.finish(), &values_of(&batch)?)?)?)?;
             }
         }
         if !any {
             return Ok(None);
         }
-        let (pending, ahead) = counted(store, writer.finish()?)?;
+        let (pending, ahead) = writer.finish()?;
         Ok(Some(MappingCommit { number: state.number + 1, pending, ahead, carried: None, closed_through: epoch, ..state.clone() }))
     }
 
@@ -205,7 +206,6 @@ impl Retaining {
 /// The commit without the versions up to `through`.
 fn without_versions(head: &ModelCommit, through: Option<u64>) -> ModelCommit {
     let Some(through) = through else { return head.clone() };
-    let (gone, kept): (Vec<_>, Vec<_>) = head.versions.iter().cloned().partition(|version| version.version <= through);
-    let records = gone.iter().fold(head.dropped.records, |n, version| (n + version.counts.added).saturating_sub(version.counts.deleted));
-    ModelCommit { versions: kept, dropped: Dropped { through, records }, ..head.clone() }
+    let versions = head.versions.iter().filter(|version| version.version > through).cloned().collect();
+    ModelCommit { versions, dropped: Dropped { through }, ..head.clone() }
 }

@@ -11,7 +11,7 @@ use outflow_contract::{Error, Kind, Op, Result};
 use outflow_ledger::chain::Chain;
 use outflow_ledger::commit::MappingCommit;
 
-use super::{Engine, account, known_before, sync};
+use super::{Engine, account, sync};
 use crate::blocking;
 use crate::time::rfc3339;
 
@@ -59,13 +59,13 @@ impl Engine {
         let extracted = self.extract(model).await?;
         let state = self.state_of(mapping).await?;
         sync::wait_for_travelling_requests(self, mapping, state.as_ref()).await?;
-        let version = extracted.head.version;
-        let records = known_before(&extracted.head, version);
+        let saw = extracted.head.sighting();
+        let (version, records) = (saw.version, saw.records);
         let fresh = self.nothing_yet(mapping)?;
         self.amend(mapping, move |head| {
-            let dropped_pending = head.as_ref().map_or(0, |head| head.pending.iter().map(|file| file.counts.total()).sum());
+            let dropped_pending = head.as_ref().map_or(0, |head| head.waiting().all.total());
             let head = head.unwrap_or_else(|| fresh.clone());
-            Ok((Some(head.baseline(fresh, version)), Baselined { version, records, dropped_pending }))
+            Ok((Some(head.baseline(fresh, saw)), Baselined { version, records, dropped_pending }))
         })
         .await
     }

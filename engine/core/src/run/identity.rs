@@ -14,22 +14,22 @@ use outflow_contract::plan::Mapping;
 use outflow_contract::state_store::StateStore;
 use outflow_contract::{Before, Error, Result};
 use outflow_ledger::changes::EntryReader;
-use outflow_ledger::commit::{MappingCommit, ModelCommit};
+use outflow_ledger::commit::MappingCommit;
 use outflow_ledger::requests::Identity;
 
-use super::{Engine, account, known_before, orphans};
+use super::{Engine, account, orphans};
 use crate::blocking;
 use crate::snapshot::PartReader;
 
-/// The state that a sync of `mapping` goes on from; an error if it is not clear that it is its own. `head` is its model's.
-pub(crate) async fn state_of(engine: &Engine, mapping: &Mapping, head: &ModelCommit) -> Result<Option<MappingCommit>> {
+/// The state that a sync of `mapping` goes on from; an error if it is not clear that it is its own.
+pub(crate) async fn state_of(engine: &Engine, mapping: &Mapping) -> Result<Option<MappingCommit>> {
     let Some(state) = engine.state_of(mapping).await?.filter(|state| !state.is_blank()) else {
         no_new_name(engine, mapping)?;
         return engine.state_of(mapping).await;
     };
     let Some(changed) = changed(engine, mapping, &state)? else { return Ok(Some(state)) };
-    let (store, known, fresh) =
-        (Arc::clone(&engine.store), state.cursor.map_or(0, |cursor| known_before(head, cursor)), engine.nothing_yet(mapping)?);
+    let known = state.cursor.and(state.saw.as_ref()).map_or(0, |saw| saw.records);
+    let (store, fresh) = (Arc::clone(&engine.store), engine.nothing_yet(mapping)?);
     blocking(move || if never_delivered(store.as_ref(), &state, known)? { Ok(Some(state.begun_anew(fresh))) } else { Err(changed) }).await
 }
 

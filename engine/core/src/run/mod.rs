@@ -19,8 +19,11 @@ use outflow_contract::report::{Status, SyncReport};
 use outflow_contract::source::{Query, Source};
 use outflow_contract::state_store::{Lock, StateStore};
 use outflow_contract::{Error, Kind, Result, Selection};
+use outflow_ledger::chain::Chain;
+use outflow_ledger::commit::ModelCommit;
 use outflow_ledger::paths;
 
+use crate::blocking;
 use crate::cancel::Cancel;
 use crate::deliver::link::{Link, Links};
 use crate::deliver::pace::Pace;
@@ -36,11 +39,13 @@ pub(crate) mod orphans;
 pub(crate) mod recover;
 mod rename;
 mod sync;
+mod waiting;
 
 pub use amend::Baselined;
 pub use aside::Aside;
 pub use rename::Renamed;
-pub(crate) use sync::{account, known_before, siblings};
+pub(crate) use sync::{account, siblings, stopped_by_guard};
+pub use waiting::{Acknowledged, Waiting, WaitingReason, WaitingRecord, Which};
 
 /// Why a sync has not begun.
 const ENDED: &str = "the run was asked to end before this sync began";
@@ -102,6 +107,17 @@ pub struct RunOptions {
     pub wait: bool,
     /// Guards to pass once.
     pub allowed: Allowed,
+    /// Without an extraction: what the state has is sent.
+    pub retry: Option<Retry>,
+}
+
+/// A run without an extraction: what waits is sent, up to the version that the state has of each model.
+#[derive(Clone, Debug, Default)]
+pub struct Retry {
+    /// Nothing but the records with these identifiers, as JSON or as plain text; all that wait where there are none.
+    pub ids: Vec<String>,
+    /// What is set aside, too.
+    pub set_aside: bool,
 }
 
 /// What became of a run.
@@ -172,7 +188,18 @@ impl Engine {
         if enabled.is_empty() {
             return Ok(reports);
         }
-        match self.extract(model).await {
+        let extracted = match &options.retry {
+            None => self.extract(model).await,
+            Some(_) => match self.head_of(model).await? {
+                Some(head) => Ok(Extracted::of(head)),
+                None => {
+                    let why = format!("nothing waits: the model `{}` was never extracted; `outflow run` does", model.name);
+                    reports.extend(enabled.iter().map(|mapping| self.not_run(mapping, Status::Skipped, why.clone())));
+                    return Ok(reports);
+                }
+            },
+        };
+        match extracted {
             Ok(extracted) => {
                 let took = self.clock.monotonic().saturating_sub(started).as_secs_f64();
                 for mapping in &enabled {
@@ -199,6 +226,12 @@ impl Engine {
         }
         drop(locks);
         Ok(reports)
+    }
+
+    /// What the state has of a model; `None` if it has nothing.
+    pub(crate) async fn head_of(&self, model: &Model) -> Result<Option<ModelCommit>> {
+        let (store, chain) = (Arc::clone(&self.store), Chain::of_model(&model.name));
+        blocking(move || chain.head(store.as_ref())).await
     }
 
     /// Runs the model's query and commits what changed as its next version.

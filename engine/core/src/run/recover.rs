@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use outflow_contract::plan::Mapping;
-use outflow_contract::report::{Status, SyncCounts, SyncReport, Timing, records};
-use outflow_contract::{Counts, Error, Kind, Result};
+use outflow_contract::report::{Status, SyncCounts, SyncReport, Tally, Timing, records};
+use outflow_contract::{Error, Kind, Result};
 use outflow_ledger::chain::Chain;
 use outflow_ledger::commit::{MappingCommit, ModelCommit};
 use outflow_ledger::integrity::lost;
@@ -18,7 +18,7 @@ use crate::blocking;
 use crate::commit::{Samples, Settled, Settling};
 use crate::seal::Sealed;
 use crate::snapshot::schema_of;
-use crate::time::{rfc3339, unix_ms};
+use crate::time::unix_ms;
 
 /// An interrupted sync that was taken up.
 #[derive(Clone, Debug)]
@@ -71,7 +71,7 @@ async fn recover(engine: &Engine, mapping: &Mapping) -> Result<Vec<Recovered>> {
 async fn runs_of(engine: &Engine, name: &str, destination: &str) -> Result<Vec<Recovered>> {
     let now = unix_ms(engine.clock.wall());
     let (store, name) = (Arc::clone(&engine.store), name.to_owned());
-    let (nonce, at) = (engine.clock.random(), rfc3339(engine.clock.wall()));
+    let (nonce, at) = (engine.clock.random(), engine.clock.wall());
     let destination = destination.to_owned();
     let report_nonce = engine.clock.random();
     blocking(move || {
@@ -96,10 +96,10 @@ async fn runs_of(engine: &Engine, name: &str, destination: &str) -> Result<Vec<R
             let model = model.ok_or_else(|| {
                 Error::corrupt(format!("mapping `{name}` has an interrupted run of model `{}`, which has no state", plan.model))
             })?;
-            if model.version < plan.version {
+            if model.version < plan.saw.version {
                 let message = format!(
                     "mapping `{name}` has an interrupted run of version {} of model `{}`, whose state ends with {}",
-                    plan.version, plan.model, model.version
+                    plan.saw.version, plan.model, model.version
                 );
                 return Err(Error::corrupt(message).remedy(lost(&name)));
             }
@@ -114,10 +114,10 @@ async fn runs_of(engine: &Engine, name: &str, destination: &str) -> Result<Vec<R
                 sealed: Arc::new(sealed),
                 schema: schema_of(&model)?,
                 nonce,
-                at: at.clone(),
+                now: at,
             };
             let settled = settling.settle_run(deadline, &Samples::new())?;
-            tracing::info!(mapping = name, epoch, pending = settled.pending.total(), "recovered an interrupted sync");
+            tracing::info!(mapping = name, epoch, pending = settled.left.all.total(), "recovered an interrupted sync");
             let report = interrupted(&settling, &settled);
             recovered.push(Recovered { mapping: name.clone(), notice: notice(&report) });
             // Nothing hangs on it; a run that was killed while it ended has one already.
@@ -148,8 +148,9 @@ fn interrupted(settling: &Settling, settled: &Settled) -> SyncReport {
     let counts = SyncCounts {
         selected: plan.selected.into(),
         delivered: settled.acked.into(),
-        failed: settled.pending.into(),
-        pending: Some(settled.pending.into()),
+        failed: Tally::from(settled.left.all).without(settled.left.set_aside.into()),
+        pending: Some(settled.pending.all.into()),
+        set_aside: settled.pending.set_aside.into(),
         ..SyncCounts::default()
     };
     SyncReport {
@@ -163,7 +164,7 @@ fn interrupted(settling: &Settling, settled: &Settled) -> SyncReport {
         )),
         notices: Vec::new(),
         started_at: plan.started_at.clone(),
-        version: Some(plan.version),
+        version: Some(plan.saw.version),
         counts,
         requests: 0,
         bytes: 0,
@@ -181,12 +182,5 @@ fn notice(report: &SyncReport) -> String {
 /// As much of the sealed change set as folding needs.
 fn sealed_of(store: &dyn outflow_contract::state_store::StateStore, plan: &Plan) -> Result<Sealed> {
     let unused = plan.seen.as_ref().map_or_else(|| Ok(Seen::new()), |path| Seen::read(store, path))?;
-    Ok(Sealed {
-        parts: plan.parts.clone(),
-        entries: plan.rows() as u32,
-        net: Counts::default(),
-        selected: plan.selected,
-        unused,
-        unknown: false,
-    })
+    Ok(Sealed { parts: plan.parts.clone(), entries: plan.rows() as u32, selected: plan.selected, unused, ..Sealed::default() })
 }

@@ -13,7 +13,7 @@ use outflow_ledger::journal::Journal;
 use outflow_ledger::runs::{self, Plan, fields_hash};
 use outflow_ledger::{decide, paths};
 
-use super::{Engine, RunOptions, identity, orphans, recover};
+use super::{Engine, Retry, RunOptions, identity, orphans, recover, waiting};
 use crate::blocking;
 use crate::cancel::{Cancel, GRACE};
 use crate::commit::{Settled, Settling};
@@ -21,7 +21,7 @@ use crate::deliver::payloads::Reading;
 use crate::deliver::{Delivery, Heard, Results, not_sent};
 use crate::extract::Extracted;
 use crate::map::Mapper;
-use crate::seal::{Sealed, Sealing, check_guards};
+use crate::seal::{Allowed, Guarded, Only, Sealed, Sealing, Stopped, check_guards};
 use crate::snapshot::schema_of;
 use crate::time::{rfc3339, sync_id, unix_ms};
 
@@ -31,8 +31,8 @@ pub(super) struct Sync<'a> {
     mapping: &'a Mapping,
     extracted: &'a Extracted,
     report: SyncReport,
-    /// Nothing but this record, ahead of its sync.
-    only: Option<Key>,
+    /// Nothing but these records, ahead of their sync.
+    only: Option<Only>,
     /// Is handed what the destination answers.
     heard: Option<Heard>,
     /// Once it has one.
@@ -70,7 +70,7 @@ impl<'a> Sync<'a> {
 
     /// Sends nothing but the record of `key`, whether it has changed or not; the rest waits for its sync.
     fn only(self, key: Key, heard: Heard) -> Self {
-        Self { only: Some(key), heard: Some(heard), ..self }
+        Self { only: Some(Only { keys: [key].into(), unchanged: true }), heard: Some(heard), ..self }
     }
 
     /// Carries it out. What goes wrong is in the report.
@@ -93,15 +93,20 @@ impl<'a> Sync<'a> {
         let account = account(engine, self.mapping)?;
         // The sync of another mapping in this same run may have ended without its commit, and writes to the same account (rule 18).
         recover::mappings(engine, &[self.mapping]).await?;
-        let state = identity::state_of(engine, self.mapping, &self.extracted.head).await?;
+        let state = identity::state_of(engine, self.mapping).await?;
         wait_for_travelling_requests(engine, self.mapping, state.as_ref()).await?;
         let edited = state.as_ref().is_some_and(|state| self.is_edited(state));
+        let retry = options.retry.as_ref();
+        if let Some(Retry { ids, .. }) = retry.filter(|retry| !retry.ids.is_empty()) {
+            let keys = waiting::keys_of(engine, self.mapping, &self.extracted.head, state.as_ref(), ids).await?;
+            self.only = Some(Only { keys, unchanged: false });
+        }
 
         let began = engine.clock.monotonic();
         let (store, name) = (Arc::clone(&engine.store), self.mapping.name.clone());
         let epoch = blocking(move || runs::next_epoch(store.as_ref(), &name)).await?;
         self.epoch = Some(epoch);
-        let sealed = self.seal(state.clone(), epoch).await?;
+        let sealed = self.seal(state.clone(), retry.is_some_and(|retry| retry.set_aside), epoch).await?;
         let settling = Settling {
             store: Arc::clone(&engine.store),
             mapping: self.mapping.name.clone(),
@@ -113,17 +118,18 @@ impl<'a> Sync<'a> {
             sealed: Arc::clone(&sealed),
             schema: schema_of(&self.extracted.head)?,
             nonce: engine.clock.random(),
-            at: rfc3339(engine.clock.wall()),
+            now: engine.clock.wall(),
         };
         self.report.timing.plan = self.since(began);
         self.report.counts.selected = sealed.selected.into();
-        self.report.counts.skipped = sealed.net.total() - sealed.selected.total();
+        self.report.counts.set_aside = sealed.set_aside.into();
+        self.report.counts.skipped = sealed.net.total() - sealed.selected.total() - sealed.set_aside.total();
         let (records, phase) = (sealed.selected.total(), "plan");
         let (sync_id, mapping, model) = (&self.report.sync_id, &self.report.mapping, &self.report.model);
         tracing::info!(sync_id, mapping, model, phase, records, epoch, "sealed");
 
         if self.only.is_some() {
-            self.sends_the_one(&sealed)?;
+            self.sends_some(&sealed)?;
         } else if self.stopped_by_guard(&sealed, state.as_ref(), options) {
             return Ok(());
         }
@@ -136,6 +142,18 @@ impl<'a> Sync<'a> {
         if sealed.selected.total() == 0 {
             return self.nothing_to_send(settling, state.as_ref(), edited).await;
         }
+        let waiting = state.as_ref().map(MappingCommit::waiting).unwrap_or_default();
+        let waited = match (&self.only, retry) {
+            (Some(Only { unchanged: true, .. }), _) => 0,
+            (_, Some(retry)) if retry.set_aside || !retry.ids.is_empty() => waiting.all.total(),
+            _ => waiting.all.total() - waiting.set_aside.total(),
+        };
+        self.send(settling, &sealed, waited, epoch).await
+    }
+
+    /// Delivers what was sealed, and commits what comes of it. `waited`: records that were pending before.
+    async fn send(&mut self, settling: Settling, sealed: &Sealed, waited: u64, epoch: u64) -> Result<()> {
+        let engine = self.engine;
         let delivery = self.delivery(&settling, epoch)?;
         let began = engine.clock.monotonic();
         let results = delivery.run().await;
@@ -149,14 +167,12 @@ impl<'a> Sync<'a> {
             lifetime_ms: self.engine.request_lifetime(self.mapping).as_millis() as u64,
             now_ms: unix_ms(engine.clock.wall()),
         };
-        let deadline = decide::deadline_after(&ended, state.as_ref().and_then(|state| state.deadline_ms));
+        let deadline = decide::deadline_after(&ended, settling.base.as_ref().and_then(|state| state.deadline_ms));
         let samples = results.as_ref().map(Results::samples).unwrap_or_default();
         let settled = blocking(move || settling.settle_run(deadline, &samples)).await?;
         self.report.timing.commit = self.since(began);
         closed?;
-        let pending = state.iter().filter(|_| self.only.is_none()).flat_map(|state| &state.pending);
-        let waited = pending.map(|file| file.counts.total()).sum();
-        self.conclude(&results?, &settled, &sealed, waited)
+        self.conclude(&results?, &settled, sealed, waited)
     }
 
     /// What is sealed before the first byte leaves.
@@ -170,8 +186,8 @@ impl<'a> Sync<'a> {
             account,
             base: state.map_or(0, |state| state.number),
             cursor: state.and_then(|state| state.cursor),
-            version: self.extracted.head.version,
-            only: self.only,
+            saw: self.extracted.head.sighting(),
+            only: self.only.as_ref().map(|only| only.keys.clone()),
             selection: mapping.selection,
             fields: mapping.fields_written.clone(),
             parts: sealed.parts.clone(),
@@ -182,12 +198,12 @@ impl<'a> Sync<'a> {
         }
     }
 
-    async fn seal(&self, state: Option<MappingCommit>, epoch: u64) -> Result<Arc<Sealed>> {
+    async fn seal(&self, state: Option<MappingCommit>, asked_for: bool, epoch: u64) -> Result<Arc<Sealed>> {
         let (store, head, mapping) = (Arc::clone(&self.engine.store), self.extracted.head.clone(), self.mapping.clone());
-        let (shared, only) = (!siblings(self.engine, &mapping)?.is_empty(), self.only);
+        let (shared, only) = (!siblings(self.engine, &mapping)?.is_empty(), self.only.clone());
         blocking(move || {
-            let sealing = Sealing { store: store.as_ref(), head: &head, state: state.as_ref(), mapping: &mapping, shared, only, epoch };
-            sealing.seal().map(Arc::new)
+            let (store, state, only) = (store.as_ref(), state.as_ref(), only.as_ref());
+            Sealing { store, head: &head, state, mapping: &mapping, shared, only, asked_for, epoch }.seal().map(Arc::new)
         })
         .await
     }
@@ -197,31 +213,33 @@ impl<'a> Sync<'a> {
         !state.fields.is_empty() && state.fields != fields_hash(&self.mapping.fields_written)
     }
 
-    /// The one record that is to be sent must be one that this mapping sends.
-    fn sends_the_one(&self, sealed: &Sealed) -> Result<()> {
+    /// What is to be sent ahead must be something that this mapping sends.
+    fn sends_some(&self, sealed: &Sealed) -> Result<()> {
         if sealed.selected.total() > 0 {
             return Ok(());
         }
         let selection = self.mapping.selection.as_str();
+        let is_retry = self.only.as_ref().is_some_and(|only| !only.unchanged);
+        let remedy = if is_retry { "name a record that waits" } else { "try another record, or leave out --send" };
         let state = Op::ALL.into_iter().find(|&op| sealed.net.get(op) > 0);
         Err(match state {
             Some(op) => {
                 Error::invalid(format!("for this mapping the record counts as {}, and it sends {selection} records only", op.as_str()))
-                    .remedy("try another record, or leave out --send")
+                    .remedy(remedy)
             }
+            None if is_retry => Error::new(Kind::NotFound, "nothing is to be sent of these records: they are back to what was delivered")
+                .remedy("the next sync no longer counts them as pending"),
             None => Error::new(Kind::NotFound, "the model no longer returns the record").remedy("try another record"),
         })
     }
 
     /// Asks the guards; true if one stopped the sync.
     fn stopped_by_guard(&mut self, sealed: &Sealed, state: Option<&MappingCommit>, options: &RunOptions) -> bool {
-        let Some(cursor) = state.and_then(|state| state.cursor) else { return false };
-        let known = known_before(&self.extracted.head, cursor);
-        let Some(stopped) = check_guards(&self.mapping.guards, sealed, known, options.allowed) else { return false };
+        let Some(stopped) = stopped_by_guard(self.mapping, &self.extracted.head, state, sealed, options.allowed) else { return false };
         self.report.status = Status::Blocked;
         self.report.message = Some(format!("{}; nothing was sent. If it is right, run once with {}", stopped.message, stopped.flag));
         self.report.counts.failed = Counts::default().into();
-        self.report.counts.pending = Some(sealed.selected.into());
+        self.report.counts.pending = Some(Tally::from(sealed.selected).with(sealed.set_aside.into()));
         true
     }
 
@@ -238,14 +256,31 @@ impl<'a> Sync<'a> {
             (false, 1..) => Some("nothing has changed that this mapping sends".to_owned()),
             (_, 0) => None,
         };
-        if skipped == 0 && !first && !edited {
-            let waiting = state.iter().flat_map(|state| &state.pending).map(|file| Tally::from(file.counts));
-            self.report.counts.pending = Some(waiting.fold(Tally::default(), Tally::with));
+        self.tell_set_aside();
+        let kept: u64 = state.iter().flat_map(|state| &state.pending).map(|file| file.rows).sum();
+        // What has come back to where it was no longer waits.
+        if skipped == 0 && !first && !edited && kept == u64::from(settling.sealed.entries) {
+            let waiting = state.map(MappingCommit::waiting).unwrap_or_default();
+            self.report.counts.pending = Some(waiting.all.into());
             return Ok(());
         }
         let settled = blocking(move || settling.settle_as_seen()).await?;
-        self.report.counts.pending = Some(settled.pending.into());
+        self.report.counts.pending = Some(settled.pending.all.into());
         Ok(())
+    }
+
+    /// That some records are set aside is worth a word, whatever else there is to say.
+    fn tell_set_aside(&mut self) {
+        let set_aside = self.report.counts.set_aside.total;
+        if set_aside == 0 {
+            return;
+        }
+        let (are, name) = (if set_aside == 1 { "is" } else { "are" }, &self.mapping.name);
+        let told = format!("{} {are} set aside: `outflow retry {name} --acknowledged` tries again", records(set_aside));
+        self.report.message = Some(match self.report.message.take() {
+            Some(message) => format!("{message}; {told}"),
+            None => told,
+        });
     }
 
     fn delivery(&self, settling: &Settling, epoch: u64) -> Result<Arc<Delivery>> {
@@ -303,27 +338,26 @@ impl<'a> Sync<'a> {
         report.notices.extend(results.contract_notice(&report.destination));
         (report.requests, report.bytes, report.counts.retried) = (requests, bytes, retried);
         report.counts.delivered = delivered.into();
-        report.counts.failed = settled.pending.into();
-        report.counts.pending = Some(report.counts.failed);
+        report.counts.failed = Tally::from(settled.left.all).without(settled.left.set_aside.into());
+        report.counts.pending = Some(settled.pending.all.into());
+        report.counts.set_aside = settled.pending.set_aside.into();
         report.failures = results.failures(settled);
-        let failed = settled.pending.total();
+        let failed = report.counts.failed.total;
         let told = report.failures.iter().fold(Tally::default(), |told, group| told.with(group.operations));
         let rest = report.counts.failed.without(told);
         if rest.total > 0 {
             report.failures.push(not_sent(rest, self.engine.cancel.is_asked()));
         }
-        let tolerated = match self.mapping.tolerate_failed {
-            Tolerance::Count(count) => failed <= count,
-            Tolerance::Share(share) => failed as f64 <= share * sealed.selected.total() as f64,
-        };
+        let stopped = results.stopped_because().is_some();
+        let tolerated = !stopped && is_tolerated(self.mapping.tolerate_failed, failed, sealed.selected.total());
         let cancelled = self.engine.cancel.is_asked();
         report.status = match (failed, delivered.total()) {
             (0, _) => Status::Success,
             _ if cancelled => Status::Cancelled,
-            (_, 1..) if tolerated => Status::Success,
+            _ if tolerated => Status::Success,
             (_, 1..) => Status::PartialSuccess,
             // Nothing new has failed: what is still pending was so before.
-            _ if sealed.selected.total() <= waited && results.stopped_because().is_none() => Status::PartialSuccess,
+            _ if sealed.selected.total() <= waited && !stopped => Status::PartialSuccess,
             _ => Status::Failed,
         };
         if failed > 0 {
@@ -344,8 +378,31 @@ impl<'a> Sync<'a> {
                 None => report.failures.first().map_or_else(|| waiting.clone(), |group| told(&group.code, &group.message)),
             });
         }
+        self.tell_set_aside();
         Ok(())
     }
+}
+
+/// Are so many failed records of those that were to be sent still success? What was pending from before and failed again counts with the
+/// rest, on both sides; what is set aside does not.
+fn is_tolerated(tolerance: Tolerance, failed: u64, selected: u64) -> bool {
+    match tolerance {
+        Tolerance::Count(count) => failed <= count,
+        Tolerance::Share(share) => failed as f64 / selected.max(1) as f64 <= share,
+    }
+}
+
+/// The guard that stops a sync of `sealed` at `head`, if one does: from the second sync on.
+pub(crate) fn stopped_by_guard(
+    mapping: &Mapping,
+    head: &ModelCommit,
+    state: Option<&MappingCommit>,
+    sealed: &Sealed,
+    allowed: Allowed,
+) -> Option<Stopped> {
+    let saw = state.filter(|state| state.cursor.is_some())?.saw.as_ref()?;
+    let guarded = Guarded { saw, now: &head.sighting(), fresh: sealed.fresh, columns: &mapping.columns() };
+    check_guards(&mapping.guards, guarded, allowed)
 }
 
 /// A request of an earlier sync whose answer was never read may still take effect: nothing is sealed before it no longer can (rule 13).
@@ -370,12 +427,6 @@ pub(super) async fn wait_until_cold(engine: &Engine, who: &str, heads: &[Mapping
     let why = format!("a request of an earlier sync may still take effect; waiting {:.0} s", wait.as_secs_f64().ceil());
     engine.observer.waiting(who, &why);
     engine.cancel.or_after(engine.clock.sleep(wait)).await
-}
-
-/// Records that the model had when a mapping last saw it.
-pub(crate) fn known_before(head: &ModelCommit, cursor: u64) -> u64 {
-    let seen = head.versions.iter().filter(|version| version.version <= cursor);
-    seen.fold(head.dropped.records, |known, version| (known + version.counts.added).saturating_sub(version.counts.deleted))
 }
 
 /// How long the deadline of a commit was away when it was committed.

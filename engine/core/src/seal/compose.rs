@@ -1,12 +1,13 @@
 //! `compose(pending, versions after the cursor)` where it has to be worked out: by key, over the narrow columns, in ranges of
 //! keys that fit in memory; then the values of what remains are copied from where they stand.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
+use arrow::array::{RecordBatch, UInt32Array};
 use arrow::datatypes::SchemaRef;
 use outflow_contract::state_store::StateStore;
 use outflow_contract::{Before, Entry, Error, Key, Result};
-use outflow_ledger::changes::{EntryBuilder, EntryReader, Locator, PartInfo, assemble, values_of};
+use outflow_ledger::changes::{EntryBuilder, EntryReader, Locator, PartInfo, Reasons, assemble, values_of};
 use outflow_ledger::commit::{ModelCommit, PendingFile};
 use outflow_ledger::compose::{Options, compose_key, fold_key, snapshot_entry};
 use outflow_ledger::paths;
@@ -54,8 +55,8 @@ pub(crate) struct Composing<'a> {
     /// The versions, ascending.
     pub(crate) ahead: Vec<u64>,
     pub(crate) options: Options,
-    /// Nothing but this record.
-    pub(crate) only: Option<Key>,
+    /// Nothing but these records.
+    pub(crate) only: Option<&'a BTreeSet<Key>>,
     /// Retention composes up to this version, and drops it (rule 14).
     pub(crate) fold_to: Option<u64>,
     /// The mapping has seen nothing yet, and the model's first versions are gone: what the oldest snapshot that is left held counts as added.
@@ -73,7 +74,7 @@ impl Composing<'_> {
         let mut parts = Vec::new();
         for range in 0..ranges {
             let in_range = |key: Key| (u128::from(key.halves().0) * u128::from(ranges)) >> 64 == u128::from(range);
-            let mut items = self.load(&inputs, |key| in_range(key) && self.only.is_none_or(|only| only == key))?;
+            let mut items = self.load(&inputs, |key| in_range(key) && self.only.is_none_or(|only| only.contains(&key)))?;
             items.sort_unstable_by_key(|item| (item.entry.key, item.input, item.row));
             let mut nets: Vec<Net> = items.chunk_by(|a, b| a.entry.key == b.entry.key).filter_map(|key| self.net(key, &inputs)).collect();
             nets.retain(|net| !self.options.resend || net.entry.after.is_none());
@@ -141,8 +142,8 @@ impl Composing<'_> {
             }),
             _ => None,
         };
-        // What was sent ahead stays as it is, with its own values.
-        let from = if Some(entry) == start && from_pending { first } else { last };
+        // What was sent ahead stays as it is, with its own values; and why it failed stands beside them.
+        let from = if from_pending && entry.version == first.entry.version { first } else { last };
         Some(Net { entry, before_at, input: from.input, row: from.row })
     }
 
@@ -164,7 +165,8 @@ impl Composing<'_> {
     fn copy(&self, inputs: &[Input], nets: &[Net], range: u64) -> Result<Vec<PartInfo>> {
         let schema = schema_of(self.head)?;
         let path = |i: usize| (self.path)(&format!("changes-{range:04}-{i:03}"));
-        let mut writer = PartsWriter::new(self.store, path);
+        // Only what was pending may have failed.
+        let mut writer = Writer { parts: PartsWriter::new(self.store, path), waits: !self.pending.is_empty() };
         let mut index: Option<KeyIndex> = None;
         for group in nets.chunk_by(|a, b| a.input == b.input) {
             let Some(first) = group.first() else { continue };
@@ -180,12 +182,22 @@ impl Composing<'_> {
             let now = |net: &Net| {
                 index.as_ref().filter(|_| net.entry.after.is_some()).and_then(|index| Some(index.get(index.rank(net.entry.key)?).at))
             };
-            let mut present: Vec<(Locator, &Net)> = group.iter().filter_map(|net| Some((now(net)?, net))).collect();
-            present.sort_unstable_by_key(|(at, _)| at.0);
-            self.copy_present(&present, &schema, &mut writer)?;
+            let reasons = if writer.waits { self.reasons_of(&input.path, group)? } else { None };
+            let present = group.iter().zip(0u32..).filter_map(|(net, place)| Some(Present { at: now(net)?, net, place }));
+            let mut present: Vec<Present<'_>> = present.collect();
+            present.sort_unstable_by_key(|present| present.at.0);
+            self.copy_present(&present, reasons.as_ref(), &schema, &mut writer)?;
             self.copy_from(&input.path, group.iter().filter(|net| now(net).is_none()), &schema, &mut writer)?;
         }
-        writer.finish()
+        writer.parts.finish()
+    }
+
+    /// Why the records of `nets`, which stand in the part at `path` in this order, have failed.
+    fn reasons_of(&self, path: &str, nets: &[Net]) -> Result<Option<Reasons>> {
+        let rows: Vec<u32> = nets.iter().map(|net| net.row).collect();
+        let batches = PartReader::open(self.store, path)?.reasons().select(&rows).read()?;
+        let reasons: Vec<Reasons> = batches.map(|batch| Reasons::of(&batch?)).collect::<Result<_>>()?;
+        if reasons.is_empty() { Ok(None) } else { Reasons::concat(&reasons).map(Some) }
     }
 
     /// Copies entries with the values that stand in the part at `path`.
@@ -194,7 +206,7 @@ impl Composing<'_> {
         path: &str,
         nets: impl Iterator<Item = &'b Net> + Clone,
         schema: &SchemaRef,
-        writer: &mut PartsWriter<'_>,
+        writer: &mut Writer<'_>,
     ) -> Result<()> {
         let rows: Vec<u32> = nets.clone().map(|net| net.row).collect();
         if rows.is_empty() {
@@ -202,12 +214,13 @@ impl Composing<'_> {
         }
         let mut nets = nets;
         for batch in PartReader::open(self.store, path)?.select(&rows).read()? {
-            let values = complete(&values_of(&batch?)?, schema)?;
-            let mut entries = EntryBuilder::new();
+            let batch = batch?;
+            let values = complete(&values_of(&batch)?, schema)?;
+            let mut entries = writer.entries();
             for net in nets.by_ref().take(values.num_rows()) {
                 entries.push(&net.entry, net.before_at);
             }
-            writer.write(&assemble(entries.finish(), &values)?)?;
+            writer.write(entries, &values, Some(Reasons::of(&batch)?))?;
         }
         if nets.next().is_some() {
             return Err(Error::corrupt(format!("{path} holds fewer records than its commit says")));
@@ -216,29 +229,60 @@ impl Composing<'_> {
     }
 
     /// Copies entries with the values that the snapshot has of them.
-    fn copy_present(&self, present: &[(Locator, &Net)], schema: &SchemaRef, writer: &mut PartsWriter<'_>) -> Result<()> {
-        let places: Vec<Locator> = present.iter().map(|(at, _)| *at).collect();
+    fn copy_present(&self, present: &[Present<'_>], reasons: Option<&Reasons>, schema: &SchemaRef, writer: &mut Writer<'_>) -> Result<()> {
+        let places: Vec<Locator> = present.iter().map(|present| present.at).collect();
         let mut next = present.iter();
         fetch(self.store, &self.head.files, &places, schema, |found| {
-            let mut entries = EntryBuilder::new();
-            for (_, net) in next.by_ref().take(found.places.len()) {
+            let (mut entries, mut rows) = (writer.entries(), Vec::new());
+            for Present { net, place, .. } in next.by_ref().take(found.places.len()) {
                 entries.push(&net.entry, net.before_at);
+                rows.push(*place);
             }
-            writer.write(&assemble(entries.finish(), &found.values)?).map(|_| ())
+            let reasons = reasons.map(|reasons| reasons.at(&UInt32Array::from(rows))).transpose()?;
+            writer.write(entries, &found.values, reasons)
         })
     }
+}
+
+/// Writes net entries, with how they have fared and why where some of them have waited.
+struct Writer<'a> {
+    parts: PartsWriter<'a>,
+    waits: bool,
+}
+
+impl Writer<'_> {
+    fn entries(&self) -> EntryBuilder {
+        if self.waits { EntryBuilder::of_pending() } else { EntryBuilder::new() }
+    }
+
+    fn write(&mut self, mut entries: EntryBuilder, values: &RecordBatch, reasons: Option<Reasons>) -> Result<()> {
+        let mut batch = assemble(entries.finish(), values)?;
+        if let (true, Some(reasons)) = (self.waits, reasons) {
+            batch = reasons.beside(&batch)?;
+        }
+        self.parts.write(&batch).map(|_| ())
+    }
+}
+
+/// A net entry whose values are taken from the snapshot.
+struct Present<'a> {
+    at: Locator,
+    net: &'a Net,
+    /// Its place among the entries of its part.
+    place: u32,
 }
 
 /// Writes the composition into the run's folder; after a reset only its deletes, for the whole snapshot is sent beside them.
 pub(super) fn write(sealing: &Sealing<'_>, pending: &[PendingFile], ahead: &[u64], resend: bool) -> Result<Vec<SealedPart>> {
     let path = |name: &str| paths::run_file(&sealing.mapping.name, sealing.epoch, &format!("{name}.parquet"));
+    let asked_for = sealing.asked_for || sealing.only.is_some();
     let composing = Composing {
         store: sealing.store,
         head: sealing.head,
         pending,
         ahead: ahead.to_vec(),
-        options: Options { shared: sealing.shared, selection: sealing.mapping.selection, resend },
-        only: sealing.only,
+        options: Options { shared: sealing.shared, selection: sealing.mapping.selection, resend, asked_for },
+        only: sealing.only.map(|only| &only.keys),
         fold_to: None,
         from_oldest: sealing.begins_at_the_oldest() && !resend,
         path: &path,

@@ -5,10 +5,10 @@
 //! cursor 6, pending k1 ∘ 4 ∘ 5 ∘ 6           │ 7 8        one commit; then the versions go
 //! ```
 
+use outflow_contract::Result;
 use outflow_contract::state_store::StateStore;
-use outflow_contract::{Counts, Result};
 use outflow_ledger::changes::{EntryReader, PartInfo};
-use outflow_ledger::commit::{MappingCommit, ModelCommit, PendingFile};
+use outflow_ledger::commit::{MappingCommit, ModelCommit, PendingCounts, PendingFile};
 use outflow_ledger::compose::Options;
 use outflow_ledger::paths;
 
@@ -53,7 +53,7 @@ impl Fold<'_> {
             head: self.head,
             pending: &self.state.pending,
             ahead: ahead.collect(),
-            options: Options { shared: self.shared, selection: self.state.selection, resend: false },
+            options: Options { shared: self.shared, selection: self.state.selection, resend: false, asked_for: false },
             only: None,
             fold_to: Some(to),
             from_oldest: self.state.cursor.is_none() && self.head.dropped.through > 0,
@@ -66,22 +66,16 @@ impl Fold<'_> {
 }
 
 /// Parts as a commit names them; and is there a record in them of which nothing is to be done?
-pub(crate) fn counted(store: &dyn StateStore, parts: Vec<PartInfo>) -> Result<(Vec<PendingFile>, bool)> {
-    let (mut files, mut settled) = (Vec::with_capacity(parts.len()), false);
+fn counted(store: &dyn StateStore, parts: Vec<PartInfo>) -> Result<(Vec<PendingFile>, bool)> {
+    let (mut files, mut ahead) = (Vec::with_capacity(parts.len()), false);
     for part in parts {
-        let mut counts = Counts::default();
+        let mut counts = PendingCounts::default();
         for batch in PartReader::open(store, &part.path)?.narrow().read()? {
-            let batch = batch?;
-            let entries = EntryReader::new(&batch)?;
-            for entry in (0..entries.len()).map(|i| entries.get(i).0) {
-                if entry.is_settled() {
-                    settled = true;
-                } else {
-                    counts.add(entry.op(), 1);
-                }
-            }
+            let entries = EntryReader::new(&batch?)?;
+            (0..entries.len()).for_each(|i| counts.add(&entries.get(i).0));
         }
+        ahead |= counts.ahead;
         files.push(PendingFile::of(part, counts));
     }
-    Ok((files, settled))
+    Ok((files, ahead))
 }

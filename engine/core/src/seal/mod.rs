@@ -12,16 +12,18 @@
 //! pending and versions ahead         ─► their composition               (written)
 //! beside others, first versions gone ─► what the oldest snapshot held, and what came after (written)
 //! any of it lacks a newer column     ─► the same, with the values of now  (written)
-//! one record ahead of its sync       ─► that record, changed or not       (written)
+//! some records ahead of their sync   ─► those, or what waits of them      (written)
+//! what is set aside is asked for     ─► the composition, without the mark (written)
 //! ```
 
+mod ahead;
 mod compose;
 mod fold;
 mod guard;
-mod one;
 mod snapshot;
 mod unused;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::snapshot::PartReader;
@@ -29,14 +31,14 @@ use crate::snapshot::schema_of;
 use arrow::datatypes::SchemaRef;
 use outflow_contract::plan::Mapping;
 use outflow_contract::state_store::StateStore;
-use outflow_contract::{Before, Counts, Error, Key, Op, Result};
+use outflow_contract::{Before, Counts, Entry, Error, Key, Result, Selection};
 use outflow_ledger::changes::{EntryReader, PartInfo, open_named};
 use outflow_ledger::commit::{MappingCommit, ModelCommit};
-use outflow_ledger::decide;
+use outflow_ledger::decide::{self, Fate};
 use outflow_ledger::runs::{SealedPart, Seen};
 
-pub(crate) use fold::{Fold, counted};
-pub use guard::{Allowed, Stopped, check as check_guards};
+pub(crate) use fold::Fold;
+pub use guard::{Allowed, Guarded, Stopped, check as check_guards};
 
 /// What is needed to seal a sync.
 pub struct Sealing<'a> {
@@ -50,10 +52,21 @@ pub struct Sealing<'a> {
     pub mapping: &'a Mapping,
     /// Other mappings write to the same account: rules 19 and 20.
     pub shared: bool,
-    /// Nothing but this record, ahead of its sync.
-    pub only: Option<Key>,
+    /// Nothing but these records, ahead of their sync.
+    pub only: Option<&'a Only>,
+    /// What is set aside is asked for.
+    pub asked_for: bool,
     /// The run that it is sealed for.
     pub epoch: u64,
+}
+
+/// Records that are sent ahead of their sync.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Only {
+    /// Which.
+    pub keys: BTreeSet<Key>,
+    /// Those, too, of which nothing is to be done.
+    pub unchanged: bool,
 }
 
 /// What a sync has to do.
@@ -65,8 +78,12 @@ pub struct Sealed {
     pub entries: u32,
     /// All net changes since the mapping's last sync.
     pub net: Counts,
+    /// Those of them that the mapping's last sync had not seen, and that change a column of the mapping: what guards look at.
+    pub fresh: Counts,
     /// Those that are to be sent.
     pub selected: Counts,
+    /// Those that would be, and are set aside.
+    pub set_aside: Counts,
     /// Those that change no column of the mapping: settled as seen, like operations that it does not send.
     pub unused: Seen,
     /// Some entry has a request whose fate was never learnt.
@@ -96,8 +113,8 @@ impl Sealing<'_> {
 
     fn parts(&self) -> Result<Vec<SealedPart>> {
         self.knows_its_versions()?;
-        if let Some(key) = self.only {
-            return one::write(self, key);
+        if let Some(only) = self.only {
+            return ahead::write(self, only);
         }
         let state = self.state.filter(|state| state.has_begun());
         let Some(state) = state else {
@@ -119,7 +136,7 @@ impl Sealing<'_> {
             ([], []) => return Ok(Vec::new()),
             _ if self.begins_at_the_oldest() => None,
             ([], [one]) => Some(self.version_parts(*one)?),
-            (pending, []) if !state.ahead => {
+            (pending, []) if !state.ahead && !self.asked_for => {
                 Some(pending.iter().map(|p| SealedPart { path: p.path.clone(), rows: p.rows, blake3: p.blake3.clone() }).collect())
             }
             _ => None,
@@ -169,6 +186,7 @@ impl Sealing<'_> {
 
     /// Counts by operation, over the narrow columns alone.
     fn count(&self, sealed: &mut Sealed) -> Result<()> {
+        let seen = self.state.and_then(|state| state.saw.as_ref()).map_or(0, |saw| saw.version);
         let mut position = 0u32;
         for part in &sealed.parts {
             for batch in PartReader::open(self.store, &part.path)?.narrow().read()? {
@@ -179,8 +197,13 @@ impl Sealing<'_> {
                     let op = entry.op();
                     sealed.net.add(op, 1);
                     sealed.unknown |= matches!(entry.before, Before::Unknown(_));
-                    if sealed.is_selected(self.mapping, op, position) {
-                        sealed.selected.add(op, 1);
+                    if entry.version > seen && !sealed.unused.contains(position) {
+                        sealed.fresh.add(op, 1);
+                    }
+                    match sealed.fate(self.mapping.selection, &entry, position) {
+                        Fate::Sent => sealed.selected.add(op, 1),
+                        Fate::Held => sealed.set_aside.add(op, 1),
+                        Fate::Seen => {}
                     }
                     position += 1;
                 }
@@ -211,9 +234,14 @@ fn file_part(head: &ModelCommit, id: u32) -> Result<SealedPart> {
 }
 
 impl Sealed {
-    /// Is an entry of `op` at `position` to be sent?
-    pub fn is_selected(&self, mapping: &Mapping, op: Op, position: u32) -> bool {
-        decide::is_sent(mapping.selection, op, self.unused.contains(position))
+    /// What becomes of the entry at `position`?
+    pub fn fate(&self, selection: Selection, entry: &Entry, position: u32) -> Fate {
+        decide::fate(selection, entry.op(), self.unused.contains(position), entry.failed.set_aside)
+    }
+
+    /// Is the entry at `position` to be sent?
+    pub fn is_selected(&self, mapping: &Mapping, entry: &Entry, position: u32) -> bool {
+        self.fate(mapping.selection, entry, position) == Fate::Sent
     }
 }
 

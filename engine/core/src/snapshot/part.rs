@@ -4,7 +4,7 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::DataType;
 use outflow_contract::state_store::StateStore;
 use outflow_contract::{Error, Result};
-use outflow_ledger::changes::{PartFile, VALUES, open_named};
+use outflow_ledger::changes::{PartFile, REASON, VALUES, open_named};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder, RowSelection, RowSelector};
 use parquet::file::metadata::PageIndexPolicy;
@@ -23,8 +23,10 @@ pub struct PartReader {
 
 enum Columns {
     All,
-    /// Everything but the values.
+    /// Everything but the values, and the reasons of failures.
     Narrow,
+    /// The reasons alone.
+    Reasons,
     /// Only these of the values; with the rest of the part, or alone.
     Values(Vec<String>, bool),
 }
@@ -39,6 +41,12 @@ impl PartReader {
     /// Without the values: what composing and counting need.
     pub fn narrow(mut self) -> Self {
         self.columns = Columns::Narrow;
+        self
+    }
+
+    /// Only why records have failed, where they are pending.
+    pub fn reasons(mut self) -> Self {
+        self.columns = Columns::Reasons;
         self
     }
 
@@ -86,21 +94,19 @@ impl PartReader {
         let options = ArrowReaderOptions::new().with_page_index_policy(pages);
         let metadata = ArrowReaderMetadata::load(&self.file, options).map_err(|e| unreadable(&self.path, e))?;
         let schema = metadata.parquet_schema();
-        let mask = match &self.columns {
-            Columns::All => ProjectionMask::all(),
-            Columns::Narrow => {
-                let leaves =
-                    (0..schema.num_columns()).filter(|&i| schema.column(i).path().parts().first().is_some_and(|root| root != VALUES));
-                ProjectionMask::leaves(schema, leaves.collect::<Vec<_>>())
-            }
-            Columns::Values(names, narrow) => {
-                let leaves = (0..schema.num_columns()).filter(|&i| match schema.column(i).path().parts() {
-                    [root, name, ..] if root == VALUES => names.contains(name),
-                    _ => *narrow,
-                });
-                ProjectionMask::leaves(schema, leaves.collect::<Vec<_>>())
+        let wanted = |leaf: &usize| {
+            let path = schema.column(*leaf);
+            let path = path.path().parts();
+            let root = path.first().map_or("", String::as_str);
+            match &self.columns {
+                Columns::All => true,
+                Columns::Narrow => root != VALUES && root != REASON,
+                Columns::Reasons => root == REASON,
+                Columns::Values(names, _) if root == VALUES => path.get(1).is_some_and(|name| names.contains(name)),
+                Columns::Values(_, narrow) => *narrow && root != REASON,
             }
         };
+        let mask = ProjectionMask::leaves(schema, (0..schema.num_columns()).filter(wanted).collect::<Vec<_>>());
         let mut builder =
             ParquetRecordBatchReaderBuilder::new_with_metadata(self.file, metadata).with_projection(mask).with_batch_size(self.batch);
         if let Some(rows) = &self.rows {

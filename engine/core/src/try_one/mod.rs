@@ -10,8 +10,8 @@ use std::sync::{Arc, PoisonError};
 use arrow::array::RecordBatch;
 use futures::StreamExt;
 use outflow_contract::destination::{Field, Origin, RecordOrigin};
-use outflow_contract::expr::{Expr, Path, SEGMENT_ID};
-use outflow_contract::limits::{Limits, SAMPLE_BYTES_MAX};
+use outflow_contract::expr::{Expr, Path};
+use outflow_contract::limits::SAMPLE_BYTES_MAX;
 use outflow_contract::outcome::{Answer, Records, Rejection, Request};
 use outflow_contract::plan::{Mapping, Model};
 use outflow_contract::report::{SyncReport, counted, records};
@@ -26,7 +26,7 @@ use serde_json::Value;
 
 use crate::blocking;
 use crate::deliver::{Heard, with_key};
-use crate::map::Mapper;
+use crate::map::{Mapper, identifiers, is_same_id};
 use crate::run::{Engine, RunOptions, identity};
 use standing::{Standing, hashes_of};
 
@@ -110,16 +110,13 @@ impl Engine {
         let source = source.ok_or_else(|| Error::bug(format!("the source `{}` was not opened", model.source)))?;
         let timeout = self.project.source(&model.source).and_then(|source| source.query_timeout);
         let mut stream = source.stream(&Query { sql: model.sql.clone(), timeout }).await?;
-        let identifier = Expr::Path(Path { segments: vec![SEGMENT_ID.to_owned()] });
-        let mapper = Mapper::compile(&identifier, None, &stream.schema, &model.id, &Limits::default())?;
         let mut looked = 0;
         while let Some(batch) = stream.batches.next().await {
             let batch = batch?;
-            let rows: Vec<u32> = (0..batch.num_rows() as u32).collect();
-            let mapped = mapper.map(&batch, &vec![Op::Added; rows.len()], "", &rows)?;
-            let mut ids = mapped.rows.iter().zip(&mapped.ids);
-            if let Some((&row, _)) = ids.find(|(_, id)| wanted.is_none_or(|wanted| is_same_id(id, wanted))) {
-                return Ok(batch.slice(row as usize, 1));
+            let ids = identifiers(&batch, &model.id)?;
+            let is_wanted = |id: &String| !id.is_empty() && wanted.is_none_or(|wanted| is_same_id(id, wanted));
+            if let Some(row) = ids.iter().position(is_wanted) {
+                return Ok(batch.slice(row, 1));
             }
             looked += batch.num_rows() as u64;
         }
@@ -235,18 +232,6 @@ impl Engine {
     }
 }
 
-/// Is `id`, which is JSON text, what somebody means by `wanted`: the same JSON, or the text itself?
-fn is_same_id(id: &str, wanted: &str) -> bool {
-    if id == wanted {
-        return true;
-    }
-    match serde_json::from_str::<Value>(id) {
-        Ok(Value::String(text)) => text == wanted,
-        Ok(value @ Value::Object(_)) => serde_json::from_str::<Value>(wanted).is_ok_and(|wanted| wanted == value),
-        _ => false,
-    }
-}
-
 /// Do both go to the same place with the same body?
 fn is_same_request(a: &Request, b: &Request) -> bool {
     let place = |request: &Request| match request {
@@ -263,21 +248,6 @@ fn said(answer: &Answer) -> String {
         Answer::Http(response) => {
             let cut = response.body.len().min(SAMPLE_BYTES_MAX);
             format!("{}\n{}", response.status, String::from_utf8_lossy(&response.body[..cut])).trim_end().to_owned()
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_record_is_meant_by_its_text_or_its_json() {
-        for (id, wanted) in [("17", "17"), ("\"a b\"", "a b"), ("\"17\"", "17"), ("{\"a\":1,\"b\":\"x\"}", "{\"b\": \"x\", \"a\": 1}")] {
-            assert!(is_same_id(id, wanted), "{id} {wanted}");
-        }
-        for (id, wanted) in [("17", "7"), ("\"a\"", "A"), ("{\"a\":1}", "1"), ("null", "")] {
-            assert!(!is_same_id(id, wanted), "{id} {wanted}");
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::diff::{Lanes, RecordHasher};
 use crate::extract::hash_key;
 use crate::plan::Overlay;
 use crate::run::{Engine, siblings};
-use crate::seal::{Sealed, Sealing};
+use crate::seal::{Only, Sealed, Sealing};
 use crate::snapshot::PartReader;
 
 impl Engine {
@@ -35,7 +35,8 @@ impl Engine {
         let known = blocking(move || {
             let store = Overlay::new(base)?;
             let state = state.as_ref();
-            let sealing = Sealing { store: &store, head: &head, state, mapping: &owned, shared, only: Some(key), epoch };
+            let only = Some(&Only { keys: [key].into(), unchanged: true });
+            let sealing = Sealing { store: &store, head: &head, state, mapping: &owned, shared, only, asked_for: true, epoch };
             first_entry(&store, &sealing.seal()?)
         })
         .await?;
@@ -43,7 +44,7 @@ impl Engine {
             Some(entry) if entry.after == Some(row) => entry,
             // It has changed since the last extraction: the next one makes a version of it.
             Some(entry) => Entry { after: Some(row), version: version + 1, ..entry },
-            None => Entry { key, before: Before::Absent, after: Some(row), version: version + 1 },
+            None => Entry::new(key, Before::Absent, Some(row), version + 1),
         };
         let id = if now.is_settled() { identity.again_id(key, now.version, epoch) } else { identity.record_id(key, now.version) };
         Ok(Standing { op: now.op(), id })

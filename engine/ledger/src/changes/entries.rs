@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, RecordBatch, StructArray, UInt8Array, UInt8Builder, UInt32Array, UInt32Builder, UInt64Array, UInt64Builder,
+    Array, ArrayRef, AsArray, BooleanArray, RecordBatch, StructArray, UInt8Array, UInt8Builder, UInt32Array, UInt32Builder, UInt64Array,
+    UInt64Builder,
 };
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::{ArrowPrimitiveType, UInt8Type, UInt32Type, UInt64Type};
 use outflow_contract::change::AttemptRequest;
-use outflow_contract::{Attempt, Before, Entry, Key, Op, RequestKey, Result, RowHash};
+use outflow_contract::{Attempt, Before, Entry, Failed, Key, Op, RequestKey, Result, RowHash};
 
-use super::{Locator, attempt_fields, damaged};
+use super::{FAILED, Locator, attempt_fields, damaged, failed_fields};
 
 const ABSENT: u8 = 0;
 const KNOWN: u8 = 1;
@@ -26,6 +27,9 @@ pub struct EntryBuilder {
     after: HashBuilder,
     version: UInt64Builder,
     attempt: AttemptBuilder,
+    /// Of the first records, those up to the last that has failed; none where that is not told.
+    failed: Vec<Failed>,
+    tells_failed: bool,
 }
 
 #[derive(Default)]
@@ -53,6 +57,11 @@ impl EntryBuilder {
         Self::default()
     }
 
+    /// Nothing yet; of entries that wait for a destination: how they have fared is told of each batch.
+    pub fn of_pending() -> Self {
+        Self { tells_failed: true, ..Self::default() }
+    }
+
     /// How many entries.
     pub fn len(&self) -> usize {
         self.attempt.present.len()
@@ -76,15 +85,21 @@ impl EntryBuilder {
         self.before_at.append_option(before_at.map(|at| at.0));
         self.after.push(entry.after.map(RowHash::halves));
         self.version.append_value(entry.version);
+        if entry.failed != Failed::default() {
+            self.failed.resize(self.len(), Failed::default());
+            self.failed.push(entry.failed);
+        }
         self.attempt.push(attempt.as_ref());
     }
 
-    /// The columns of what was pushed, all but the values; the builder is empty again.
+    /// The columns of what was pushed, all but the values; the builder is empty again. How they have fared is among them where one of
+    /// them has failed.
     pub fn finish(&mut self) -> Vec<ArrayRef> {
+        let failed = (self.tells_failed || !self.failed.is_empty()).then(|| self.finish_failed());
         let [key_high, key_low] = self.key.finish();
         let [before_high, before_low] = self.before_hash.finish();
         let [after_high, after_low] = self.after.finish();
-        vec![
+        let mut columns: Vec<ArrayRef> = vec![
             key_high,
             key_low,
             Arc::new(self.before.finish()),
@@ -95,7 +110,23 @@ impl EntryBuilder {
             after_low,
             Arc::new(self.version.finish()),
             self.attempt.finish(),
-        ]
+        ];
+        columns.extend(failed);
+        columns
+    }
+
+    fn finish_failed(&mut self) -> ArrayRef {
+        let mut failed = std::mem::take(&mut self.failed);
+        failed.resize(self.len(), Failed::default());
+        let numbers = |get: fn(&Failed) -> u64| -> ArrayRef { Arc::new(UInt64Array::from_iter_values(failed.iter().map(get))) };
+        let columns: Vec<ArrayRef> = vec![
+            Arc::new(UInt32Array::from_iter_values(failed.iter().map(|failed| failed.attempts))),
+            numbers(|failed| failed.first_ms),
+            numbers(|failed| failed.last_ms),
+            Arc::new(BooleanArray::from_iter(failed.iter().map(|failed| Some(failed.set_aside)))),
+        ];
+        let present: Vec<bool> = failed.iter().map(|failed| *failed != Failed::default()).collect();
+        Arc::new(StructArray::new(failed_fields(), columns, Some(NullBuffer::from(present))))
     }
 }
 
@@ -170,6 +201,16 @@ pub struct EntryReader {
     after: Hashes,
     version: UInt64Array,
     attempt: Attempts,
+    failed: Option<FailedColumns>,
+}
+
+/// How pending records have fared.
+struct FailedColumns {
+    nulls: Option<NullBuffer>,
+    attempts: UInt32Array,
+    first_ms: UInt64Array,
+    last_ms: UInt64Array,
+    set_aside: BooleanArray,
 }
 
 struct Hashes {
@@ -204,6 +245,7 @@ impl EntryReader {
             after: hashes("after_high", "after_low")?,
             version: numbers("version")?,
             attempt: Attempts::new(attempt)?,
+            failed: batch.column_by_name(FAILED).map(FailedColumns::new).transpose()?,
         };
         reader.check()?;
         Ok(reader)
@@ -230,7 +272,13 @@ impl EntryReader {
             _ => Before::Unknown(self.attempt.get(row)),
         };
         let before_at = self.before_at.is_valid(row).then(|| Locator(self.before_at.value(row)));
-        let entry = Entry { key: self.key(row), before, after: self.after.hash(row), version: self.version.value(row) };
+        let entry = Entry {
+            key: self.key(row),
+            before,
+            after: self.after.hash(row),
+            version: self.version.value(row),
+            failed: self.failed.as_ref().map(|failed| failed.get(row)).unwrap_or_default(),
+        };
         (entry, before_at)
     }
 
@@ -261,6 +309,41 @@ impl EntryReader {
             }
         }
         Ok(())
+    }
+}
+
+impl FailedColumns {
+    fn new(column: &ArrayRef) -> Result<Self> {
+        let failed = column.as_struct_opt().ok_or_else(|| damaged(FAILED))?;
+        let find = |name: &'static str| failed.column_by_name(name).ok_or_else(|| damaged(FAILED));
+        let numbers = |name| primitive::<UInt64Type>(find(name)?, FAILED);
+        let columns = Self {
+            nulls: failed.nulls().cloned(),
+            attempts: primitive::<UInt32Type>(find("attempts")?, FAILED)?,
+            first_ms: numbers("first_ms")?,
+            last_ms: numbers("last_ms")?,
+            set_aside: find("set_aside")?.as_boolean_opt().cloned().ok_or_else(|| damaged(FAILED))?,
+        };
+        let gaps = [&columns.attempts as &dyn Array, &columns.first_ms, &columns.last_ms, &columns.set_aside]
+            .iter()
+            .any(|column| (0..column.len()).any(|row| columns.is_there(row) && column.is_null(row)));
+        if gaps { Err(damaged(FAILED)) } else { Ok(columns) }
+    }
+
+    fn is_there(&self, row: usize) -> bool {
+        self.nulls.as_ref().is_none_or(|nulls| nulls.is_valid(row))
+    }
+
+    fn get(&self, row: usize) -> Failed {
+        if !self.is_there(row) {
+            return Failed::default();
+        }
+        Failed {
+            attempts: self.attempts.value(row),
+            first_ms: self.first_ms.value(row),
+            last_ms: self.last_ms.value(row),
+            set_aside: self.set_aside.value(row),
+        }
     }
 }
 

@@ -9,7 +9,11 @@
 //! | `after_high`, `after_low` | UInt64? | the state after; null if deleted |
 //! | `version` | UInt64 | the model version in which it appeared |
 //! | `attempt` | Struct? | with an unknown before: the last request |
+//! | `failed` | Struct? | how a pending record has fared: in how many syncs, since when, and whether it is set aside |
 //! | `values` | Struct | the model's columns: after-values, or the last known ones of a deleted record |
+//! | `reason` | Struct? | why a pending record has failed, for people: code and message |
+//!
+//! `failed` and `reason` are only there where some record has them, so that a model's versions do not carry them.
 //!
 //! So a diff or a composition reads a few narrow columns, and never the values. Without value columns (`values: none`) there is no `values`.
 //!
@@ -17,6 +21,7 @@
 
 mod entries;
 mod part;
+mod reasons;
 
 use std::sync::Arc;
 
@@ -26,9 +31,12 @@ use outflow_contract::{Error, Result};
 
 pub use entries::{EntryBuilder, EntryReader};
 pub use part::{PartFile, PartInfo, PartWriter, open_named, open_part};
+pub use reasons::{ReasonBuilder, Reasons};
 
 /// The column of the values.
 pub const VALUES: &str = "values";
+/// The column of why a pending record has failed.
+pub const REASON: &str = "reason";
 
 /// Where a record's values lie: the number of a value file in the high half, the row in it in the low one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -63,12 +71,17 @@ pub fn change_schema(values: &Schema) -> SchemaRef {
 /// Puts entries, as [`EntryBuilder::finish`] gives them, beside their values. An error of kind `Bug` if they do not fit.
 pub fn assemble(entries: Vec<ArrayRef>, values: &RecordBatch) -> Result<RecordBatch> {
     let fault = |error: arrow::error::ArrowError| Error::bug("entries and values of a change set do not fit").caused_by(error);
+    let mut fields = entry_fields();
+    if entries.len() > fields.len() {
+        fields.push(Field::new(FAILED, DataType::Struct(failed_fields()), true));
+    }
     let mut columns = entries;
     if values.num_columns() > 0 {
-        let fields: Fields = values.schema_ref().fields().clone();
-        columns.push(Arc::new(StructArray::try_new(fields, values.columns().to_vec(), None).map_err(fault)?));
+        let of_values: Fields = values.schema_ref().fields().clone();
+        fields.push(Field::new(VALUES, DataType::Struct(of_values.clone()), false));
+        columns.push(Arc::new(StructArray::try_new(of_values, values.columns().to_vec(), None).map_err(fault)?));
     }
-    RecordBatch::try_new(change_schema(values.schema_ref()), columns).map_err(fault)
+    RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).map_err(fault)
 }
 
 /// The values of a change set's batch. An error of kind `Corrupt` if its column is something else.
@@ -82,6 +95,18 @@ pub fn values_of(batch: &RecordBatch) -> Result<RecordBatch> {
         },
     };
     RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), columns, &options).map_err(|error| damaged("values").caused_by(error))
+}
+
+const FAILED: &str = "failed";
+
+fn failed_fields() -> Fields {
+    let number = |name: &str| Field::new(name, DataType::UInt64, false);
+    Fields::from(vec![
+        Field::new("attempts", DataType::UInt32, false),
+        number("first_ms"),
+        number("last_ms"),
+        Field::new("set_aside", DataType::Boolean, false),
+    ])
 }
 
 fn entry_fields() -> Vec<Field> {

@@ -1,7 +1,7 @@
-use arrow::array::{Int64Array, StringArray, UInt8Array, UInt64Array};
+use arrow::array::{Int64Array, StringArray, UInt8Array, UInt32Array, UInt64Array};
 use outflow_contract::change::AttemptRequest;
 use outflow_contract::state_store::StateStore;
-use outflow_contract::{Attempt, Before, Entry, Key, Kind, Op, RequestKey, RowHash};
+use outflow_contract::{Attempt, Before, Entry, Failed, Key, Kind, Op, RequestKey, RowHash};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 use parquet::basic::Compression;
@@ -17,7 +17,7 @@ fn entries() -> Vec<(Entry, Option<Locator>)> {
     let request = AttemptRequest { key: RequestKey(BIG), epoch: 7, sequence: 3, records: 9, index: 8 };
     let attempt = Attempt { op: Op::Deleted, after: None, version: 4, request: Some(request) };
     let bare = Attempt { op: Op::Updated, after: Some(RowHash(BIG)), version: 2, request: None };
-    let entry = |before, after: Option<u128>| Entry { key: Key(BIG), before, after: after.map(RowHash), version: 5 };
+    let entry = |before, after: Option<u128>| Entry::new(Key(BIG), before, after.map(RowHash), 5);
     vec![
         (entry(Before::Absent, Some(1)), None),
         (entry(Before::Known(RowHash(BIG)), None), Some(Locator::new(3, u32::MAX))),
@@ -231,7 +231,7 @@ proptest! {
         list in prop::collection::vec((any::<u128>(), before(), prop::option::of(any::<u128>()), any::<u64>(), prop::option::of(any::<u64>())), 1..20),
     ) {
         let entries: Vec<_> = list.into_iter().map(|(key, before, after, version, at)| {
-            (Entry { key: Key(key), before, after: after.map(RowHash), version }, at.map(Locator))
+            (Entry::new(Key(key), before, after.map(RowHash), version), at.map(Locator))
         }).collect();
         let (store, batch) = (MemoryStore::new(), batch_of(&entries));
         let mut writer = PartWriter::begin(&store, "a", batch.schema()).unwrap();
@@ -241,4 +241,43 @@ proptest! {
         let back: Vec<_> = reader.flat_map(|batch| read(&batch.unwrap())).collect();
         prop_assert_eq!(back, entries);
     }
+}
+
+#[test]
+fn how_a_record_has_fared_comes_back_and_is_only_told_where_one_has_failed() {
+    let failed = Failed { attempts: 2, first_ms: 7, last_ms: 9, set_aside: true };
+    let mut mixed = entries();
+    mixed[1].0.failed = failed;
+    mixed[3].0.failed = Failed { set_aside: false, ..failed };
+    let batch = batch_of(&mixed);
+    assert_eq!(read(&batch), mixed);
+    assert_eq!(read(&batch.slice(3, 2)), mixed[3..]);
+    assert!(batch_of(&entries()).column_by_name("failed").is_none(), "versions do not carry it");
+    let mut builder = EntryBuilder::of_pending();
+    builder.push(&entries()[0].0, None);
+    let batch = assemble(builder.finish(), &values(1)).unwrap();
+    assert!(batch.column_by_name("failed").is_some(), "the same columns in every batch");
+    assert_eq!(read(&batch), entries()[..1]);
+    let damaged = replaced(&batch, "failed", Arc::new(UInt8Array::from(vec![1])));
+    assert_eq!(EntryReader::new(&damaged).err().unwrap().kind(), Kind::Corrupt);
+}
+
+#[test]
+fn reasons_stand_beside_their_records_and_are_read_only_where_they_are_asked_for() {
+    let mut reasons = ReasonBuilder::new();
+    reasons.push(Some(("http_422", "no ü")));
+    reasons.push(None);
+    reasons.push(Some(("", "")));
+    let batch = reasons.finish().beside(&batch_of(&entries()[..3])).unwrap();
+    assert_eq!(read(&batch), entries()[..3]);
+    assert_eq!(values_of(&batch).unwrap(), values(3));
+    let all = Reasons::of(&batch).unwrap();
+    assert_eq!([all.get(0), all.get(1), all.get(2)], [Some(("http_422", "no ü")), None, Some(("", ""))]);
+    let again = Reasons::concat(&[all.at(&UInt32Array::from(vec![2, 0])).unwrap(), all]).unwrap();
+    assert_eq!([again.get(1), again.get(3)], [Some(("http_422", "no ü")), None]);
+    let without = Reasons::of(&batch_of(&entries())).unwrap();
+    assert!((0..5).all(|row| without.get(row).is_none()));
+    assert_eq!(without.beside(&batch_of(&entries()[..2])).err().unwrap().kind(), Kind::Bug);
+    let damaged = replaced(&batch, REASON, Arc::new(UInt8Array::from(vec![1, 2, 3])));
+    assert_eq!(Reasons::of(&damaged).err().unwrap().kind(), Kind::Corrupt);
 }

@@ -13,7 +13,7 @@ fn state(value: Value) -> Option<RowHash> {
 }
 
 fn entry(before: Before, after: Value, version: u64) -> Entry {
-    Entry { key: Key(1), before, after: state(after), version }
+    Entry::new(Key(1), before, state(after), version)
 }
 
 fn known(value: Value) -> Before {
@@ -31,7 +31,7 @@ fn steps(values: &[Value]) -> Vec<Entry> {
 }
 
 fn alone(selection: Selection) -> Options {
-    Options { shared: false, selection, resend: false }
+    Options { shared: false, selection, resend: false, asked_for: false }
 }
 
 fn shared(selection: Selection) -> Options {
@@ -193,7 +193,7 @@ fn diff(old: &Snapshot, new: &Snapshot, version: u64) -> Vec<Entry> {
     let keys: std::collections::BTreeSet<_> = old.keys().chain(new.keys()).collect();
     let states = keys.into_iter().map(|key| (key, old.get(key).map(|s| s.0), new.get(key).map(|s| s.0)));
     let changed = states.filter(|(_, before, after)| before != after);
-    changed.map(|(key, before, after)| Entry { key: Key(u128::from(*key)), before: believed(before), after, version }).collect()
+    changed.map(|(key, before, after)| Entry::new(Key(u128::from(*key)), believed(before), after, version)).collect()
 }
 
 fn apply(snapshot: &mut Snapshot, changes: &[Entry]) {
@@ -263,4 +263,23 @@ proptest! {
             prop_assert_eq!(hashes(&start), hashes(&last));
         }
     }
+}
+
+#[test]
+fn set_aside_is_said_of_one_state_and_how_often_it_failed_of_the_record() {
+    let failed = Failed { attempts: 3, first_ms: 5, last_ms: 9, set_aside: true };
+    let pending = Some(Entry { failed, ..entry(known(1), 2, 4) });
+    let options = |resend, asked_for| Options { shared: false, selection: Selection::All, resend, asked_for };
+    let (plain, reset, asked) = (options(false, false), options(true, false), options(false, true));
+    assert_eq!(compose_key(pending, &[], &plain).unwrap().failed, failed, "nothing has happened to it");
+    let tried_again = Failed { set_aside: false, ..failed };
+    for options in [plain, reset, asked] {
+        assert_eq!(compose_key(pending, &[entry(known(2), 3, 5)], &options).unwrap().failed, tried_again, "it has changed");
+    }
+    assert_eq!(compose_key(pending, &[], &reset).unwrap().failed, tried_again);
+    assert_eq!(compose_key(pending, &[], &asked).unwrap().failed, tried_again);
+    // Sent ahead of its sync, it holds this step already.
+    assert_eq!(compose_key(pending, &[entry(known(1), 2, 4)], &plain).unwrap().failed, failed);
+    assert_eq!(fold_key(pending, &[], 4, &plain).unwrap().failed, failed);
+    assert_eq!(compose_key(pending, &[entry(known(2), 1, 5)], &plain), None, "it is back to where it was");
 }

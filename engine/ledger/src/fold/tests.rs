@@ -34,7 +34,7 @@ fn classes(frames: &[Frame], n: usize) -> Classes {
 }
 
 fn sealed(before: Before) -> Entry {
-    Entry { key: Key(1), before, after: Some(RowHash(2)), version: 5 }
+    Entry::new(Key(1), before, Some(RowHash(2)), 5)
 }
 
 fn in_doubt(request: Option<AttemptRequest>) -> Before {

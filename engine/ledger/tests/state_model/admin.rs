@@ -1,7 +1,7 @@
 //! What people and retention do to a mapping's state, under its lock and after recovery (rules 14 to 16): the crate's `next`.
 
 use outflow_contract::Op;
-use outflow_ledger::commit::MappingCommit;
+use outflow_ledger::commit::{MappingCommit, Sighting};
 
 use crate::delivery::Each;
 use crate::rules::Rule;
@@ -39,6 +39,12 @@ impl World {
                 next.left.remaps -= 1;
                 each(Step::EditMapping(m), next);
             }
+            for k in self.keys().filter(|_| s.left.asides > 0) {
+                if let Some(mut next) = self.set_aside(s, m, k) {
+                    next.left.asides -= 1;
+                    each(Step::SetAside(m, k), next);
+                }
+            }
             if s.left.pauses > 0 {
                 let mut next = s.clone();
                 self.recover(&mut next, m);
@@ -55,6 +61,19 @@ impl World {
     pub(crate) fn adopt_alike(&self, s: &mut State, m: usize, next: &MappingCommit) {
         let pending = s.mappings[m].pending.clone();
         self.adopt(s, m, next, pending);
+    }
+
+    /// `None` where the record does not wait.
+    fn set_aside(&self, s: &State, m: usize, k: usize) -> Option<State> {
+        let mut next = s.clone();
+        self.recover(&mut next, m);
+        let work = next.mappings[m].pending[k].as_mut().filter(|work| !work.entry.is_settled() && !work.entry.failed.set_aside)?;
+        work.entry.failed.set_aside = true;
+        let version = work.entry.version;
+        let commit = self.commit_of(m, &next.mappings[m]).set_aside(files(&next.mappings[m].pending), next.mappings[m].epoch);
+        self.adopt_alike(&mut next, m, &commit);
+        next.mappings[m].aside[k] = Some(version);
+        Some(next)
     }
 
     fn reset(&self, s: &State, m: usize) -> State {
@@ -89,7 +108,7 @@ impl World {
             next.mappings[m].hot = false;
         }
         let head = next.log.head();
-        let commit = self.commit_of(m, &next.mappings[m]).baseline(self.nothing(m), head);
+        let commit = self.commit_of(m, &next.mappings[m]).baseline(self.nothing(m), Sighting { version: head, ..Sighting::default() });
         self.adopt_alike(&mut next, m, &commit);
         self.on_baseline(&mut next, m);
         Some(next)

@@ -36,6 +36,10 @@ pub(crate) struct Budget {
     pub(crate) remaps: u8,
     /// A mapping is paused, or resumed.
     pub(crate) pauses: u8,
+    /// A pending record is set aside.
+    pub(crate) asides: u8,
+    /// A run is asked to send what is set aside, too.
+    pub(crate) asks: u8,
 }
 
 /// One configuration.
@@ -68,7 +72,8 @@ pub(crate) struct Config {
     pub(crate) short: bool,
 }
 
-const NONE: Budget = Budget { edits: 0, runs: 0, ones: 0, resets: 0, baselines: 0, drops: 0, renames: 0, remaps: 0, pauses: 0 };
+const NONE: Budget =
+    Budget { edits: 0, runs: 0, ones: 0, resets: 0, baselines: 0, drops: 0, renames: 0, remaps: 0, pauses: 0, asides: 0, asks: 0 };
 
 /// What the others are made of.
 pub(crate) const BASE: Config = Config {
@@ -155,6 +160,11 @@ impl Config {
     }
     pub(crate) const fn remap(mut self) -> Self {
         self.budget.remaps = 1;
+        self
+    }
+    pub(crate) const fn aside(mut self) -> Self {
+        self.budget.asides = 1;
+        self.budget.asks = 1;
         self
     }
     pub(crate) const fn pause(mut self) -> Self {

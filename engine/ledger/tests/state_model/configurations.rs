@@ -22,6 +22,7 @@ const TRIO: Config = BASE.attempts(1).shared(EACH_APART);
 const BY_KEY: Config = BASE.repeats(Repeats::DropsRequests);
 const BY_ID: Config = BASE.repeats(Repeats::DropsRecords);
 const AHEAD: Config = BASE.attempts(1).ones(1);
+const ASIDE: Config = BASE.attempts(1).aside();
 
 /// What the reference looks at.
 pub(crate) const CONFIGURATIONS: &[Config] = &[
@@ -91,6 +92,19 @@ pub(crate) const EXTENSIONS: &[Config] = &[
     BASE.batch().runs(2).attempts(1).parts().repeats(Repeats::DropsRecords).named("parts of a request, by record id"),
     BASE.batch().runs(2).attempts(1).parts().repeats(Repeats::DropsRequests).repeats_allowed().named("parts of a request, by request key"),
     BASE.repeats(Repeats::DropsRequests).parts().named("throttled and sent again, by request key"),
+    ASIDE.of(UPSERTS).named("set aside, added_or_updated").short(),
+    ASIDE.of(ADDED).named("set aside, added"),
+    ASIDE.of(UPDATED).edits(4).runs(4).named("set aside, updated"),
+    ASIDE.of(DELETED).edits(4).named("set aside, deleted").short(),
+    ASIDE.of(ALL).attempts(2).named("set aside, all"),
+    ASIDE.of(ALL).reset().baseline().retention().runs(2).named("set aside, reset, baseline, retention, all"),
+    ASIDE.of(ALL).ones(1).runs(2).named("set aside, one sent ahead, all"),
+    ASIDE.batch().runs(2).repeats(Repeats::DropsRequests).repeats_allowed().named("set aside, two keys in one request, by request key"),
+    ASIDE.repeats(Repeats::DropsRequests).named("set aside, deduplicates by request key"),
+    ASIDE.repeats(Repeats::DropsRecords).rename().named("set aside, deduplicates by record id, renaming"),
+    ASIDE.shared(UPSERTS_AND_DELETED).named("set aside, upserts and deletes share a destination"),
+    ASIDE.shared(EACH_APART).runs(2).named("set aside, added, updated and deleted share a destination"),
+    ASIDE.shared(UPSERTS_AND_DELETED).runs(2).retention().named("set aside, siblings, retention"),
 ];
 
 const fn without(rule: Rule, config: Config) -> Config {
@@ -140,6 +154,9 @@ pub(crate) const MUTANTS: &[Config] = &[
     without(Rule::WorkAheadIsKept, AHEAD.of(ALL)),
     without(Rule::WorkAheadIsComposedOnce, AHEAD.shared(UPSERTS_AND_DELETED).runs(2).repeats(Repeats::DropsRequests)),
     without(Rule::FoldKeepsWorkAhead, AHEAD.of(ALL).retention()),
+    without(Rule::SetAsideEndsWithAChange, ASIDE),
+    without(Rule::SetAsideIsNotDelivered, ASIDE),
+    without(Rule::SetAsideUntilAskedFor, ASIDE),
     without(Rule::KeyIsForOneVersion, BASE.attempts(1).shared(UPSERTS_AND_DELETED).repeats(Repeats::DropsRequests)),
     without(Rule::SameBytesOnly, BY_KEY.remap()),
     without(Rule::IdOutlivesRenaming, BY_KEY.rename()),

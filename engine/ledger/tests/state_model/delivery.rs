@@ -13,8 +13,9 @@ use crate::world::World;
 pub(crate) type Each<'a> = &'a mut dyn FnMut(Step, State);
 
 impl World {
-    /// Begins a run, or one of record `only` ahead of its sync: under the lock, and after recovery (rule 18).
-    pub(crate) fn start(&self, s: &State, m: usize, only: Option<usize>) -> State {
+    /// Begins a run, or one of record `only` ahead of its sync: under the lock, and after recovery (rule 18). `asked`: what is set aside
+    /// is sent, too.
+    pub(crate) fn start(&self, s: &State, m: usize, (only, asked): (Option<usize>, bool)) -> State {
         let mut next = s.clone();
         let together = self.config.shared && !self.without(Rule::SiblingsRecoverFirst);
         for other in (0..s.mappings.len()).filter(|&other| other == m || together) {
@@ -23,6 +24,7 @@ impl World {
         next.run = Some(Run {
             mapping: m,
             only,
+            asked,
             at: At::Extract,
             head: 0,
             fresh: false,
@@ -91,7 +93,10 @@ impl World {
             // Passed is as good as none.
             next.mappings[m].hot = false;
         }
-        let sealed = self.seal(s, m, run.head, run.only, hot);
+        let sealed = self.seal(s, m, run.head, (run.only, run.asked), hot);
+        if run.asked && sealed.items.iter().flatten().any(|item| item.work.entry.failed.set_aside) {
+            next.fail(|| "a record was asked for, and is still set aside".to_owned());
+        }
         let sent = |sealed: &Sealed| sealed.items.iter().flatten().any(|item| item.fate == Fate::Sent);
         let nothing = sealed.items.iter().all(Option::is_none) && s.mappings[m].cursor.is_some();
         if !sent(&sealed) && (run.only.is_some() || nothing) {

@@ -95,6 +95,12 @@ rules! {
     WorkAheadIsComposedOnce = "work-ahead-is-composed-once",
     /// Likewise: retention leaves it, acknowledged or not, while its state is from beyond what is folded.
     FoldKeepsWorkAhead = "fold-keeps-work-ahead",
+    /// For a record that is set aside: that ends when it changes.
+    SetAsideEndsWithAChange = "set-aside-ends-with-a-change",
+    /// For a record that is set aside: it is not delivered.
+    SetAsideIsNotDelivered = "set-aside-is-not-delivered",
+    /// For a record that is set aside: somebody who asks for it gets it.
+    SetAsideUntilAskedFor = "set-aside-until-asked-for",
     /// 21, for mappings that share a destination: a state that was left and came back is another.
     KeyIsForOneVersion = "key-is-for-one-version",
     /// 21, for an edited mapping: a key is used again for the same bytes only.

@@ -23,32 +23,36 @@ fn steps(s: &State, from: Option<u64>, to: u64, k: usize) -> Vec<Entry> {
     let mut entries = Vec::new();
     let oldest = s.log.at(s.log.oldest);
     if from.is_none() && oldest.values[k] != 0 {
-        entries.push(Entry { key: key(k), before: Before::Absent, after: row(oldest.values[k]), version: oldest.versions[k] });
+        entries.push(Entry::new(key(k), Before::Absent, row(oldest.values[k]), oldest.versions[k]));
     }
     for version in from.unwrap_or(0).max(s.log.oldest) + 1..=to {
         let (old, new) = (s.log.at(version - 1).values[k], s.log.at(version).values[k]);
         if old != new {
-            entries.push(Entry { key: key(k), before: known(old), after: row(new), version });
+            entries.push(Entry::new(key(k), known(old), row(new), version));
         }
     }
     entries
 }
 
 impl World {
-    fn options(&self, m: usize, resend: bool) -> Options {
+    fn options(&self, m: usize, resend: bool, asked: bool) -> Options {
         let shared = self.config.shared && !self.without(Rule::SeenStepByStep);
-        Options { shared, selection: self.config.mappings[m], resend }
+        let asked_for = asked && !self.without(Rule::SetAsideUntilAskedFor);
+        Options { shared, selection: self.config.mappings[m], resend, asked_for }
     }
 
     /// What is to be done for record `k` at version `to`.
-    fn compose(&self, s: &State, m: usize, k: usize, to: u64, resend: bool) -> Option<Work> {
+    fn compose(&self, s: &State, m: usize, k: usize, to: u64, (resend, asked): (bool, bool)) -> Option<Work> {
         let mapping = &s.mappings[m];
         let pending = mapping.pending[k].as_ref();
         let mut first = pending.map(|work| work.entry);
         if self.without(Rule::WorkAheadIsComposedOnce) {
             first = first.map(|first| Entry { version: 0, ..first });
         }
-        let mut entry = compose_key(first, &steps(s, mapping.cursor, to, k), &self.options(m, resend))?;
+        let mut entry = compose_key(first, &steps(s, mapping.cursor, to, k), &self.options(m, resend, asked))?;
+        if self.without(Rule::SetAsideEndsWithAChange) && !asked {
+            entry.failed.set_aside = first.is_some_and(|first| first.failed.set_aside);
+        }
         if let (0, Some(pending)) = (entry.version, pending) {
             entry.version = pending.entry.version;
         }
@@ -70,7 +74,7 @@ impl World {
         let mapping = &s.mappings[m];
         let pending = mapping.pending[k].as_ref();
         let entry = pending.map(|work| work.entry);
-        let mut work = continued(pending, fold_key(entry, &steps(s, mapping.cursor, to, k), to, &self.options(m, false))?);
+        let mut work = continued(pending, fold_key(entry, &steps(s, mapping.cursor, to, k), to, &self.options(m, false, false))?);
         if self.without(Rule::FoldKeepsVersion) {
             work.entry.version = to;
         }
@@ -84,7 +88,7 @@ impl World {
     }
 
     /// What a run seals for record `k`.
-    fn work(&self, s: &State, m: usize, k: usize, head: u64, ahead: bool) -> Option<Work> {
+    fn work(&self, s: &State, m: usize, k: usize, head: u64, (ahead, asked): (bool, bool)) -> Option<Work> {
         let mapping = &s.mappings[m];
         let mut begun = self.commit_of(m, mapping).has_begun();
         if self.without(Rule::WorkAheadIsKept) {
@@ -94,7 +98,7 @@ impl World {
         let record = row(snapshot.values[k]).map(|row| (row, snapshot.versions[k]));
         let plain = |entry| Some(continued(None, entry));
         if ahead {
-            let composed = if mapping.committed && !mapping.resend { self.compose(s, m, k, head, false) } else { None };
+            let composed = if mapping.committed && !mapping.resend { self.compose(s, m, k, head, (false, true)) } else { None };
             let mut work = composed.or_else(|| match record? {
                 (row, version) if mapping.resend => plain(snapshot_entry(key(k), row, version, true)),
                 (row, version) if begun => plain(unchanged_entry(key(k), row, version)),
@@ -104,10 +108,10 @@ impl World {
             return Some(work);
         }
         match record {
-            _ if !begun && self.config.shared => self.compose(s, m, k, head, false),
+            _ if !begun && self.config.shared => self.compose(s, m, k, head, (false, asked)),
             Some((row, version)) if !begun || mapping.resend => plain(snapshot_entry(key(k), row, version, begun)),
             None if !begun => None,
-            _ => self.compose(s, m, k, head, mapping.resend),
+            _ => self.compose(s, m, k, head, (mapping.resend, asked)),
         }
     }
 
@@ -119,14 +123,20 @@ impl World {
         }
     }
 
-    /// Seals a run; `only`: nothing but that record.
-    pub(crate) fn seal(&self, s: &State, m: usize, head: u64, only: Option<usize>, hot: bool) -> Sealed {
+    /// Seals a run; `only`: nothing but that record; `asked`: what is set aside, too.
+    pub(crate) fn seal(&self, s: &State, m: usize, head: u64, (only, asked): (Option<usize>, bool), hot: bool) -> Sealed {
         let mut items: [Option<Item>; KEYS] = [None, None];
         for k in self.keys().filter(|&k| only.is_none_or(|only| only == k)) {
-            items[k] = self.work(s, m, k, head, only.is_some()).map(|work| {
-                let sent = decide::is_sent(self.config.mappings[m], self.op(&work.entry), false);
-                let unsent = if self.without(Rule::UnselectedIsSeen) { Fate::Held } else { Fate::Seen };
-                Item { work, fate: if sent { Fate::Sent } else { unsent } }
+            items[k] = self.work(s, m, k, head, (only.is_some(), asked)).map(|work| {
+                let set_aside = work.entry.failed.set_aside;
+                let fate = match decide::fate(self.config.mappings[m], self.op(&work.entry), false, set_aside) {
+                    decide::Fate::Seen if self.without(Rule::UnselectedIsSeen) => Fate::Held,
+                    decide::Fate::Held if self.without(Rule::SetAsideIsNotDelivered) => Fate::Seen,
+                    decide::Fate::Sent => Fate::Sent,
+                    decide::Fate::Seen => Fate::Seen,
+                    decide::Fate::Held => Fate::Held,
+                };
+                Item { work, fate }
             });
         }
         Sealed { head, only, items, hot }

@@ -24,6 +24,8 @@ pub(crate) enum Step {
     LateIsLost,
     Start(usize),
     StartOne(usize, usize),
+    StartAskedForAll(usize),
+    SetAside(usize, usize),
     Reset(usize),
     EmptyAndReset(usize),
     Baseline(usize),
@@ -129,13 +131,18 @@ impl World {
     fn starts(&self, s: &State, each: &mut dyn FnMut(Step, State)) {
         for m in (0..s.mappings.len()).filter(|&m| !s.mappings[m].paused) {
             if s.left.runs > 0 {
-                let mut next = self.start(s, m, None);
+                let mut next = self.start(s, m, (None, false));
                 next.left.runs -= 1;
                 each(Step::Start(m), next);
             }
+            if s.left.asks > 0 && s.mappings[m].pending.iter().flatten().any(|work| work.entry.failed.set_aside) {
+                let mut next = self.start(s, m, (None, true));
+                next.left.asks -= 1;
+                each(Step::StartAskedForAll(m), next);
+            }
             if s.left.ones > 0 {
                 for k in self.keys() {
-                    let mut next = self.start(s, m, Some(k));
+                    let mut next = self.start(s, m, (Some(k), true));
                     next.left.ones -= 1;
                     each(Step::StartOne(m, k), next);
                 }

@@ -1,7 +1,7 @@
 //! What a journal makes of a mapping: the crate's `fold`, `decide` and `next`. The normal end of a run and its recovery are the same.
 
-use outflow_contract::{Before, Selection};
-use outflow_ledger::commit::{MappingCommit, PendingFile};
+use outflow_contract::{Before, Entry, Selection};
+use outflow_ledger::commit::{MappingCommit, PendingFile, Sighting};
 use outflow_ledger::compose::reset_entry;
 use outflow_ledger::decide::{self, Ended};
 use outflow_ledger::fold::{Class, Classes, classify, fold_ahead, fold_entry};
@@ -90,6 +90,7 @@ pub(crate) fn files(pending: &[Option<Work>; KEYS]) -> Vec<PendingFile> {
         bytes: 0,
         blake3: String::new(),
         counts: outflow_contract::Counts::default(),
+        set_aside: outflow_contract::Counts::default(),
     };
     pending.iter().flatten().map(file).collect()
 }
@@ -107,7 +108,7 @@ pub(crate) fn beliefs(s: &State, m: usize) -> [Belief; KEYS] {
             (Some(work), _) => work.entry,
             (None, cursor) => {
                 let value = cursor.map_or(0, |cursor| s.log.at(cursor).values[k]);
-                outflow_contract::Entry { key: key(k), before: known(value), after: row(value), version: 0 }
+                Entry::new(key(k), known(value), row(value), 0)
             }
         };
         belief(if mapping.resend { reset_entry(before) } else { before }.before)
@@ -173,11 +174,11 @@ impl World {
         }
         let deadline_ms = self.deadline(open, &classes, &pending, had_unread);
         let version = if self.without(Rule::CursorIsWhatWasSealed) { s.log.head() } else { open.sealed.head };
-        let end =
-            RunEnd { epoch: s.mappings[m].epoch, sync_id: String::new(), version, pending: files(&pending), failures: None, deadline_ms };
+        let saw = Sighting { version, ..Sighting::default() };
+        let end = RunEnd { epoch: s.mappings[m].epoch, sync_id: String::new(), saw, pending: files(&pending), failures: None, deadline_ms };
         let head = self.commit_of(m, &s.mappings[m]);
         let next = match open.sealed.only {
-            Some(_) => head.after_one(end, any_settled(&pending)),
+            Some(_) => head.after_some(end, any_settled(&pending)),
             None => head.after_run(end),
         };
         self.adopt(s, m, &next, pending);

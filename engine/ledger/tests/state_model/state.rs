@@ -99,8 +99,8 @@ pub(crate) struct Work {
 
 impl Hash for Work {
     fn hash<H: Hasher>(&self, hasher: &mut H) {
-        let Entry { key: _, before, after, version } = self.entry;
-        (after, version).hash(hasher);
+        let Entry { key: _, before, after, version, failed } = self.entry;
+        (after, version, failed.set_aside).hash(hasher);
         match before {
             Before::Absent => 0.hash(hasher),
             Before::Known(row) => (1, row).hash(hasher),
@@ -133,6 +133,8 @@ pub(crate) struct Mapping {
     pub(crate) fields: u8,
     pub(crate) open: Option<Box<Open>>,
     pub(crate) duty: [Duty; KEYS],
+    /// The version of the model's state of each record that was set aside.
+    pub(crate) aside: [Option<u64>; KEYS],
 }
 
 /// What a mapping owes for one record; see `duty`.
@@ -159,7 +161,7 @@ pub(crate) struct Item {
 pub(crate) enum Fate {
     Sent,
     Seen,
-    /// For a broken rule only: neither.
+    /// Neither: it is set aside.
     Held,
 }
 
@@ -230,6 +232,8 @@ pub(crate) enum At {
 pub(crate) struct Run {
     pub(crate) mapping: usize,
     pub(crate) only: Option<usize>,
+    /// What is set aside is sent, too.
+    pub(crate) asked: bool,
     pub(crate) at: At,
     /// The version that it extracted.
     pub(crate) head: u64,

@@ -44,6 +44,7 @@ impl World {
             fields: 0,
             open: None,
             duty: [None; KEYS],
+            aside: [None; KEYS],
         };
         let mappings = self.config.mappings.len();
         State {

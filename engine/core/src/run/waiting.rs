@@ -1,0 +1,330 @@
+//! What waits for a mapping's destination, and why; and setting some of it aside.
+//!
+//! ```text
+//! lock ─► recover ─► the pending records, those that are meant with the mark ─► one commit
+//! ```
+//!
+//! A record that is set aside stays pending as it is: what its destination holds or may hold of it is known as before, a request that was
+//! never answered included. Only failed records can be set aside.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use outflow_contract::limits::{REASONS_MAX, SAMPLES_PER_REASON};
+use outflow_contract::plan::Mapping;
+use outflow_contract::report::Tally;
+use outflow_contract::state_store::StateStore;
+use outflow_contract::{Entry, Error, Key, Kind, Op, Result};
+use outflow_ledger::changes::{EntryBuilder, EntryReader, Reasons, assemble, values_of};
+use outflow_ledger::commit::{MappingCommit, ModelCommit, PendingFile};
+use outflow_ledger::{paths, runs};
+use serde::Serialize;
+
+use super::Engine;
+use crate::blocking;
+use crate::commit::PendingWriter;
+use crate::map::{identifiers, is_same_id};
+use crate::snapshot::{PartReader, PartsWriter};
+use crate::time::rfc3339_of_ms;
+
+/// The code of records that no sync has tried.
+const NOT_TRIED: (&str, &str) = ("not_attempted", "no sync has tried to send it yet");
+/// The code of records for whose reasons there was no room left.
+const OTHER: (&str, &str) = ("other", "failed for still other reasons");
+
+/// Which of the pending records.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// All that have failed.
+    All,
+    /// Those with these identifiers, as JSON or as plain text.
+    Ids(Vec<String>),
+    /// Those that have failed with this code.
+    Code(String),
+}
+
+/// What was set aside.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Acknowledged {
+    /// Records that are set aside from now on.
+    pub records: u64,
+    /// Records that were meant, and had been set aside before.
+    pub already: u64,
+    /// Pending records that are not set aside: the next sync tries them.
+    pub left: u64,
+}
+
+/// What waits for a mapping's destination.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Waiting {
+    /// The mapping.
+    pub mapping: String,
+    /// Pending records, by operation.
+    pub pending: Tally,
+    /// Those of them that are set aside.
+    pub set_aside: Tally,
+    /// Versions of its model that no sync of it has looked at yet.
+    pub versions_ahead: u64,
+    /// A sync of it is under way, or was interrupted: what became of that is not known here yet.
+    pub unsettled: bool,
+    /// Why they wait, most records first.
+    pub reasons: Vec<WaitingReason>,
+}
+
+/// Pending records that wait for one reason.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct WaitingReason {
+    /// The code, such as `http_422`.
+    pub code: String,
+    /// The message of the first of them.
+    pub message: String,
+    /// They are set aside.
+    pub set_aside: bool,
+    /// How many.
+    pub records: u64,
+    /// How many of each operation.
+    pub operations: Tally,
+    /// In how many syncs in a row the one that has waited longest has failed.
+    pub attempts: u32,
+    /// When the first of them failed first, RFC 3339; `None` where none was tried.
+    pub first_seen: Option<String>,
+    /// When the last of them failed last.
+    pub last_seen: Option<String>,
+    /// A few of them.
+    pub examples: Vec<WaitingRecord>,
+}
+
+/// One pending record.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct WaitingRecord {
+    /// The identifier as JSON text.
+    pub id: String,
+    /// What is to be done with it.
+    pub op: Op,
+    /// Why it failed, in words.
+    pub message: String,
+    /// In how many syncs in a row it has failed.
+    pub attempts: u32,
+    /// When it failed first, RFC 3339; `None` where it was never tried.
+    pub first_seen: Option<String>,
+    /// When it failed last.
+    pub last_seen: Option<String>,
+}
+
+impl Engine {
+    /// What waits for the destination of `name`, and why. Reads the state as it stands.
+    pub async fn waiting(&self, name: &str) -> Result<Waiting> {
+        let mapping = self.mapping(name)?;
+        let model = self.project.model(&mapping.model).ok_or_else(|| Error::bug("a mapping without a model"))?;
+        let (state, head) = (self.state_of(mapping).await?, self.head_of(model).await?);
+        let (store, name) = (Arc::clone(&self.store), name.to_owned());
+        blocking(move || {
+            let closed = state.as_ref().map_or(0, |state| state.closed_through);
+            let unsettled = !runs::open_runs(store.as_ref(), &name, closed)?.is_empty();
+            listed(store.as_ref(), name, state.as_ref(), head.as_ref(), unsettled)
+        })
+        .await
+    }
+
+    /// Sets failed records of `name` aside: they stay pending, and are not attempted before they change or are asked for.
+    pub async fn acknowledge(&self, name: &str, which: Which, wait: bool) -> Result<Acknowledged> {
+        let mapping = self.mapping(name)?;
+        let _locks = self.lock_and_recover(&[mapping], wait).await?;
+        let (store, name, nonce) = (Arc::clone(&self.store), name.to_owned(), self.clock.random());
+        self.amend(mapping, move |head| {
+            let (store, name) = (store.as_ref(), name.as_str());
+            let Some(head) = head else { return Err(nothing_waits(name)) };
+            let epoch = runs::next_epoch(store, name)?;
+            let marked = mark(store, (name, epoch, nonce), &head, &which)?;
+            if marked.done.records + marked.done.already == 0 {
+                return Err(none_meant(name, &which));
+            }
+            if !marked.missing.is_empty() {
+                return Err(not_waiting(name, &marked.missing));
+            }
+            let next = (marked.done.records > 0).then(|| head.set_aside(marked.pending, epoch));
+            Ok((next, marked.done))
+        })
+        .await
+    }
+}
+
+/// Pending records with the mark.
+struct Marked {
+    pending: Vec<PendingFile>,
+    done: Acknowledged,
+    /// Identifiers that none of them has.
+    missing: Vec<String>,
+}
+
+fn mark(store: &dyn StateStore, (name, epoch, nonce): (&str, u64, u64), head: &MappingCommit, which: &Which) -> Result<Marked> {
+    let path = |i: usize| paths::run_file(name, epoch, &paths::part("pending", nonce, i as u32));
+    let mut writer = PendingWriter::new(PartsWriter::new(store, path));
+    let mut done = Acknowledged::default();
+    let mut missing: BTreeSet<&String> = if let Which::Ids(ids) = which { ids.iter().collect() } else { BTreeSet::new() };
+    for file in &head.pending {
+        for batch in PartReader::open(store, &file.path)?.read()? {
+            let batch = batch?;
+            let (entries, reasons, values) = (EntryReader::new(&batch)?, Reasons::of(&batch)?, values_of(&batch)?);
+            let ids = if let Which::Ids(_) = which { identifiers(&values, &head.id)? } else { Vec::new() };
+            let mut builder = EntryBuilder::of_pending();
+            for i in 0..entries.len() {
+                let (mut entry, before_at) = entries.get(i);
+                let meant = match which {
+                    Which::All => true,
+                    Which::Code(code) => reasons.get(i).is_some_and(|(its, _)| its == code),
+                    Which::Ids(wanted) => {
+                        let meant: Vec<&String> = wanted.iter().filter(|wanted| is_same_id(&ids[i], wanted)).collect();
+                        missing.retain(|id| !meant.contains(id));
+                        !meant.is_empty()
+                    }
+                };
+                if meant && has_failed(&entry) {
+                    let before = std::mem::replace(&mut entry.failed.set_aside, true);
+                    *(if before { &mut done.already } else { &mut done.records }) += 1;
+                }
+                done.left += u64::from(!entry.is_settled() && !entry.failed.set_aside);
+                builder.push(&entry, before_at);
+            }
+            writer.write(&reasons.beside(&assemble(builder.finish(), &values)?)?)?;
+        }
+    }
+    let (pending, _) = writer.finish()?;
+    Ok(Marked { pending, done, missing: missing.into_iter().cloned().collect() })
+}
+
+fn has_failed(entry: &Entry) -> bool {
+    !entry.is_settled() && entry.failed.attempts > 0
+}
+
+fn listed(
+    store: &dyn StateStore,
+    mapping: String,
+    state: Option<&MappingCommit>,
+    head: Option<&ModelCommit>,
+    unsettled: bool,
+) -> Result<Waiting> {
+    let mut reasons: BTreeMap<(String, bool), WaitingReason> = BTreeMap::new();
+    for file in state.iter().flat_map(|state| &state.pending) {
+        for batch in PartReader::open(store, &file.path)?.read()? {
+            add(&mut reasons, &batch?, state.map(|state| state.id.as_slice()).unwrap_or_default())?;
+        }
+    }
+    let mut reasons: Vec<WaitingReason> = reasons.into_values().collect();
+    reasons.sort_by(|a, b| (a.set_aside, b.records).cmp(&(b.set_aside, a.records)).then_with(|| a.code.cmp(&b.code)));
+    let waiting = state.map(MappingCommit::waiting).unwrap_or_default();
+    let cursor = state.and_then(|state| state.cursor).unwrap_or(0);
+    let versions_ahead = head.map_or(0, |head| head.version.saturating_sub(cursor));
+    Ok(Waiting { mapping, pending: waiting.all.into(), set_aside: waiting.set_aside.into(), versions_ahead, unsettled, reasons })
+}
+
+/// Adds the pending records of a batch to the reasons for which they wait.
+fn add(groups: &mut BTreeMap<(String, bool), WaitingReason>, batch: &RecordBatch, id: &[String]) -> Result<()> {
+    let (entries, reasons) = (EntryReader::new(batch)?, Reasons::of(batch)?);
+    // Identifiers are only asked for where an example is wanted.
+    let mut ids: Option<Vec<String>> = None;
+    for i in 0..entries.len() {
+        let (entry, _) = entries.get(i);
+        if entry.is_settled() {
+            continue;
+        }
+        let failed = entry.failed;
+        let (code, message) = if failed.attempts == 0 { NOT_TRIED } else { reasons.get(i).unwrap_or(NOT_TRIED) };
+        let key = (code.to_owned(), failed.set_aside);
+        let is_known = groups.contains_key(&key) || groups.len() < REASONS_MAX;
+        let (key, message) = if is_known { (key, message) } else { ((OTHER.0.to_owned(), failed.set_aside), OTHER.1) };
+        let group = groups.entry(key).or_insert_with_key(|(code, set_aside)| WaitingReason {
+            code: code.clone(),
+            message: message.to_owned(),
+            set_aside: *set_aside,
+            records: 0,
+            operations: Tally::default(),
+            attempts: 0,
+            first_seen: None,
+            last_seen: None,
+            examples: Vec::new(),
+        });
+        let seen = |ms: u64| (failed.attempts > 0).then(|| rfc3339_of_ms(ms));
+        let (first_seen, last_seen) = (seen(failed.first_ms), seen(failed.last_ms));
+        group.records += 1;
+        group.operations.add(entry.op(), 1);
+        group.attempts = group.attempts.max(failed.attempts);
+        group.first_seen = group.first_seen.take().into_iter().chain(first_seen.clone()).min();
+        group.last_seen = group.last_seen.take().into_iter().chain(last_seen.clone()).max();
+        if group.examples.len() < SAMPLES_PER_REASON {
+            if ids.is_none() {
+                ids = Some(identifiers(&values_of(batch)?, id)?);
+            }
+            let id = ids.as_ref().and_then(|ids| ids.get(i)).cloned().unwrap_or_default();
+            let (op, attempts) = (entry.op(), failed.attempts);
+            group.examples.push(WaitingRecord { id, op, message: message.to_owned(), attempts, first_seen, last_seen });
+        }
+    }
+    Ok(())
+}
+
+/// The keys of the records with these identifiers, among those that wait: pending, or changed in a version that the mapping has not
+/// seen. An error if one of them does not.
+pub(super) async fn keys_of(
+    engine: &Engine,
+    mapping: &Mapping,
+    head: &ModelCommit,
+    state: Option<&MappingCommit>,
+    wanted: &[String],
+) -> Result<BTreeSet<Key>> {
+    // Where nothing was delivered, or all of it is in doubt, every record of the model waits.
+    let cursor = state.filter(|state| !state.resend).and_then(|state| state.cursor);
+    let changed: BTreeSet<u32> =
+        head.versions.iter().filter(|version| Some(version.version) > cursor).flat_map(|version| version.files.iter().copied()).collect();
+    let ahead = head.files.iter().filter(|file| cursor.is_none() || changed.contains(&file.id)).map(|file| file.path.clone());
+    let files: Vec<String> = state.iter().flat_map(|state| &state.pending).map(|file| file.path.clone()).chain(ahead).collect();
+    let (store, name, id, wanted) = (Arc::clone(&engine.store), mapping.name.clone(), head.id.clone(), wanted.to_vec());
+    blocking(move || {
+        let mut keys = BTreeSet::new();
+        let mut missing: BTreeSet<&String> = wanted.iter().collect();
+        for path in files {
+            for batch in PartReader::open(store.as_ref(), &path)?.with_values(&id).read()? {
+                let batch = batch?;
+                let entries = EntryReader::new(&batch)?;
+                for (i, found) in identifiers(&values_of(&batch)?, &id)?.iter().enumerate() {
+                    for id in wanted.iter().filter(|wanted| is_same_id(found, wanted)) {
+                        missing.remove(id);
+                        keys.insert(entries.key(i));
+                    }
+                }
+            }
+        }
+        let missing: Vec<String> = missing.into_iter().cloned().collect();
+        if missing.is_empty() { Ok(keys) } else { Err(not_waiting(&name, &missing)) }
+    })
+    .await
+}
+
+fn nothing_waits(name: &str) -> Error {
+    Error::new(Kind::NotFound, format!("nothing waits for mapping `{name}`")).remedy("`outflow history` lists what its syncs have done")
+}
+
+fn none_meant(name: &str, which: &Which) -> Error {
+    let error = match which {
+        Which::All => return nothing_waits(name),
+        Which::Code(code) => format!("no record of mapping `{name}` waits that has failed with the code `{code}`"),
+        Which::Ids(ids) => return not_waiting(name, ids),
+    };
+    Error::new(Kind::NotFound, error).remedy(format!("`outflow pending {name}` lists what waits, and why"))
+}
+
+fn not_waiting(name: &str, ids: &[String]) -> Error {
+    /// So many are named.
+    const NAMED: usize = 4;
+    let mut named: Vec<String> = ids.iter().take(NAMED).cloned().collect();
+    if ids.len() > NAMED {
+        named.push(format!("{} more", ids.len() - NAMED));
+    }
+    let message = match ids {
+        [one] => format!("no record with the identifier {one} waits for mapping `{name}`"),
+        _ => format!("no records with the identifiers {} wait for mapping `{name}`", named.join(", ")),
+    };
+    Error::new(Kind::NotFound, message)
+        .remedy(format!("`outflow pending {name}` lists what waits; `outflow test {name} --record ID --send` sends a record that does not"))
+}
