@@ -55,7 +55,7 @@ impl MappingCommit {
     /// `ahead`: `end.pending` holds records of which nothing is to be done.
     pub fn after_some(self, end: RunEnd, ahead: bool) -> Self {
         let failures = end.failures.clone().or_else(|| self.failures.clone());
-        Self { ahead, failures, ..self.closed(end) }
+        Self { failures, ahead, ..self.closed(end) }
     }
 
     fn closed(self, end: RunEnd) -> Self {

@@ -123,7 +123,7 @@ impl EntryBuilder {
             Arc::new(UInt32Array::from_iter_values(failed.iter().map(|failed| failed.attempts))),
             numbers(|failed| failed.first_ms),
             numbers(|failed| failed.last_ms),
-            Arc::new(BooleanArray::from_iter(failed.iter().map(|failed| Some(failed.set_aside)))),
+            Arc::new(failed.iter().map(|failed| Some(failed.set_aside)).collect::<BooleanArray>()),
         ];
         let present: Vec<bool> = failed.iter().map(|failed| *failed != Failed::default()).collect();
         Arc::new(StructArray::new(failed_fields(), columns, Some(NullBuffer::from(present))))
