@@ -30,6 +30,7 @@ fn options() -> TransportOptions {
         user_agent: "outflow/test".to_owned(),
         concurrency: 8,
         redactor: Redactor::default(),
+        carrier: None,
     }
 }
 
@@ -47,7 +48,7 @@ fn post(url: &str, body: &'static str) -> HttpRequest {
 }
 
 async fn send(transport: &Transport, request: HttpRequest) -> Sent {
-    transport.send_unpermitted(&Request::Http(request)).await
+    transport.send_probe(&Request::Http(request)).await
 }
 
 #[track_caller]
