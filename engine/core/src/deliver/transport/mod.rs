@@ -106,17 +106,21 @@ impl Transport {
 
     /// Sends a request, once. Only a durable intent gives a permit (I1). Dropping the future gives up on the answer, not on what has already left.
     pub async fn send(&self, _permit: &SendPermit, request: &Request) -> Sent {
-        self.carrier.carry(request).await
+        self.send_unpermitted(request).await
     }
 
     /// Sends a request that changes nothing, and therefore needs no permit.
     pub(crate) async fn send_probe(&self, request: &Request) -> Sent {
-        self.carrier.carry(request).await
+        self.send_unpermitted(request).await
     }
 
     /// Writes the file of a request and removes it again; an HTTP request is sent as it is.
     pub(crate) async fn rehearse(&self, request: &Request) -> Sent {
         self.carrier.rehearse(request).await
+    }
+
+    async fn send_unpermitted(&self, request: &Request) -> Sent {
+        self.carrier.carry(request).await
     }
 }
 

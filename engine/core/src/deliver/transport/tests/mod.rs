@@ -48,7 +48,7 @@ fn post(url: &str, body: &'static str) -> HttpRequest {
 }
 
 async fn send(transport: &Transport, request: HttpRequest) -> Sent {
-    transport.send_probe(&Request::Http(request)).await
+    transport.send_unpermitted(&Request::Http(request)).await
 }
 
 #[track_caller]

@@ -26,7 +26,7 @@ async fn an_object_is_put_whole_once_and_signed() {
     let (server, requests) = Server::recording().await;
     let transport = transport();
     for name in ["1.ndjson", "é 2.ndjson"] {
-        let sent = transport.send_probe(&object(&format!("s3://bucket/a/{name}"), &s3(&server.url))).await;
+        let sent = transport.send_unpermitted(&object(&format!("s3://bucket/a/{name}"), &s3(&server.url))).await;
         assert!(matches!(sent, Sent::Answer(Answer::Written)), "{sent:?}");
     }
     let requests = requests.lock().unwrap();
@@ -71,15 +71,15 @@ async fn a_refusal_has_sent_nothing_and_a_failure_leaves_a_doubt() {
 async fn silence_and_a_broken_connection_leave_a_doubt_and_a_refused_one_does_not() {
     let silent = Server::start(|mut stream| async move { drain(&mut stream).await }).await;
     let transport = impatient(Duration::from_millis(500));
-    let error = unknown(transport.send_probe(&object("s3://bucket/1", &s3(&silent.url))).await);
+    let error = unknown(transport.send_unpermitted(&object("s3://bucket/1", &s3(&silent.url))).await);
     assert!(error.message().contains("timed out"), "{error:?}");
 
     let breaking = Server::start(|mut stream| async move { drop(read_request(&mut stream).await) }).await;
-    let error = unknown(transport.send_probe(&object("s3://bucket/1", &s3(&breaking.url))).await);
+    let error = unknown(transport.send_unpermitted(&object("s3://bucket/1", &s3(&breaking.url))).await);
     assert!(error.message().contains("broke before the answer came"), "{error:?}");
     assert_eq!(breaking.connections(), 1);
 
-    let error = not_sent(transport.send_probe(&object("s3://bucket/1", &s3("http://127.0.0.1:1"))).await);
+    let error = not_sent(transport.send_unpermitted(&object("s3://bucket/1", &s3("http://127.0.0.1:1"))).await);
     assert!(error.message().contains("refused the connection"), "{error:?}");
 }
 
@@ -109,7 +109,7 @@ async fn what_the_settings_leave_open_comes_from_the_environment() {
     let pairs = [("AWS_ENDPOINT_URL", server.url.as_str()), ("AWS_ACCESS_KEY_ID", "ours"), ("AWS_SECRET_ACCESS_KEY", "s3cret")];
     let storage_env = StorageEnv(pairs.iter().map(|(name, value)| ((*name).to_owned(), Secret::new(*value))).collect());
     let transport = Transport::new(TransportOptions { storage_env, ..super::options() }).unwrap();
-    let sent = transport.send_probe(&object("s3://bucket/1", &options(&[("aws_region", "eu-north-1")]))).await;
+    let sent = transport.send_unpermitted(&object("s3://bucket/1", &options(&[("aws_region", "eu-north-1")]))).await;
     assert!(matches!(sent, Sent::Answer(Answer::Written)), "{sent:?}");
     let requests = requests.lock().unwrap();
     let signed = requests[0].header("authorization").unwrap();
