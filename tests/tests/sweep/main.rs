@@ -78,6 +78,12 @@ fn whatever_a_destination_answers_or_does_not_the_next_runs_make_it_right() {
     Sweep::filtered("serial", |step, fault| step.class == Class::Request && !fault.is_death()).run(32);
 }
 
+/// What was sent before must not land on what is sent after.
+#[test]
+fn a_request_that_lands_late_is_waited_for() {
+    Sweep::over("serial", &[Fault::Travels, Fault::AllTravel, Fault::KillTravels, Fault::PowerTravels]).when_the_source_moves_on().run(32);
+}
+
 #[test]
 fn several_requests_at_once_are_as_safe_as_one() {
     Sweep::filtered("parallel", |_, _| true).run(32);

@@ -271,6 +271,12 @@ impl Sweep {
         self
     }
 
+    /// Only those points after which the source moves on.
+    pub(crate) fn when_the_source_moves_on(mut self) -> Self {
+        self.points.retain(|point| point.moved);
+        self
+    }
+
     /// So many of the points, spread evenly; all of them in a long sweep.
     fn chosen(&self, sample: usize) -> Vec<&Point> {
         let points = &self.points;
