@@ -13,6 +13,7 @@ use outflow_contract::plan::Project;
 use outflow_contract::report::SyncReport;
 use outflow_contract::source::Source;
 use outflow_engine::cancel::Cancel;
+use outflow_engine::deliver::link::Links;
 use outflow_engine::deliver::transport::{ProxyEnv, StorageEnv};
 use outflow_engine::run::{Engine, RunOptions, RunOutcome, Silent};
 use outflow_engine::seal::Allowed;
@@ -100,6 +101,7 @@ mappings:
             storage: StorageEnv::default(),
             carrier: Some(Arc::new(SimCarrier(process.clone()))),
             workers: 1,
+            links: Links::default(),
             cancel: Cancel::default(),
             observer: Arc::new(Silent),
         }
