@@ -17,6 +17,8 @@ pub(crate) enum Class {
     Sync,
     /// Anything that reads: `read`, `list`, `open`, a piece of an object.
     Read,
+    /// An object is deleted.
+    Delete,
     /// A lock is asked for.
     Lock,
     /// A request arrives at the edge of the machine.
@@ -42,7 +44,7 @@ pub(crate) enum Fault {
     Error,
     /// It fails, and so does every later step that writes: the disk is full. Of a frame a part is there.
     Full,
-    /// It fails, and so does every later step that reads.
+    /// It fails, and so does every later step that reads or deletes.
     Broken,
     /// It has happened, and the caller is told that it failed.
     Lost,
@@ -152,6 +154,9 @@ impl Fault {
                 Self::Panic,
             ],
             Class::Read => &[Self::KillBefore, Self::PowerBefore, Self::Error, Self::Broken, Self::Panic],
+            Class::Delete => {
+                &[Self::KillBefore, Self::KillAfter, Self::PowerBefore, Self::PowerAfter, Self::Error, Self::Broken, Self::Panic]
+            }
             Class::Lock => &[Self::KillBefore, Self::Error],
             Class::Request => &[
                 Self::KillBefore,
@@ -191,8 +196,18 @@ impl Fault {
 
     /// By the name that [`fmt::Display`] gives.
     pub(crate) fn named(name: &str) -> Option<Self> {
-        let classes =
-            [Class::Create, Class::Write, Class::Begin, Class::Append, Class::Sync, Class::Read, Class::Lock, Class::Request, Class::Batch];
+        let classes = [
+            Class::Create,
+            Class::Write,
+            Class::Begin,
+            Class::Append,
+            Class::Sync,
+            Class::Read,
+            Class::Delete,
+            Class::Lock,
+            Class::Request,
+            Class::Batch,
+        ];
         classes.into_iter().flat_map(Self::at).copied().find(|fault| fault.to_string() == name)
     }
 }

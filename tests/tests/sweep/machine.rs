@@ -15,6 +15,7 @@ use outflow_contract::source::Source;
 use outflow_engine::cancel::Cancel;
 use outflow_engine::deliver::link::Links;
 use outflow_engine::deliver::transport::{ProxyEnv, StorageEnv};
+use outflow_engine::retain::RetainOptions;
 use outflow_engine::run::{Engine, RunOptions, RunOutcome, Silent};
 use outflow_engine::seal::Allowed;
 use outflow_planner::{Options, load};
@@ -44,6 +45,8 @@ pub(crate) struct Setup {
     pub(crate) concurrency: usize,
     /// `copy` has its new name.
     pub(crate) renamed: bool,
+    /// Nothing is kept for longer than it is needed.
+    pub(crate) forgetful: bool,
 }
 
 impl Setup {
@@ -65,8 +68,10 @@ impl Setup {
         let every = format!("type: webhook, concurrency: {concurrency}, request_timeout: 10s, request_lifetime: {lifetime}s");
         let batch = format!("batch: {{ records: {REQUEST_RECORDS}, body: array }}");
         let results = "results: { items: $.results, match: index, index: $.index, ok: { field: $.status, values: [ok] }, code: $.code, message: $.message }";
+        let retention = if self.forgetful { "retention: { versions: 1s, syncs: 1s }" } else { "" };
         let folder = outflow_tests::Project::with(&format!(
             "version: 1
+{retention}
 sources: {{ warehouse: {{ type: files, tables: {{ people: people.parquet }} }} }}
 models: {{ people: {{ source: warehouse, table: people, id: id }} }}
 destinations:
@@ -129,6 +134,8 @@ pub(crate) enum Act {
     Resume,
     /// `outflow rename copy copied`
     Rename,
+    /// `outflow gc`
+    Retain,
 }
 
 /// How a process ended.
@@ -160,6 +167,7 @@ async fn act(engine: &Engine, act: Act) -> Ended {
         Act::Pause => Ended::of(engine.pause(upserts, Some("for a while")).await),
         Act::Resume => Ended::of(engine.resume(upserts).await),
         Act::Rename => Ended::of(engine.rename(copy, copied, false).await),
+        Act::Retain => Ended::of(engine.retain(RetainOptions { dry_run: false, wait: false }).await),
     }
 }
 

@@ -95,6 +95,11 @@ fn what_people_do_by_hand_is_done_or_not_done_wherever_it_is_interrupted() {
 }
 
 #[test]
+fn what_is_of_age_is_dropped_or_still_there_wherever_that_is_interrupted() {
+    Sweep::filtered("forgetful", |_, _| true).run(32);
+}
+
+#[test]
 fn two_things_that_go_wrong_in_one_run_are_no_worse_than_one() {
     Sweep::filtered("serial", |_, fault| !fault.is_death())
         .with(|random| Second::Also(random.random() as usize % 80, any_fault(random)))

@@ -1,6 +1,7 @@
 //! What happens to a world in turn: the source changes, somebody does something.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use crate::machine::{Act, Setup, empty_world, process};
 use crate::world::{Step, World, lock};
@@ -21,10 +22,17 @@ pub(crate) struct Scenario {
     pub(crate) stages: Vec<Stage>,
 }
 
+impl Scenario {
+    /// Is nothing done in it but running?
+    pub(crate) fn only_runs(&self) -> bool {
+        self.stages.iter().all(|stage| stage.act == Act::Run)
+    }
+}
+
 /// One request at a time: every step has its place.
-const SERIAL: Setup = Setup { concurrency: 1, renamed: false };
+const SERIAL: Setup = Setup { concurrency: 1, renamed: false, forgetful: false };
 /// Three at a time.
-const PARALLEL: Setup = Setup { concurrency: 3, renamed: false };
+const PARALLEL: Setup = Setup { concurrency: 3, ..SERIAL };
 
 fn put(world: &mut World, rows: &[(i64, &str)]) {
     world.rows.extend(rows.iter().map(|(id, name)| (*id, (*name).to_owned())));
@@ -106,12 +114,35 @@ fn by_hand() -> Scenario {
     Scenario { name: "by-hand", stages }
 }
 
+/// So much later that everything is of age.
+fn much_later(world: &mut World) {
+    world.time += Duration::from_secs(24 * 60 * 60);
+}
+
+/// What is older than it needs to be is dropped, while a mapping lags behind and after it has caught up.
+fn forgetful() -> Scenario {
+    let stage = |name, edit, act| Stage { name, edit, act, setup: Setup { forgetful: true, ..SERIAL } };
+    let stages = vec![
+        stage("first", first, Act::Run),
+        stage("paused", changes, Act::Pause),
+        stage("while-paused", back_again, Act::Run),
+        stage("dropped", much_later, Act::Retain),
+        stage("resumed", nothing, Act::Resume),
+        stage("caught-up", accepted, Act::Run),
+        stage("emptied", emptied, Act::Run),
+        stage("dropped-again", much_later, Act::Retain),
+        stage("filled", filled, Act::Run),
+    ];
+    Scenario { name: "forgetful", stages }
+}
+
 /// The scenario of that name.
 pub(crate) fn named(name: &str) -> Option<Scenario> {
     match name {
         "serial" => Some(syncs(SERIAL)),
         "parallel" => Some(syncs(PARALLEL)),
         "by-hand" => Some(by_hand()),
+        "forgetful" => Some(forgetful()),
         _ => None,
     }
 }

@@ -122,8 +122,25 @@ impl StateStore for SimStore {
 
     fn delete(&self, path: &str) -> Result<()> {
         self.check(path)?;
-        self.process.world()?.files.remove(path);
-        Ok(())
+        let what = format!("delete {path}");
+        let mut world = self.process.world()?;
+        let fault = world.step(Class::Delete, &what);
+        match fault {
+            Some(Fault::Panic) => {
+                drop(world);
+                panic_here()
+            }
+            Some(fault @ (Fault::KillBefore | Fault::PowerBefore)) => return Err(self.process.die(&mut world, fault)),
+            Some(Fault::Error | Fault::Broken) => return Err(failed(&what, "input/output error")),
+            _ => {}
+        }
+        if let Some(file) = world.files.remove(path).filter(|file| file.named) {
+            world.deleted.push((path.to_owned(), file));
+        }
+        match fault {
+            Some(fault) => Err(self.process.die(&mut world, fault)),
+            None => Ok(()),
+        }
     }
 
     fn writer(&self, path: &str) -> Result<Box<dyn ObjectWriter>> {

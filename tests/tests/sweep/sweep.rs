@@ -196,14 +196,14 @@ impl<'a> Trial<'a> {
             Second::Clock(ahead) => lock(&self.world).ahead_ms = ahead,
             Second::None | Second::Also(..) => {}
         }
-        if self.golden.scenario.name == "by-hand" {
+        if !self.golden.scenario.only_runs() {
             self.good("resume", Act::Resume);
         }
     }
 
     /// A request whose outcome is not in the journal goes out again under its key, as long as it still says what is so.
     fn keys_are_kept(&mut self, sent: usize, unresolved: &std::collections::BTreeSet<String>) {
-        if self.point.moved || self.point.second != Second::None || self.golden.scenario.name == "by-hand" {
+        if self.point.moved || self.point.second != Second::None || !self.golden.scenario.only_runs() {
             return;
         }
         let world = lock(&self.world);
@@ -221,7 +221,7 @@ impl<'a> Trial<'a> {
         let setup = self.golden.scenario.stages[self.point.stage].setup;
         let class = self.golden.steps[self.point.stage][self.point.step].class;
         let of_requests = class == Class::Request && !self.point.fault.is_death();
-        if of_requests || self.point.second != Second::None || self.golden.scenario.name == "by-hand" {
+        if of_requests || self.point.second != Second::None || !self.golden.scenario.only_runs() {
             return;
         }
         let lossy = fired.iter().any(|(_, fault)| fault.is_power_cut() || *fault == Fault::SyncDropped);
