@@ -32,7 +32,7 @@ pub(crate) enum Class {
 pub(crate) enum Fault {
     /// The process is killed before the step. What the kernel has been given stays.
     KillBefore,
-    /// … in the middle of it: an object has its name but not durably, of a frame a part is there.
+    /// … in the middle of it: an object has its name, or has lost it, but not durably; of a frame a part is there.
     KillMiddle,
     /// … after it, before anybody has learnt of that.
     KillAfter,
@@ -154,9 +154,16 @@ impl Fault {
                 Self::Panic,
             ],
             Class::Read => &[Self::KillBefore, Self::PowerBefore, Self::Error, Self::Broken, Self::Panic],
-            Class::Delete => {
-                &[Self::KillBefore, Self::KillAfter, Self::PowerBefore, Self::PowerAfter, Self::Error, Self::Broken, Self::Panic]
-            }
+            Class::Delete => &[
+                Self::KillBefore,
+                Self::KillMiddle,
+                Self::KillAfter,
+                Self::PowerBefore,
+                Self::PowerAfter,
+                Self::Error,
+                Self::Broken,
+                Self::Panic,
+            ],
             Class::Lock => &[Self::KillBefore, Self::Error],
             Class::Request => &[
                 Self::KillBefore,

@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | `create`, `finish` | with its name | once it returns: the name's folder is fsynced, content before that |
 //! | `append` | each frame at once | with the next `sync`; so is the log's name |
+//! | `delete` | gone | gone once it returns |
 //! | `list` | | the names right in that folder, the first time that a process lists it |
 
 use std::io::{self, Write};
@@ -112,7 +113,9 @@ impl StateStore for SimStore {
                 paths.pop();
             }
             if world.durable_folders.insert(prefix.to_owned()) {
-                for path in paths.iter().filter(|path| !path[below.len()..].contains('/')) {
+                let is_right_there = |path: &str| path.strip_prefix(&below).is_some_and(|name| !name.contains('/'));
+                world.deleted.retain(|(path, _)| !is_right_there(path));
+                for path in paths.iter().filter(|path| is_right_there(path)) {
                     world.name_is_durable(path);
                 }
             }
@@ -134,7 +137,7 @@ impl StateStore for SimStore {
             Some(Fault::Error | Fault::Broken) => return Err(failed(&what, "input/output error")),
             _ => {}
         }
-        if let Some(file) = world.files.remove(path).filter(|file| file.named) {
+        if let (Some(file), Some(Fault::KillMiddle)) = (world.files.remove(path).filter(|file| file.named), fault) {
             world.deleted.push((path.to_owned(), file));
         }
         match fault {

@@ -70,7 +70,7 @@ pub(crate) struct World {
     /// The living process.
     pub(crate) process: u64,
     pub(crate) files: BTreeMap<String, File>,
-    /// Deleted since the disk was last known to be as it looks, oldest first: a power cut may bring the latest of them back.
+    /// Deleted, but not durably: a power cut may bring it back.
     pub(crate) deleted: Vec<(String, File)>,
     pub(crate) locks: HashSet<String>,
     /// A list of commits lacks the newest one.
@@ -188,12 +188,11 @@ impl World {
     /// Only what was durable is left. Of a log's other bytes a part may be, and the last of those may be wrong.
     fn cut_power(&mut self) {
         self.files.retain(|_, file| file.named);
-        // Deletions become durable in their order, as on any file system that keeps a journal.
-        let gone = (self.random() >> 8) as usize % (self.deleted.len() + 1);
-        for (path, file) in self.deleted.split_off(gone) {
-            self.files.entry(path).or_insert(file);
+        for (path, file) in std::mem::take(&mut self.deleted) {
+            if self.random() & 1 == 1 {
+                self.files.entry(path).or_insert(file);
+            }
         }
-        self.deleted.clear();
         let torn: Vec<String> = self.files.iter().filter(|(_, file)| file.synced < file.body.len()).map(|(path, _)| path.clone()).collect();
         for path in torn {
             let random = self.random();
