@@ -166,6 +166,7 @@ mod tests {
             destinations: BTreeMap::new(),
             proxy: ProxyEnv::default(),
             storage: StorageEnv::default(),
+            carrier: None,
             workers: 1,
             links: crate::deliver::link::Links::default(),
             cancel: crate::cancel::Cancel::default(),

@@ -289,6 +289,7 @@ mod tests {
             destinations: BTreeMap::new(),
             proxy: ProxyEnv::default(),
             storage: StorageEnv::default(),
+            carrier: None,
             workers: 1,
             links: crate::deliver::link::Links::default(),
             cancel: Cancel::default(),

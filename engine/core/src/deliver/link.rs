@@ -64,6 +64,7 @@ mod tests {
             user_agent: String::new(),
             concurrency: 8,
             redactor: Redactor::default(),
+            carrier: None,
         };
         Ok(Link {
             pace: Pace::new(8, Some(RateLimit { requests: 3, per: Duration::from_secs(3600) }), Arc::clone(&clock)),

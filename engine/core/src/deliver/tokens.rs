@@ -217,6 +217,7 @@ mod tests {
             user_agent: "outflow/test".to_owned(),
             concurrency: 8,
             redactor: Redactor::default(),
+            carrier: None,
         })
         .unwrap()
     }

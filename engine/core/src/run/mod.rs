@@ -28,7 +28,7 @@ use crate::cancel::Cancel;
 use crate::deliver::link::{Link, Links};
 use crate::deliver::pace::Pace;
 use crate::deliver::tokens::Tokens;
-use crate::deliver::transport::{ProxyEnv, StorageEnv, Transport, TransportOptions};
+use crate::deliver::transport::{Carrier, ProxyEnv, StorageEnv, Transport, TransportOptions};
 use crate::extract::{Extracted, Extraction};
 use crate::seal::Allowed;
 
@@ -69,6 +69,8 @@ pub struct Engine {
     pub proxy: ProxyEnv,
     /// What the environment says of object storage.
     pub storage: StorageEnv,
+    /// Takes every request instead of the network; `None` but in simulations.
+    pub carrier: Option<Arc<dyn Carrier>>,
     /// Threads that hash, compare and map.
     pub workers: usize,
     /// The ways to its destinations, which all syncs of this process share.
@@ -332,6 +334,7 @@ impl Engine {
             user_agent: concat!("outflow/", env!("CARGO_PKG_VERSION")).to_owned(),
             concurrency: config.concurrency,
             redactor: self.project.redactor.clone(),
+            carrier: self.carrier.clone(),
         })
         .map_err(|error| error.with("destination", &config.name))
     }

@@ -47,13 +47,8 @@ pub fn load(store: &dyn StateStore, head: &ModelCommit) -> Result<KeyIndex> {
         return Ok(KeyIndex::from_sorted(overlay.into_iter().filter_map(|(_, entry)| entry), most));
     };
     let mut failure = None;
-    let base_entries = read_base(store, base)?.flat_map(|batch| match batch {
-        Ok(entries) => entries,
-        Err(error) => {
-            failure = Some(error);
-            Vec::new()
-        }
-    });
+    // It ends at the first failure: what cannot be read would fail again and again.
+    let base_entries = read_base(store, base)?.map_while(|batch| batch.map_err(|error| failure = Some(error)).ok()).flatten();
     let most = base.rows as usize + overlay.len();
     let index = KeyIndex::from_sorted(laid_over(base_entries, overlay.into_iter()), most);
     match failure {

@@ -20,8 +20,10 @@ mod tests;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::{BoxFuture, FutureExt};
 use outflow_contract::outcome::{Answer, FileRequest, Location, Request};
 use outflow_contract::secret::{Redactor, Secret};
 use outflow_contract::{Error, Result};
@@ -46,6 +48,8 @@ pub struct TransportOptions {
     pub concurrency: usize,
     /// Takes secrets out of error texts.
     pub redactor: Redactor,
+    /// Takes every request, in place of the network and of the disks where files are written.
+    pub carrier: Option<Arc<dyn Carrier>>,
 }
 
 /// The values of the environment's proxy variables. Empty ones count as absent.
@@ -75,19 +79,29 @@ pub enum Sent {
     Unknown(Error),
 }
 
+/// Carries requests: over the network and onto disks, or to a destination in memory.
+pub trait Carrier: Send + Sync {
+    /// Carries a request, once. Dropping the future gives up on the answer, not on what has already left.
+    fn carry<'a>(&'a self, request: &'a Request) -> BoxFuture<'a, Sent>;
+    /// Writes the file of a request and removes it again; any other request is carried as it is.
+    fn rehearse<'a>(&'a self, request: &'a Request) -> BoxFuture<'a, Sent> {
+        self.carry(request)
+    }
+}
+
 /// Sends requests of one destination.
 pub struct Transport {
-    http: http::Http,
-    objects: object::Objects,
+    carrier: Arc<dyn Carrier>,
 }
 
 impl Transport {
     /// A transport for one destination. Fails if the certificate file, the gateway or a proxy is not usable; connects to nothing.
     pub fn new(options: TransportOptions) -> Result<Self> {
-        let storage_env = options.storage_env.clone();
-        let http = http::Http::new(options)?;
-        let objects = object::Objects::new(&http, storage_env);
-        Ok(Self { http, objects })
+        let carrier = match &options.carrier {
+            Some(carrier) => Arc::clone(carrier),
+            None => Arc::new(Network::new(options)?),
+        };
+        Ok(Self { carrier })
     }
 
     /// Sends a request, once. Only a durable intent gives a permit (I1). Dropping the future gives up on the answer, not on what has already left.
@@ -102,18 +116,49 @@ impl Transport {
 
     /// Writes the file of a request and removes it again; an HTTP request is sent as it is.
     pub(crate) async fn rehearse(&self, request: &Request) -> Sent {
-        match request {
-            Request::Http(request) => self.http.send(request).await,
-            Request::File(FileRequest { location: Location::Local(path), body }) => file::rehearse(path, body).await,
-            Request::File(FileRequest { location: Location::Object(object), body }) => self.objects.rehearse(object, body).await,
-        }
+        self.carrier.rehearse(request).await
     }
 
     async fn send_unpermitted(&self, request: &Request) -> Sent {
-        match request {
-            Request::Http(request) => self.http.send(request).await,
-            Request::File(FileRequest { location: Location::Local(path), body }) => file::write(path, body).await,
-            Request::File(FileRequest { location: Location::Object(object), body }) => self.objects.write(object, body).await,
+        self.carrier.carry(request).await
+    }
+}
+
+/// The real one.
+struct Network {
+    http: http::Http,
+    objects: object::Objects,
+}
+
+impl Network {
+    fn new(options: TransportOptions) -> Result<Self> {
+        let storage_env = options.storage_env.clone();
+        let http = http::Http::new(options)?;
+        let objects = object::Objects::new(&http, storage_env);
+        Ok(Self { http, objects })
+    }
+}
+
+impl Carrier for Network {
+    fn carry<'a>(&'a self, request: &'a Request) -> BoxFuture<'a, Sent> {
+        async move {
+            match request {
+                Request::Http(request) => self.http.send(request).await,
+                Request::File(FileRequest { location: Location::Local(path), body }) => file::write(path, body).await,
+                Request::File(FileRequest { location: Location::Object(object), body }) => self.objects.write(object, body).await,
+            }
         }
+        .boxed()
+    }
+
+    fn rehearse<'a>(&'a self, request: &'a Request) -> BoxFuture<'a, Sent> {
+        async move {
+            match request {
+                Request::Http(request) => self.http.send(request).await,
+                Request::File(FileRequest { location: Location::Local(path), body }) => file::rehearse(path, body).await,
+                Request::File(FileRequest { location: Location::Object(object), body }) => self.objects.rehearse(object, body).await,
+            }
+        }
+        .boxed()
     }
 }

@@ -30,6 +30,7 @@ fn options() -> TransportOptions {
         user_agent: "outflow/test".to_owned(),
         concurrency: 8,
         redactor: Redactor::default(),
+        carrier: None,
     }
 }
 
