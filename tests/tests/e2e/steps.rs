@@ -246,9 +246,8 @@ fn every_object_is_durable_before_it_has_its_name() {
             "fsync" => dirty.retain(|path| *path != step.path),
             "link" => {
                 let folder = step.path.rsplit_once('/').unwrap().0;
-                let next = steps.iter().filter(|later| later.number > step.number);
-                let synced = next.into_iter().find(|later| later.call == "fsync" && later.path == folder);
-                assert!(synced.is_some(), "the name {} is made durable", step.path);
+                let synced = steps.iter().any(|later| later.number > step.number && later.call == "fsync" && later.path == folder);
+                assert!(synced, "the name {} is made durable", step.path);
                 named += 1;
             }
             _ => {}

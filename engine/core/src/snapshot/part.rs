@@ -75,7 +75,7 @@ impl PartReader {
         })
     }
 
-    /// The batches, in order.
+    /// The batches, in order. The first error is the last item.
     pub fn read(self) -> Result<impl Iterator<Item = Result<RecordBatch>>> {
         // The page index lets pages without a wanted record be skipped.
         let pages = if self.rows.is_some() { PageIndexPolicy::Optional } else { PageIndexPolicy::Skip };
@@ -104,11 +104,19 @@ impl PartReader {
             builder = builder.with_row_selection(selection(rows));
         }
         let reader = builder.build().map_err(|e| file.damaged(e))?;
-        // Whatever the decoder makes of a disk that fails, an end included, it is no result.
-        let mut batches = reader.map(Some).chain([None]);
-        Ok(std::iter::from_fn(move || match batches.next()? {
-            Some(batch) => Some(batch.map_err(|e| file.damaged(e)).and_then(|batch| file.check().map(|()| batch))),
-            None => file.check().err().map(Err),
+        let mut batches = Some(reader);
+        Ok(std::iter::from_fn(move || {
+            let batch = batches.as_mut()?.next();
+            let result = match file.check() {
+                // Whatever the decoder made of it, an end included, it is no result.
+                Err(error) => Some(Err(error)),
+                Ok(()) => batch.map(|batch| batch.map_err(|e| file.damaged(e))),
+            };
+            if !matches!(result, Some(Ok(_))) {
+                // The decoder would try again for as long as it is asked to.
+                batches = None;
+            }
+            result
         }))
     }
 }
