@@ -114,3 +114,13 @@ prepare_moto() {
     fi
     echo "moto $MOTO_VERSION"
 }
+
+# Runs the tests, with these arguments; then says once more what some of them could not try on this machine, and why.
+run_tests() {
+    local notes status=0
+    rm -f "$CARGO_TARGET_DIR"/*/tests-not-tried.txt
+    cargo nextest run "$@" || status=$?
+    notes=$(cat "$CARGO_TARGET_DIR"/*/tests-not-tried.txt 2> /dev/null | sort -u || true)
+    [ -z "$notes" ] || printf '\n==> on this machine:\n%s\n' "$notes"
+    return "$status"
+}

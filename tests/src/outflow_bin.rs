@@ -174,6 +174,13 @@ impl Running {
         self.child.try_wait().unwrap().is_none()
     }
 
+    /// Has a signal stopped it (SIGSTOP)?
+    pub fn is_stopped(&self) -> bool {
+        // The state stands behind the name, which is in brackets.
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap_or_default();
+        stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('T'))
+    }
+
     /// What it has written to standard error so far.
     pub fn stderr(&self) -> String {
         written(&self.stderr)
@@ -296,6 +303,10 @@ mod tests {
         assert!(running.until(|| written(&stderr).contains("up")));
         running.signal(Signal::TERM);
         assert!(running.until(|| written(&stderr).contains("stopped")));
+        running.signal(Signal::STOP);
+        while !running.is_stopped() {
+            pause(LOOK_EVERY);
+        }
         let run = running.kill();
         assert_eq!((run.code, run.stderr.as_str()), (None, "up\nstopped\n"));
         assert!(!shell("exit 0").spawn().until(|| false), "it ended first");

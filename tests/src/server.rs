@@ -22,7 +22,7 @@ use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use crate::Oracle;
 
@@ -128,6 +128,8 @@ struct State {
     broken: BTreeSet<String>,
     unauthorized: bool,
     tokens: Option<Tokens>,
+    /// While it is true, nothing is answered.
+    held: watch::Sender<bool>,
     /// The answers by idempotency key.
     answered: HashMap<String, Reply>,
 }
@@ -177,6 +179,7 @@ impl Server {
             broken: BTreeSet::new(),
             unauthorized: false,
             tokens: None,
+            held: watch::Sender::new(false),
             answered: HashMap::new(),
         };
         let mut server = Self { address: SocketAddr::from(([127, 0, 0, 1], 0)), state: Arc::new(Mutex::new(state)), running: None };
@@ -256,6 +259,16 @@ impl Server {
     /// Refuses the last token from now on: another one has to be asked for.
     pub fn revoke_token(&self) {
         self.state().tokens.iter_mut().for_each(|tokens| tokens.revoked = true);
+    }
+
+    /// Takes requests in as ever, but answers none, until [`Self::release`].
+    pub fn hold(&self) {
+        self.state().held.send_replace(true);
+    }
+
+    /// Answers all that [`Self::hold`] has kept waiting.
+    pub fn release(&self) {
+        self.state().held.send_replace(false);
     }
 
     /// What the destination holds, by identifier.
@@ -388,6 +401,9 @@ async fn answer(request: Request<Incoming>, state: &Arc<Mutex<State>>) -> Result
     if !plan.reply_after.is_zero() {
         tokio::time::sleep(plan.reply_after).await;
     }
+    let mut held = lock(state).held.subscribe();
+    // The sender is in the state, which outlives this.
+    drop(held.wait_for(|held| !held).await);
     let reply = plan.reply.ok_or(Dropped)?;
     lock(state).requests.iter_mut().filter(|received| received.number == number).for_each(|r| r.status = Some(reply.status));
     let mut response = Response::builder().status(reply.status).header("content-type", "application/json");

@@ -12,7 +12,7 @@ use crate::commands;
 use crate::exit::{Exit, Failure, exit_of};
 use crate::progress::AboveBars;
 use crate::render::{self, Console};
-use crate::usage;
+use crate::{signals, usage};
 
 /// The stack of each thread; pages that are not used cost nothing.
 const STACK_BYTES: usize = 32 << 20;
@@ -27,6 +27,7 @@ pub(crate) fn main() -> ExitCode {
 }
 
 fn run() -> ExitCode {
+    signals::outlive_file_size_limit();
     let cli = match args::command().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
         Err(error) => return wrong_usage(error),

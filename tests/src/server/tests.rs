@@ -172,6 +172,23 @@ fn a_stopped_server_refuses_connections_and_keeps_its_records() {
 }
 
 #[test]
+fn while_it_is_held_it_takes_in_and_does_not_answer() {
+    let server = Server::start();
+    server.hold();
+    let mut client = Client::of(&server);
+    std::thread::scope(|scope| {
+        let answered = scope.spawn(move || client.status(r#"{"id":1}"#));
+        while server.applied().0 == 0 {
+            std::thread::yield_now();
+        }
+        assert!(!answered.is_finished());
+        server.release();
+        assert_eq!(answered.join().unwrap(), Some(200));
+    });
+    assert_eq!(Client::of(&server).status(r#"{"id":2}"#), Some(200));
+}
+
+#[test]
 fn a_counting_server_counts_and_keeps_nothing() {
     let server = Server::counting();
     let mut client = Client::of(&server);

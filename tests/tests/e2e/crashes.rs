@@ -1,18 +1,14 @@
 //! Killed at any moment and run again, the destination ends with exactly the source.
 
-use std::time::Duration;
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use outflow_tests::{Act, Outflow, Server, ServerOptions};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use serde_json::json;
 
-use crate::{MIRROR, Shop};
-
-/// Kills in one test; `OUTFLOW_LONG=1` makes it a long one.
-fn kills() -> usize {
-    if std::env::var_os("OUTFLOW_LONG").is_some() { 200 } else { 12 }
-}
+use crate::{MIRROR, Shop, is_long};
 
 #[test]
 fn a_killed_run_loses_nothing() {
@@ -21,13 +17,13 @@ fn a_killed_run_loses_nothing() {
     let server = Server::with(ServerOptions { deduplicate: true, ..ServerOptions::default() });
     let mut shop = Shop::with(2_000, server, MIRROR, "batch: { records: 20, body: array }");
     let mut next_id = 10_000;
-    for round in 0..kills() {
+    for round in 0..if is_long() { 200 } else { 12 } {
         // Some requests hang, so that a kill finds some under way.
         shop.server.script((0..3).map(|_| Act::Hold(Duration::from_millis(30))));
         let mut running = Outflow::at(&shop.project).args("run").spawn();
         let delay = Duration::from_millis(random.random_range(5..400));
         running.until({
-            let start = std::time::Instant::now();
+            let start = Instant::now();
             move || start.elapsed() > delay
         });
         running.kill();
@@ -48,6 +44,73 @@ fn a_killed_run_loses_nothing() {
     shop.outflow("run").expect(0);
     shop.assert_mirrored();
     shop.server.take_requests();
+    assert_eq!(shop.run(0)["status"], "no_changes");
+    assert!(shop.server.take_requests().is_empty());
+}
+
+/// Requests under way at once, where nothing else is said.
+const CONNECTIONS: u64 = 8;
+const RECORDS_PER_REQUEST: u64 = 50;
+
+/// Every record is added once, by a sync that is killed again and again: at instants of the time before its first request, and after some of its requests.
+#[test]
+fn a_large_sync_killed_again_and_again_sends_little_twice_and_that_under_its_first_keys() {
+    let (records, kills) = if is_long() { (200_000, 50) } else { (6_000, 6) };
+    let mut random = StdRng::seed_from_u64(20_261_129);
+    // It does not tell repeated requests from new ones, so that each counts.
+    let mut shop = Shop::with(records, Server::start(), MIRROR, &format!("batch: {{ records: {RECORDS_PER_REQUEST}, body: array }}"));
+    // Half of what there is to send is the most that can have gone out after the last kill.
+    let requests_max = records as u64 / RECORDS_PER_REQUEST / kills / 2;
+    let mut first_request_after = None;
+    let mut under_way = 0;
+    for _ in 0..kills {
+        shop.server.accept_all();
+        shop.server.next(records as usize, &Act::Hold(Duration::from_millis(20)));
+        let (before, begun) = (shop.server.arrived().requests, Instant::now());
+        let mut running = Outflow::at(&shop.project).args("run").spawn();
+        // The first shows how long it takes to the first request.
+        let early =
+            first_request_after.filter(|_| random.random_bool(0.4)).map(|after: Duration| after.mul_f64(random.random_range(0.0..1.2)));
+        let requests = random.random_range(1..=requests_max);
+        let lives = running.until(|| {
+            let arrived = shop.server.arrived().requests - before;
+            if arrived > 0 {
+                first_request_after.get_or_insert(begun.elapsed());
+            }
+            early.map_or(arrived >= requests, |early| arrived >= requests || begun.elapsed() >= early)
+        });
+        assert!(lives, "it ended before it could be killed: {}", running.stderr());
+        running.kill();
+        under_way += u64::from(shop.server.arrived().requests > before);
+    }
+    shop.server.accept_all();
+    shop.outflow("run").expect(0);
+    shop.assert_mirrored();
+
+    let requests = shop.server.take_requests();
+    let mut of_record: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+    for (at, request) in requests.iter().enumerate() {
+        for payload in &request.payloads {
+            of_record.entry(payload["id"].to_string()).or_default().push(at);
+        }
+    }
+    assert_eq!(of_record.len() as i64, records);
+    let again: usize = of_record.values().map(|sent| sent.len() - 1).sum();
+    let bound = kills * CONNECTIONS * RECORDS_PER_REQUEST;
+    assert!(again as u64 <= bound, "{again} records were sent again, which may be {bound}");
+    let pairs: std::collections::BTreeSet<(usize, usize)> =
+        of_record.values().flat_map(|sent| sent[1..].iter().map(|later| (sent[0], *later))).collect();
+    for (first, later) in &pairs {
+        let (first, later) = (&requests[*first], &requests[*later]);
+        assert_eq!(first.idempotency_key, later.idempotency_key, "a request that is repeated carries its first key");
+        assert_eq!(first.body, later.body);
+    }
+    let told = format!(
+        "{kills} kills, {under_way} with requests sent: {again} of {records} records again, of {bound}; {} repeated requests",
+        pairs.len()
+    );
+    assert!(!pairs.is_empty(), "no request was repeated: {told}");
+    eprintln!("{told}");
     assert_eq!(shop.run(0)["status"], "no_changes");
     assert!(shop.server.take_requests().is_empty());
 }
@@ -190,7 +253,7 @@ fn a_second_signal_leaves_at_once_and_loses_nothing() {
     let mut running = Outflow::at(&shop.project).args("run").spawn();
     assert!(running.until(|| shop.server.arrived().requests >= 3), "requests are under way");
     running.signal(rustix::process::Signal::INT);
-    let start = std::time::Instant::now();
+    let start = Instant::now();
     running.until(|| start.elapsed() > Duration::from_millis(200));
     running.signal(rustix::process::Signal::INT);
     let run = running.wait();

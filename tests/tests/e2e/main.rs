@@ -15,8 +15,10 @@ mod columns;
 mod commands;
 mod crashes;
 mod damage;
+mod disk;
 mod failures;
 mod guards;
+mod hostile;
 mod identifiers;
 mod inspect;
 mod objects;
@@ -24,7 +26,9 @@ mod renaming;
 mod retention;
 mod schema;
 mod segment;
+mod steps;
 mod tables;
+mod together;
 mod waiting;
 
 use arrow::datatypes::DataType;
@@ -119,6 +123,11 @@ mappings:{mappings}"
         let held: Vec<_> = held.into_iter().map(|(id, record)| (id, record["name"].clone(), record["email"].clone())).collect();
         assert_eq!(held, expected, "the destination does not hold what the source does");
     }
+}
+
+/// Is this a run of the long tests, `.ci/long`?
+pub(crate) fn is_long() -> bool {
+    std::env::var_os("OUTFLOW_LONG").is_some()
 }
 
 /// `{added, updated, deleted}` of a count.

@@ -270,7 +270,7 @@ fn while_a_run_holds_its_lock_nothing_of_its_model_is_dropped() {
 #[test]
 fn a_gc_that_is_killed_leaves_a_state_that_works_and_the_next_goes_on() {
     let mut random = StdRng::seed_from_u64(7);
-    let rounds = if std::env::var_os("OUTFLOW_LONG").is_some() { 60 } else { 8 };
+    let rounds = if crate::is_long() { 60 } else { 8 };
     let mut shop = Shop::lagging(WITH_DRIVER, 200);
     shop.server.refuse(["3"]);
     shop.outflow("run").expect(3);
@@ -350,7 +350,7 @@ fn reports_older_than_syncs_says_go_and_younger_ones_stay() {
 /// What happened to one of two worlds happens to the other; only one of them forgets.
 #[test]
 fn whatever_happens_the_destination_ends_as_it_would_without_retention() {
-    let (seeds, steps) = if std::env::var_os("OUTFLOW_LONG").is_some() { (20, 25) } else { (3, 9) };
+    let (seeds, steps) = if crate::is_long() { (20, 25) } else { (3, 9) };
     for seed in 0..seeds {
         let mut random = StdRng::seed_from_u64(seed);
         let mut worlds = [Shop::lagging(PAIR, 8), Shop::lagging(PAIR, 8)];

@@ -128,7 +128,7 @@ fn killed_at_any_moment_nothing_is_lost_and_no_message_counts_twice() {
     // Long names, so that the first sync is of many requests.
     workspace.table.records().iter_mut().for_each(|record| drop(record.insert("name".into(), json!("n".repeat(1_500)))));
     workspace.write();
-    let kills = if std::env::var_os("OUTFLOW_LONG").is_some() { 100 } else { 8 };
+    let kills = if crate::is_long() { 100 } else { 8 };
     for round in 0..kills {
         let acts = [
             Act::Usual,

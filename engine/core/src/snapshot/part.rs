@@ -2,8 +2,8 @@
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::DataType;
+use outflow_contract::Result;
 use outflow_contract::state_store::StateStore;
-use outflow_contract::{Error, Result};
 use outflow_ledger::changes::{PartFile, REASON, VALUES, open_named};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder, RowSelection, RowSelector};
@@ -14,7 +14,6 @@ const BATCH: usize = 8 * 1024;
 
 /// A part that is about to be read.
 pub struct PartReader {
-    path: String,
     file: PartFile,
     columns: Columns,
     rows: Option<Vec<u32>>,
@@ -35,7 +34,7 @@ impl PartReader {
     /// Opens the part at `path`, which a commit or a plan names.
     pub fn open(store: &dyn StateStore, path: &str) -> Result<Self> {
         let file = open_named(store, path)?;
-        Ok(Self { path: path.to_owned(), file, columns: Columns::All, rows: None, batch: BATCH })
+        Ok(Self { file, columns: Columns::All, rows: None, batch: BATCH })
     }
 
     /// Without the values: what composing and counting need.
@@ -84,15 +83,12 @@ impl PartReader {
         })
     }
 
-    /// The batches, in order.
+    /// The batches, in order. The first error is the last item.
     pub fn read(self) -> Result<impl Iterator<Item = Result<RecordBatch>>> {
-        let unreadable = |path: &str, e: parquet::errors::ParquetError| {
-            Error::corrupt(format!("{path} in the state cannot be read")).remedy("restore the state from a backup").caused_by(e)
-        };
         // The page index lets pages without a wanted record be skipped.
         let pages = if self.rows.is_some() { PageIndexPolicy::Optional } else { PageIndexPolicy::Skip };
         let options = ArrowReaderOptions::new().with_page_index_policy(pages);
-        let metadata = ArrowReaderMetadata::load(&self.file, options).map_err(|e| unreadable(&self.path, e))?;
+        let metadata = ArrowReaderMetadata::load(&self.file, options).map_err(|e| self.file.damaged(e))?;
         let schema = metadata.parquet_schema();
         let wanted = |leaf: &usize| {
             let path = schema.column(*leaf);
@@ -107,17 +103,26 @@ impl PartReader {
             }
         };
         let mask = ProjectionMask::leaves(schema, (0..schema.num_columns()).filter(wanted).collect::<Vec<_>>());
+        let file = self.file.clone();
         let mut builder =
             ParquetRecordBatchReaderBuilder::new_with_metadata(self.file, metadata).with_projection(mask).with_batch_size(self.batch);
         if let Some(rows) = &self.rows {
             builder = builder.with_row_selection(selection(rows));
         }
-        let reader = builder.build().map_err(|e| unreadable(&self.path, e))?;
-        let path = self.path;
-        Ok(reader.map(move |batch| {
-            batch.map_err(|e| {
-                Error::corrupt(format!("{path} in the state cannot be read")).remedy("restore the state from a backup").caused_by(e)
-            })
+        let reader = builder.build().map_err(|e| file.damaged(e))?;
+        let mut batches = Some(reader);
+        Ok(std::iter::from_fn(move || {
+            let batch = batches.as_mut()?.next();
+            let result = match file.check() {
+                // Whatever the decoder made of it, an end included, it is no result.
+                Err(error) => Some(Err(error)),
+                Ok(()) => batch.map(|batch| batch.map_err(|e| file.damaged(e))),
+            };
+            if !matches!(result, Some(Ok(_))) {
+                // The decoder would try again for as long as it is asked to.
+                batches = None;
+            }
+            result
         }))
     }
 }

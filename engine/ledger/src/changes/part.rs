@@ -1,7 +1,7 @@
 //! A part: one Parquet file of a change set, of a snapshot, or of anything else in the state that has rows.
 
 use std::io::{self, BufReader, Read, Write};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
@@ -126,7 +126,7 @@ impl Write for Tally {
 
 /// Opens a part for `ParquetRecordBatchReaderBuilder`.
 pub fn open_part(store: &dyn StateStore, path: &str) -> Result<PartFile> {
-    Ok(PartFile { path: path.into(), reader: store.open(path)? })
+    Ok(PartFile { path: path.into(), reader: store.open(path)?, failure: Arc::default() })
 }
 
 /// The same of one that a commit or a plan names: if it is not there, the state is damaged.
@@ -139,6 +139,8 @@ pub fn open_named(store: &dyn StateStore, path: &str) -> Result<PartFile> {
 pub struct PartFile {
     path: Arc<str>,
     reader: Arc<dyn ObjectReader>,
+    /// The first time that reading it failed, in words: a decoder may make anything of that.
+    failure: Arc<OnceLock<String>>,
 }
 
 impl PartFile {
@@ -156,13 +158,29 @@ impl PartFile {
         if hasher.finalize().to_hex().as_str() == blake3 { Ok(()) } else { Err(crate::object::damaged(&self.path)) }
     }
 
-    /// What to say when a decoder fails on this file.
+    /// What to say when a decoder fails on this file: that it is damaged, unless it could not be read at all.
     pub fn damaged(&self, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
-        crate::object::damaged(&self.path).caused_by(cause)
+        self.check().err().unwrap_or_else(|| crate::object::damaged(&self.path).caused_by(cause))
+    }
+
+    /// An error if the disk has failed to read any of it. What a decoder returns without an error is only good after this.
+    pub fn check(&self) -> Result<()> {
+        let Some(failure) = self.failure.get() else { return Ok(()) };
+        let error = Error::io(format!("could not read {} in the state", self.path), io::Error::other(failure.clone()));
+        Err(error.remedy("check the disk, then run again"))
     }
 
     fn sequential(self, offset: u64) -> BufReader<PartRead> {
-        BufReader::with_capacity(READ_BYTES, PartRead { reader: self.reader, offset })
+        BufReader::with_capacity(READ_BYTES, PartRead { part: self, offset })
+    }
+
+    fn read_at(&self, offset: u64, length: usize) -> io::Result<Bytes> {
+        self.reader.read_at(offset, length).inspect_err(|error| {
+            // A damaged footer leads beyond the end; that is no fault of the disk's.
+            if error.kind() != io::ErrorKind::UnexpectedEof {
+                self.failure.get_or_init(|| error.to_string());
+            }
+        })
     }
 }
 
@@ -177,25 +195,25 @@ impl ChunkReader for PartFile {
 
     fn get_read(&self, start: u64) -> Result<Self::T, ParquetError> {
         // Small: this is how headers are read.
-        Ok(BufReader::new(PartRead { reader: self.reader.clone(), offset: start }))
+        Ok(BufReader::new(PartRead { part: self.clone(), offset: start }))
     }
 
     fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes, ParquetError> {
-        Ok(self.reader.read_at(start, length)?)
+        Ok(self.read_at(start, length)?)
     }
 }
 
 /// Reads a part from some place on.
 pub struct PartRead {
-    reader: Arc<dyn ObjectReader>,
+    part: PartFile,
     offset: u64,
 }
 
 impl Read for PartRead {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let left = self.reader.size().saturating_sub(self.offset);
+        let left = self.part.size().saturating_sub(self.offset);
         let length = buffer.len().min(usize::try_from(left).unwrap_or(usize::MAX));
-        buffer[..length].copy_from_slice(&self.reader.read_at(self.offset, length)?);
+        buffer[..length].copy_from_slice(&self.part.read_at(self.offset, length)?);
         self.offset += length as u64;
         Ok(length)
     }

@@ -77,7 +77,7 @@ impl StateStore for LocalStore {
         });
         let result = match written {
             Ok(()) => disk.publish(&temporary, &target),
-            Err(error) => Err(failed("write", &target, error)),
+            Err(error) => Err(failed_on_disk("write", &target, error)),
         };
         disk::unlink_quietly(&temporary);
         result
@@ -249,14 +249,15 @@ impl Disk {
                     attempt += 1;
                     self.make_folders(target).map_err(|error| failed("make the folder of", target, error))?;
                 }
-                Err(error) => {
+                Err(error) if lacks_links(&error) => {
                     return Err(failed("name", target, error).remedy("keep the state on a file system that supports hard links"));
                 }
+                Err(error) => return Err(failed_on_disk("name", target, error)),
             }
         }
         self.sync_name(target).map_err(|error| {
             disk::unlink_quietly(target);
-            failed("make durable", target, error).remedy("check the disk: it could not store what was written")
+            failed_on_disk("make durable", target, error)
         })?;
         Ok(Create::Created)
     }
@@ -368,11 +369,25 @@ fn failed(what: &str, path: &Path, error: io::Error) -> Error {
         io::ErrorKind::PermissionDenied => "run as a user who may write there, or choose a folder of your own as `state:` in outflow.yml",
         io::ErrorKind::ReadOnlyFilesystem => "its disk is mounted read-only: choose a folder on another one as `state:` in outflow.yml",
         io::ErrorKind::StorageFull => "no space is left on the disk of the state: free some, then run again",
+        io::ErrorKind::FileTooLarge => "a limit on the size of files (ulimit -f) is in the way: raise it, then run again",
         io::ErrorKind::QuotaExceeded => "the disk quota is used up: free some space, then run again",
         io::ErrorKind::NotADirectory => "a part of the path is a file: choose another folder as `state:` in outflow.yml",
         _ => return Error::io(format!("could not {what} {}", path.display()), error),
     };
     Error::io(format!("could not {what} {}", path.display()), error).remedy(remedy)
+}
+
+/// The same where nothing but the disk can be the reason of what is not known by its name.
+fn failed_on_disk(what: &str, path: &Path, error: io::Error) -> Error {
+    let error = failed(what, path, error);
+    if error.remedy_text().is_some() { error } else { error.remedy("check the disk: it could not store what was written; then run again") }
+}
+
+/// Is this a file system without hard links?
+fn lacks_links(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    let known = [Errno::PERM, Errno::OPNOTSUPP, Errno::NOSYS, Errno::MLINK];
+    known.iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
 }
 
 /// The right to a folder of temporary files, told to other processes by a lock on the file beside it.
@@ -453,7 +468,7 @@ impl Write for LocalWriter {
 impl ObjectWriter for LocalWriter {
     fn finish(mut self: Box<Self>) -> Result<Create> {
         let written = self.file.flush().and_then(|()| disk::sync_file(self.file.get_ref(), &self.temporary));
-        written.map_err(|error| failed("write", &self.target, error).remedy("make sure that the disk has space, then run again"))?;
+        written.map_err(|error| failed_on_disk("write", &self.target, error))?;
         self.disk.publish(&self.temporary, &self.target)
     }
 }
@@ -502,7 +517,7 @@ impl LocalLog {
         }
         act(self).map_err(|error| {
             self.broken = true;
-            failed(what, &self.target, error).remedy("make sure that the disk has space, then run again")
+            failed_on_disk(what, &self.target, error)
         })
     }
 }

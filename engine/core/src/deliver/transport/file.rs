@@ -124,13 +124,14 @@ fn sync_folder(folder: &Path) -> io::Result<()> {
 /// The file system said no, and therefore did nothing.
 fn is_refusal(error: &io::Error) -> bool {
     use ErrorKind::{
-        CrossesDevices, DirectoryNotEmpty, InvalidFilename, IsADirectory, NotADirectory, NotFound, PermissionDenied, QuotaExceeded,
-        ReadOnlyFilesystem, StorageFull,
+        CrossesDevices, DirectoryNotEmpty, FileTooLarge, InvalidFilename, IsADirectory, NotADirectory, NotFound, PermissionDenied,
+        QuotaExceeded, ReadOnlyFilesystem, StorageFull,
     };
     matches!(
         error.kind(),
         CrossesDevices
             | DirectoryNotEmpty
+            | FileTooLarge
             | InvalidFilename
             | IsADirectory
             | NotADirectory
@@ -147,6 +148,7 @@ fn failed(what: &str, path: &Path, error: io::Error) -> Error {
         ErrorKind::PermissionDenied => Some("give this account the right to write there, or choose another `path`"),
         ErrorKind::ReadOnlyFilesystem => Some("the disk is mounted read-only: choose another `path`"),
         ErrorKind::StorageFull => Some("no space is left on the disk: free some"),
+        ErrorKind::FileTooLarge => Some("a limit on the size of files (ulimit -f) is in the way: raise it"),
         ErrorKind::QuotaExceeded => Some("the disk quota is used up: free some space"),
         ErrorKind::NotADirectory => Some("a part of the path is a file: choose another `path`"),
         ErrorKind::IsADirectory | ErrorKind::DirectoryNotEmpty => Some("a folder has that name: choose another `path`"),
@@ -174,6 +176,7 @@ mod tests {
             (ErrorKind::StorageFull, "no space is left"),
             (ErrorKind::ReadOnlyFilesystem, "read-only"),
             (ErrorKind::QuotaExceeded, "quota"),
+            (ErrorKind::FileTooLarge, "ulimit -f"),
         ] {
             let error = failed("could not write", Path::new("/out/1"), kind.into());
             assert!(error.remedy_text().unwrap().contains(words) && error.kind() == Kind::Io, "{error:?}");
