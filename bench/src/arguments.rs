@@ -235,7 +235,7 @@ pub(crate) struct Extract {
     pub(crate) work: Work,
     /// The most memory that may be held, in bytes
     #[arg(long)]
-    pub(crate) memory: Option<u64>,
+    pub(crate) memory: Option<usize>,
     /// The folder of the state
     #[arg(long)]
     pub(crate) state: PathBuf,

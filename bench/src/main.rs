@@ -28,7 +28,7 @@ fn main() -> ExitCode {
         Verb::Plan(arguments) => measure_plan(arguments),
         Verb::Scale(arguments) => measure_scale(&arguments),
         Verb::Bound(arguments) => work(arguments).bound().and_then(|found| tell(&found)),
-        Verb::Extract(arguments) => work(arguments.work).extract(&arguments.state).and_then(|found| tell(&found)),
+        Verb::Extract(arguments) => work(arguments.work).extract(&arguments.state, arguments.memory).and_then(|found| tell(&found)),
     };
     let Err(error) = done else { return ExitCode::SUCCESS };
     // If standard error is closed, there is nobody to tell.

@@ -64,5 +64,5 @@ mappings:
 
 /// Fields that hand every column on under its own name.
 pub(crate) fn every_column(columns: &[&str]) -> String {
-    columns.iter().map(|column| format!("      {column}: $.{column}\n")).collect()
+    columns.iter().fold(String::new(), |fields, column| fields + &format!("      {column}: $.{column}\n"))
 }

@@ -79,10 +79,6 @@ impl Work {
         Ok(Box::new(FilesSource::new(vec![table], options)))
     }
 
-    fn query(&self) -> Query {
-        Query { sql: format!("SELECT * FROM {NAME}"), timeout: None }
-    }
-
     /// Reads, decodes and hashes every record once.
     ///
     /// # Errors
@@ -91,7 +87,7 @@ impl Work {
         on_runtime(self.threads, async {
             let source = self.source()?;
             wait_for_sign()?;
-            let mut stream = source.stream(&self.query()).await?;
+            let mut stream = source.stream(&query()).await?;
             // Any key costs the same.
             let hasher = Arc::new(RecordHasher::new(&[7; 32], &stream.schema, &self.id, None)?);
             let (senders, tasks): (Vec<_>, Vec<_>) = (0..self.threads.max(1)).map(|_| hash(Arc::clone(&hasher))).unzip();
@@ -112,17 +108,20 @@ impl Work {
         })
     }
 
-    /// Extracts against the state in the folder `state`, which is made if it is not there.
+    /// Extracts against the state in the folder `state`, which is made if it is not there. `memory` is the most that may be held, in bytes.
     ///
     /// # Errors
-    /// Those of an extraction.
-    pub fn extract(&self, state: &Path) -> Result<Found> {
+    /// Those of an extraction; `Invalid` with a limit on memory, which the engine does not know yet.
+    pub fn extract(&self, state: &Path, memory: Option<usize>) -> Result<Found> {
+        if memory.is_some() {
+            return Err(Error::invalid("the engine knows no limit on its memory yet").remedy("leave --memory out"));
+        }
         on_runtime(self.threads, async {
             let (source, clock) = (self.source()?, SystemClock::new());
             let model = Model {
                 name: NAME.to_owned(),
                 source: NAME.to_owned(),
-                sql: self.query().sql,
+                sql: query().sql,
                 id: self.id.clone(),
                 timestamp: None,
                 description: None,
@@ -141,10 +140,14 @@ impl Work {
                 workers: self.threads,
                 progress: Arc::new(AtomicU64::new(0)),
             };
-            let extracted = extraction.run(source.stream(&self.query()).await?).await?;
+            let extracted = extraction.run(source.stream(&query()).await?).await?;
             Ok(Found { records: extracted.extracted, counts: extracted.counts })
         })
     }
+}
+
+fn query() -> Query {
+    Query { sql: format!("SELECT * FROM {NAME}"), timeout: None }
 }
 
 /// A thread that hashes what it is sent, and tells how many records that were.
