@@ -102,7 +102,7 @@ fn setting(how: &How) -> Result<Setting> {
     let own = std::env::current_exe().map_err(|error| Error::io("could not find this program itself", error))?;
     let folder = how.folder.clone().map_or_else(|| Ok(cache_folder()?.join("bench")), Ok)?;
     let python = how.python.clone().map_or_else(|| Ok(Python::In(cache_folder()?.join("tools/peers"))), |path| Ok(Python::Given(path)))?;
-    let limit = Duration::from_secs(how.minutes * 60);
+    let limit = Duration::from_mins(how.minutes);
     Ok(Setting { own, folder, python, rounds: how.repeat, limit, threads: how.threads.unwrap_or_else(cores) })
 }
 

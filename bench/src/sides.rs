@@ -1,7 +1,7 @@
 //! The two sides of a comparison: records as they were, and the same later, in another order, with some changed, added and deleted.
 
 use std::fs::{self, File};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use outflow_contract::{Error, Result};
 
@@ -97,7 +97,7 @@ impl Files {
 }
 
 /// Makes a file in a process of its own (see [`crate::child`] for why), under another name first: a half one is never used.
-fn make(setting: &Setting, spec: &Spec, path: &PathBuf) -> Result<()> {
+fn make(setting: &Setting, spec: &Spec, path: &Path) -> Result<()> {
     if path.exists() {
         return Ok(());
     }

@@ -1,5 +1,7 @@
 //! Goal: the program as it is measures what it should. Small data, the real engine, no peers: those need packages.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test from end to end")]
+
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
