@@ -20,7 +20,9 @@ use outflow_contract::{Error, Result};
 use serde_json::Value;
 
 use crate::data::{Data, Spec};
+use crate::figures::{median, mib};
 use crate::parquet_file;
+use crate::project::{ProjectFile, TABLE, every_column};
 use crate::receiver::{Received, Receiver};
 
 /// Records of one request.
@@ -133,7 +135,7 @@ impl Project {
         parquet_file::write(&Data::new(&shuffled)?, &folder.join("shuffled.parquet"), options.threads)?;
         let schema = data.schema();
         let columns: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
-        fs::write(folder.join("outflow.yml"), configuration(options.destination, receiver, &columns)).map_err(failed)?;
+        fs::write(folder.join("outflow.yml"), configuration(options, receiver, &columns)).map_err(failed)?;
         Ok(Self { folder, file_bytes })
     }
 
@@ -150,7 +152,7 @@ impl Project {
 
     /// Puts a file where the source reads, as a writer of exports does: whole, under another name first.
     fn place(&self, name: &str) -> Result<()> {
-        let (unfinished, records) = (self.folder.join("data/unfinished"), self.folder.join("data/records.parquet"));
+        let (unfinished, records) = (self.folder.join("data/unfinished"), self.folder.join(TABLE));
         let placed = fs::copy(self.folder.join(name), &unfinished).and_then(|_| fs::rename(&unfinished, &records));
         placed.map_err(|error| Error::io(format!("could not place {name} in the project"), error))
     }
@@ -221,50 +223,22 @@ impl Project {
     }
 }
 
-fn configuration(destination: Destination, receiver: &Receiver, columns: &[&str]) -> String {
+fn configuration(options: &Options, receiver: &Receiver, columns: &[&str]) -> String {
     let address = receiver.address();
-    let (settings, action) = match destination {
+    let (destination, action, fields) = match options.destination {
         Destination::Webhook => {
             let batch = format!("{{ records: {REQUEST_RECORDS}, body: ndjson }}");
-            (format!("type: webhook\n    settings: {{ url: http://{address}/records, batch: {batch} }}"), "send")
+            let settings = format!("type: webhook\n    settings: {{ url: http://{address}/records, batch: {batch} }}");
+            (settings, "send", every_column(columns))
         }
-        Destination::Segment => {
-            (format!("type: segment\n    gateway: http://{address}\n    settings: {{ source_write_key: key }}"), "sendIdentify")
-        }
-    };
-    let fields: Vec<String> = match destination {
-        Destination::Webhook => columns.iter().map(|column| format!("      {column}: $.{column}\n")).collect(),
         Destination::Segment => {
             let traits: Vec<String> = columns.iter().map(|column| format!("{column}: $.{column}")).collect();
-            vec![format!("      user_id: $.id\n      traits: {{ {} }}\n", traits.join(", "))]
+            let settings = format!("type: segment\n    gateway: http://{address}\n    settings: {{ source_write_key: key }}");
+            (settings, "sendIdentify", format!("      user_id: $.id\n      traits: {{ {} }}\n", traits.join(", ")))
         }
     };
-    format!(
-        "version: 1
-state: ./state
-sources:
-  files:
-    type: files
-    tables: {{ records: data/records.parquet }}
-models:
-  records:
-    source: files
-    query: SELECT {} FROM records
-    id: id
-destinations:
-  receiver:
-    {settings}
-mappings:
-  records_to_receiver:
-    model: records
-    destination: receiver
-    action: {action}
-    records: added_or_updated
-    fields:
-{}",
-        columns.join(", "),
-        fields.concat(),
-    )
+    let records = "added_or_updated";
+    ProjectFile { columns, id: &["id"], records_max: options.records, destination, action, records, fields }.text()
 }
 
 /// `VmHWM` of a `/proc/<pid>/status`, in bytes.
@@ -285,18 +259,10 @@ fn median_run(runs: &[Run]) -> Run {
     }
 }
 
-/// The one in the middle, or the mean of the two there.
-fn median(figures: impl Iterator<Item = f64>) -> Option<f64> {
-    let mut figures: Vec<f64> = figures.collect();
-    figures.sort_by(f64::total_cmp);
-    let (below, above) = (figures.get(figures.len().checked_sub(1)? / 2)?, figures.get(figures.len() / 2)?);
-    Some(f64::midpoint(*below, *above))
-}
-
 /// A table for people.
 impl std::fmt::Display for Report {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let (millions, mib) = (self.records as f64 / 1e6, |bytes: u64| bytes as f64 / f64::from(1 << 20));
+        let millions = self.records as f64 / 1e6;
         writeln!(f, "{millions} M records, {:.0} MiB of Parquet, medians of {} rounds", mib(self.file_bytes), self.rounds)?;
         for (title, run) in [("first sync, everything new", &self.first), ("second sync, the same in another order", &self.second)] {
             writeln!(f, "\n{title}")?;

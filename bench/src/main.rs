@@ -1,94 +1,34 @@
 //! `outflow-bench`: makes data, and measures on it. `README.md` has the commands.
 
+mod arguments;
+
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use clap::{Args, Parser, Subcommand};
-use outflow_bench::data::{COLUMNS_MAX, Data, Spec};
-use outflow_bench::{end_to_end, parquet_file};
+use clap::Parser;
+use outflow_bench::data::Data;
+use outflow_bench::setting::{Python, Setting};
+use outflow_bench::work::{Found, Side};
+use outflow_bench::{diff, end_to_end, parquet_file, plan, scale, work};
 use outflow_contract::{Error, Result};
 
-/// Seeded data, and measurements on it.
-#[derive(Parser)]
-#[command(version)]
-struct Arguments {
-    #[command(subcommand)]
-    command: Verb,
-}
+use arguments::{Arguments, Diff, EndToEnd, Generate, How, Plan, Scale, Verb, Work};
 
-#[derive(Subcommand)]
-enum Verb {
-    /// Writes seeded records to a Parquet file. The same arguments give the same bytes.
-    ///
-    /// Example: outflow-bench generate --records 10000000 --changed 0.01 --shuffle later.parquet
-    Generate(Generate),
-    /// Measures an outflow binary from Parquet to a webhook on loopback, and once more with the records in another order.
-    ///
-    /// Example: outflow-bench e2e --outflow target/release/outflow --repeat 3
-    E2e(EndToEnd),
-}
-
-#[derive(Args)]
-struct Generate {
-    /// The file to write
-    file: PathBuf,
-    /// Records before any is added or deleted
-    #[arg(long, default_value_t = 1_000_000)]
-    records: u64,
-    /// Another seed gives other values
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
-    /// The first so many of the twelve columns
-    #[arg(long, default_value_t = COLUMNS_MAX)]
-    columns: usize,
-    /// The same records in another order, which this number decides
-    #[arg(long, value_name = "SEED", num_args = 0..=1, default_missing_value = "1", require_equals = true)]
-    shuffle: Option<u64>,
-    /// Share of records that are changed, 0 to 1
-    #[arg(long, default_value_t = 0.0)]
-    changed: f64,
-    /// Share of records that come on top, 0 to 1
-    #[arg(long, default_value_t = 0.0)]
-    added: f64,
-    /// Share of records that are not there, 0 to 1
-    #[arg(long, default_value_t = 0.0)]
-    deleted: f64,
-    /// Threads [default: one for each core]
-    #[arg(long)]
-    threads: Option<usize>,
-}
-
-#[derive(Args)]
-struct EndToEnd {
-    /// The outflow binary
-    #[arg(long, value_name = "PATH")]
-    outflow: PathBuf,
-    /// Deliver to Segment's tracking API rather than to a webhook
-    #[arg(long)]
-    segment: bool,
-    /// Records of the model
-    #[arg(long, default_value_t = 1_000_000)]
-    records: u64,
-    /// Columns of the model
-    #[arg(long, default_value_t = 10)]
-    columns: usize,
-    /// The seed of the data
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
-    /// Rounds; medians are shown
-    #[arg(long, default_value_t = 3)]
-    repeat: usize,
-    /// Where the project is made and kept [default: a temporary folder]
-    #[arg(long)]
-    folder: Option<PathBuf>,
-}
+/// That of `outflow`, whose work is measured here.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Verb::Generate(arguments) => generate(&arguments),
-        Verb::E2e(arguments) => measure(arguments),
+        Verb::E2e(arguments) => measure_end_to_end(arguments),
+        Verb::Diff(arguments) => measure_diff(arguments),
+        Verb::Plan(arguments) => measure_plan(arguments),
+        Verb::Scale(arguments) => measure_scale(&arguments),
+        Verb::Bound(arguments) => work(arguments).bound().and_then(|found| tell(&found)),
+        Verb::Extract(arguments) => work(arguments.work).extract(&arguments.state, arguments.memory).and_then(|found| tell(&found)),
     };
     let Err(error) = done else { return ExitCode::SUCCESS };
     // If standard error is closed, there is nobody to tell.
@@ -99,14 +39,14 @@ fn main() -> ExitCode {
 #[allow(clippy::disallowed_methods, reason = "how long it took is told to a person, and decides nothing")]
 fn generate(arguments: &Generate) -> Result<()> {
     let begun = Instant::now();
-    let Generate { records, seed, columns, shuffle, changed, added, deleted, .. } = *arguments;
-    let data = Data::new(&Spec { records, seed, columns, shuffle, changed, added, deleted })?;
+    let spec = arguments.records.spec();
+    let data = Data::new(&spec)?;
     let written = parquet_file::write(&data, &arguments.file, arguments.threads.unwrap_or_else(cores))?;
-    let (seconds, mib) = (begun.elapsed().as_secs_f64(), written.bytes >> 20);
+    let (seconds, mib, columns) = (begun.elapsed().as_secs_f64(), written.bytes >> 20, spec.columns);
     print(&format!("{} records x {columns} columns, {mib} MiB, in {seconds:.1} s: {}\n", written.records, arguments.file.display()))
 }
 
-fn measure(arguments: EndToEnd) -> Result<()> {
+fn measure_end_to_end(arguments: EndToEnd) -> Result<()> {
     let temporary = tempfile::tempdir().map_err(|error| Error::io("could not make a temporary folder", error))?;
     let options = end_to_end::Options {
         destination: if arguments.segment { end_to_end::Destination::Segment } else { end_to_end::Destination::Webhook },
@@ -119,6 +59,59 @@ fn measure(arguments: EndToEnd) -> Result<()> {
         threads: cores(),
     };
     print(&end_to_end::measure(&options)?.to_string())
+}
+
+fn measure_diff(arguments: Diff) -> Result<()> {
+    let options = diff::Options {
+        setting: setting(&arguments.how)?,
+        sides: arguments.compared.sides(),
+        only: arguments.only,
+        memory: arguments.memory,
+    };
+    let report = diff::measure(&options)?;
+    print(&report.to_string())?;
+    report.into_result()
+}
+
+fn measure_plan(arguments: Plan) -> Result<()> {
+    let options = plan::Options { setting: setting(&arguments.how)?, sides: arguments.compared.sides(), binary: arguments.outflow };
+    let report = plan::measure(&options)?;
+    print(&report.to_string())?;
+    report.into_result()
+}
+
+fn measure_scale(arguments: &Scale) -> Result<()> {
+    let Scale { from, to, changes, share, seed, .. } = *arguments;
+    let report = scale::measure(&scale::Options { setting: setting(&arguments.how)?, from, to, changes, share, seed })?;
+    print(&report.to_string())?;
+    report.error.map_or(Ok(()), Err)
+}
+
+fn work(arguments: Work) -> work::Work {
+    let spec = arguments.records.spec();
+    let id = spec.identifier.columns().iter().map(|&column| column.to_owned()).collect();
+    work::Work { side: arguments.file.map_or(Side::Made(spec), Side::File), id, threads: arguments.threads }
+}
+
+fn tell(found: &Found) -> Result<()> {
+    let text = serde_json::to_string(found).map_err(|error| Error::bug("what was found is no JSON").caused_by(error))?;
+    print(&format!("{text}\n"))
+}
+
+fn setting(how: &How) -> Result<Setting> {
+    let own = std::env::current_exe().map_err(|error| Error::io("could not find this program itself", error))?;
+    let folder = how.folder.clone().map_or_else(|| Ok(cache_folder()?.join("bench")), Ok)?;
+    let python = how.python.clone().map_or_else(|| Ok(Python::In(cache_folder()?.join("tools/peers"))), |path| Ok(Python::Given(path)))?;
+    let limit = Duration::from_mins(how.minutes);
+    Ok(Setting { own, folder, python, rounds: how.repeat, limit, threads: how.threads.unwrap_or_else(cores) })
+}
+
+/// The one that the project's scripts use, too.
+#[allow(clippy::disallowed_methods, reason = "this is where the program reads its environment")]
+fn cache_folder() -> Result<PathBuf> {
+    let folder = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let cache = folder("XDG_CACHE_HOME").or_else(|| Some(folder("HOME")?.join(".cache")));
+    cache.map(|cache| cache.join("outflow")).ok_or_else(|| Error::invalid("there is no home folder").remedy("give --folder and --python"))
 }
 
 fn cores() -> usize {

@@ -18,14 +18,15 @@ use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
 use parquet::schema::types::ColumnPath;
 
-use crate::data::Data;
+use crate::data::{COLUMNS, Data};
 
 /// Records of a row group: large enough to read fast, small enough to keep some in memory.
 const ROW_GROUP_RECORDS: u64 = 256 * 1024;
+/// The same where there are many columns: so many values make a row group, but never fewer than this many records.
+const ROW_GROUP_VALUES: u64 = ROW_GROUP_RECORDS * COLUMNS as u64;
+const ROW_GROUP_RECORDS_MIN: u64 = 32 * 1024;
 /// Records made at once, so that they are still in the cache when they are encoded.
 const BATCH_RECORDS: u64 = 8 * 1024;
-/// Columns whose values hardly repeat: a dictionary of them would only be thrown away.
-const UNIQUE_COLUMNS: [&str; 6] = ["id", "email", "score", "updated_at", "balance", "external_id"];
 
 /// What was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,9 +44,9 @@ pub struct Written {
 pub fn write(data: &Data, path: &Path, threads: usize) -> Result<Written> {
     let failed = |error: ParquetError| Error::io(format!("could not write {}", path.display()), error);
     let file = File::create(path).map_err(|error| Error::io(format!("could not create {}", path.display()), error))?;
-    let writer = ArrowWriter::try_new(BufWriter::new(file), data.schema(), Some(properties())).map_err(failed)?;
+    let writer = ArrowWriter::try_new(BufWriter::new(file), data.schema(), Some(properties(data))).map_err(failed)?;
     let (mut writer, factory) = writer.into_serialized_writer().map_err(failed)?;
-    let groups = groups(data.places());
+    let groups = groups(data.places(), group_records(data));
     let threads = threads.clamp(1, groups.len().max(1));
     thread::scope(|scope| -> Result<()> {
         let lanes: Vec<Receiver<Encoded>> = (0..threads)
@@ -73,16 +74,22 @@ pub fn write(data: &Data, path: &Path, threads: usize) -> Result<Written> {
 
 type Encoded = Result<Vec<ArrowColumnChunk>>;
 
-fn properties() -> WriterProperties {
+fn properties(data: &Data) -> WriterProperties {
     let mut properties = WriterProperties::builder().set_compression(Compression::SNAPPY).set_max_row_group_row_count(None);
-    for column in UNIQUE_COLUMNS {
+    for column in data.unique_columns() {
         properties = properties.set_column_dictionary_enabled(ColumnPath::from(column), false);
     }
     properties.build()
 }
 
-fn groups(places: u64) -> Vec<Range<u64>> {
-    (0..places).step_by(ROW_GROUP_RECORDS as usize).map(|from| from..(from + ROW_GROUP_RECORDS).min(places)).collect()
+/// A multiple of a batch.
+fn group_records(data: &Data) -> u64 {
+    let fitting = ROW_GROUP_VALUES / data.schema().fields().len() as u64;
+    fitting.clamp(ROW_GROUP_RECORDS_MIN, ROW_GROUP_RECORDS) / BATCH_RECORDS * BATCH_RECORDS
+}
+
+fn groups(places: u64, records: u64) -> Vec<Range<u64>> {
+    (0..places).step_by(records as usize).map(|from| from..(from + records).min(places)).collect()
 }
 
 fn encode_groups<'a>(
@@ -144,6 +151,12 @@ mod tests {
         });
         assert!(files.iter().all(|(bytes, _)| *bytes == files[0].0));
         assert_eq!(read(&files[1].1, &data), data.batch(0..data.places()).unwrap());
+    }
+
+    #[test]
+    fn many_columns_make_smaller_row_groups_of_whole_batches() {
+        let records = |columns| group_records(&Data::new(&Spec { columns, ..Spec::default() }).unwrap());
+        assert_eq!([3, 12, 70, 512].map(records), [262_144, 262_144, 40_960, 32_768]);
     }
 
     #[test]

@@ -71,13 +71,6 @@ fn a_binary_that_is_not_there_is_named_with_how_to_build_it() {
 }
 
 #[test]
-fn medians_are_the_middle_of_odd_and_even_counts() {
-    assert_eq!(median([3.0, 1.0, 2.0].into_iter()), Some(2.0));
-    assert_eq!(median([4.0, 1.0, 2.0, 3.0].into_iter()), Some(2.5));
-    assert_eq!(median(std::iter::empty()), None);
-}
-
-#[test]
 fn the_peak_is_read_from_the_status_of_a_process() {
     assert_eq!(peak_of("Name:\toutflow\nVmPeak:\t  99 kB\nVmHWM:\t    2048 kB\n"), Some(2 << 20));
     assert_eq!(peak_of("Name:\toutflow\n"), None);
