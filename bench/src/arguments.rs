@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand};
 use outflow_bench::columns::Identifier;
 use outflow_bench::data::{COLUMNS, Spec};
 use outflow_bench::diff::Name;
+use outflow_bench::end_to_end::REQUEST_RECORDS;
 use outflow_bench::sides::Sides;
 
 /// Seeded data, and measurements on it.
@@ -26,6 +27,10 @@ pub(crate) enum Verb {
     ///
     /// Example: outflow-bench e2e --outflow target/release/outflow --repeat 3
     E2e(EndToEnd),
+    /// Measures what the journal costs: the deliver phase of a sync with its journal, and with one in memory.
+    ///
+    /// Example: outflow-bench journal --repeat 7
+    Journal(Journal),
     /// Measures the diff: against reading and hashing alone, DuckDB and Polars, each with the right counts.
     ///
     /// Example: outflow-bench diff --records 10M --changed 0.01
@@ -91,6 +96,22 @@ pub(crate) struct Generate {
     /// Threads [default: one for each core]
     #[arg(long)]
     pub(crate) threads: Option<usize>,
+}
+
+#[derive(Args)]
+pub(crate) struct Journal {
+    /// Records of the model
+    #[arg(long, default_value = "1M", value_parser = number)]
+    pub(crate) records: u64,
+    /// Records of one request
+    #[arg(long, default_value_t = REQUEST_RECORDS)]
+    pub(crate) request_records: u64,
+    /// Rounds of one sync with and one without; medians are shown
+    #[arg(long, default_value_t = 5)]
+    pub(crate) repeat: usize,
+    /// Where the project is made and kept: the disk that is measured [default: a temporary folder]
+    #[arg(long)]
+    pub(crate) folder: Option<PathBuf>,
 }
 
 #[derive(Args)]

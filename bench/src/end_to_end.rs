@@ -223,22 +223,26 @@ impl Project {
     }
 }
 
+/// The project of a webhook that takes every column of every record, in requests of `request_records`.
+pub(crate) fn webhook_project(receiver: &Receiver, columns: &[&str], records_max: u64, request_records: u64) -> String {
+    let url = format!("http://{}/records", receiver.address());
+    let destination = format!("type: webhook\n    settings: {{ url: {url}, batch: {{ records: {request_records}, body: ndjson }} }}");
+    let (action, records, fields) = ("send", "added_or_updated", every_column(columns));
+    ProjectFile { columns, id: &["id"], records_max, destination, action, records, fields }.text()
+}
+
 fn configuration(options: &Options, receiver: &Receiver, columns: &[&str]) -> String {
     let address = receiver.address();
-    let (destination, action, fields) = match options.destination {
-        Destination::Webhook => {
-            let batch = format!("{{ records: {REQUEST_RECORDS}, body: ndjson }}");
-            let settings = format!("type: webhook\n    settings: {{ url: http://{address}/records, batch: {batch} }}");
-            (settings, "send", every_column(columns))
-        }
+    match options.destination {
+        Destination::Webhook => webhook_project(receiver, columns, options.records, REQUEST_RECORDS),
         Destination::Segment => {
             let traits: Vec<String> = columns.iter().map(|column| format!("{column}: $.{column}")).collect();
-            let settings = format!("type: segment\n    gateway: http://{address}\n    settings: {{ source_write_key: key }}");
-            (settings, "sendIdentify", format!("      user_id: $.id\n      traits: {{ {} }}\n", traits.join(", ")))
+            let destination = format!("type: segment\n    gateway: http://{address}\n    settings: {{ source_write_key: key }}");
+            let fields = format!("      user_id: $.id\n      traits: {{ {} }}\n", traits.join(", "));
+            let (records_max, action, records) = (options.records, "sendIdentify", "added_or_updated");
+            ProjectFile { columns, id: &["id"], records_max, destination, action, records, fields }.text()
         }
-    };
-    let records = "added_or_updated";
-    ProjectFile { columns, id: &["id"], records_max: options.records, destination, action, records, fields }.text()
+    }
 }
 
 /// `VmHWM` of a `/proc/<pid>/status`, in bytes.

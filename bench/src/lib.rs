@@ -5,6 +5,7 @@
 //!                                          |  \--> made             the same without a file
 //!                                          |
 //!                         end_to_end: outflow run --> receiver      counts what arrives
+//!                         journal: a sync with its journal, and without
 //!
 //!                   sides: base and later --> contest               who finds the changes, how fast
 //!                                              |-- diff             the engine, its bound, DuckDB, Polars
@@ -25,6 +26,7 @@ pub mod data;
 pub mod diff;
 pub mod end_to_end;
 pub mod figures;
+pub mod journal;
 pub mod made;
 pub mod parquet_file;
 pub mod permutation;

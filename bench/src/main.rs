@@ -11,10 +11,10 @@ use clap::Parser;
 use outflow_bench::data::Data;
 use outflow_bench::setting::{Python, Setting};
 use outflow_bench::work::{Found, Side};
-use outflow_bench::{diff, end_to_end, parquet_file, plan, scale, work};
+use outflow_bench::{diff, end_to_end, journal, parquet_file, plan, scale, work};
 use outflow_contract::{Error, Result};
 
-use arguments::{Arguments, Diff, EndToEnd, Generate, How, Plan, Scale, Verb, Work};
+use arguments::{Arguments, Diff, EndToEnd, Generate, How, Journal, Plan, Scale, Verb, Work};
 
 /// That of `outflow`, whose work is measured here.
 #[global_allocator]
@@ -24,6 +24,7 @@ fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Verb::Generate(arguments) => generate(&arguments),
         Verb::E2e(arguments) => measure_end_to_end(arguments),
+        Verb::Journal(arguments) => measure_journal(arguments),
         Verb::Diff(arguments) => measure_diff(arguments),
         Verb::Plan(arguments) => measure_plan(arguments),
         Verb::Scale(arguments) => measure_scale(&arguments),
@@ -47,7 +48,7 @@ fn generate(arguments: &Generate) -> Result<()> {
 }
 
 fn measure_end_to_end(arguments: EndToEnd) -> Result<()> {
-    let temporary = tempfile::tempdir().map_err(|error| Error::io("could not make a temporary folder", error))?;
+    let temporary = temporary()?;
     let options = end_to_end::Options {
         destination: if arguments.segment { end_to_end::Destination::Segment } else { end_to_end::Destination::Webhook },
         binary: arguments.outflow,
@@ -59,6 +60,22 @@ fn measure_end_to_end(arguments: EndToEnd) -> Result<()> {
         threads: cores(),
     };
     print(&end_to_end::measure(&options)?.to_string())
+}
+
+fn measure_journal(arguments: Journal) -> Result<()> {
+    let temporary = temporary()?;
+    let options = journal::Options {
+        folder: arguments.folder.unwrap_or_else(|| temporary.path().to_owned()),
+        records: arguments.records,
+        request_records: arguments.request_records,
+        rounds: arguments.repeat,
+        threads: cores(),
+    };
+    print(&journal::measure(&options)?.to_string())
+}
+
+fn temporary() -> Result<tempfile::TempDir> {
+    tempfile::tempdir().map_err(|error| Error::io("could not make a temporary folder", error))
 }
 
 fn measure_diff(arguments: Diff) -> Result<()> {
