@@ -17,7 +17,6 @@ use outflow_engine::deliver::link::Links;
 use outflow_engine::deliver::transport::{ProxyEnv, StorageEnv};
 use outflow_engine::retain::RetainOptions;
 use outflow_engine::run::{Engine, RunOptions, RunOutcome, Silent};
-use outflow_engine::seal::Allowed;
 use outflow_planner::{Options, load};
 
 use crate::destination::{Account, SimCarrier};
@@ -158,7 +157,7 @@ async fn act(engine: &Engine, act: Act) -> Ended {
     match act {
         Act::Run => {
             let mappings = engine.project.mappings.iter().map(|mapping| mapping.name.clone()).collect();
-            let options = RunOptions { mappings, wait: false, allowed: Allowed::default() };
+            let options = RunOptions { mappings, ..RunOptions::default() };
             let RunOutcome { reports, errors } = engine.run(&options).await;
             Ended::Lived { reports, errors: errors.iter().map(ToString::to_string).collect() }
         }
