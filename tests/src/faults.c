@@ -196,6 +196,9 @@ int link(const char *old, const char *new) { return linkat(AT_FDCWD, old, AT_FDC
 int renameat(int from, const char *old, int to, const char *new) {
     AT("rename", to, new, (int)syscall(SYS_renameat2, from, old, to, new, 0));
 }
+int renameat2(int from, const char *old, int to, const char *new, unsigned flags) {
+    AT("rename", to, new, (int)syscall(SYS_renameat2, from, old, to, new, flags));
+}
 int rename(const char *old, const char *new) { return renameat(AT_FDCWD, old, AT_FDCWD, new); }
 
 int unlinkat(int folder, const char *name, int flags) { AT("remove", folder, name, (int)syscall(SYS_unlinkat, folder, name, flags)); }
