@@ -226,7 +226,7 @@ fn a_disk_that_fails_at_any_step_is_told_and_loses_nothing() {
 #[test]
 fn a_state_that_cannot_be_read_at_any_place_is_told_and_loses_nothing() {
     for (lasting, first) in [(false, 1), (true, 3)] {
-        let hits = sweep(Destination::Accepts, Mishap { fault: Fault::Io, lasting, reads: true }, steps((first, 7)), later_sync);
+        let hits = sweep(Destination::Accepts, Mishap { fault: Fault::Io, lasting, reads: true }, steps((first, 29)), later_sync);
         assert!(hits >= 3, "{hits}");
     }
 }
