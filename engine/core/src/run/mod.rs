@@ -190,19 +190,12 @@ impl Engine {
         if enabled.is_empty() {
             return Ok(reports);
         }
-        let extracted = match &options.retry {
-            None => self.extract(model).await,
-            Some(_) => match self.head_of(model).await? {
-                Some(head) => Ok(Extracted::of(head)),
-                None => {
-                    let why = format!("nothing waits: the model `{}` was never extracted; `outflow run` does", model.name);
-                    reports.extend(enabled.iter().map(|mapping| self.not_run(mapping, Status::Skipped, why.clone())));
-                    return Ok(reports);
-                }
-            },
-        };
-        match extracted {
-            Ok(extracted) => {
+        match self.what_to_send_from(model, options).await {
+            Ok(None) => {
+                let why = format!("nothing waits: the model `{}` was never extracted; `outflow run` does", model.name);
+                reports.extend(enabled.iter().map(|mapping| self.not_run(mapping, Status::Skipped, why.clone())));
+            }
+            Ok(Some(extracted)) => {
                 let took = self.clock.monotonic().saturating_sub(started).as_secs_f64();
                 for mapping in &enabled {
                     if self.cancel.is_asked() {
@@ -228,6 +221,14 @@ impl Engine {
         }
         drop(locks);
         Ok(reports)
+    }
+
+    /// A new extraction; or, for a retry, what the state has of the model: `None` if that is nothing.
+    async fn what_to_send_from(&self, model: &Model, options: &RunOptions) -> Result<Option<Extracted>> {
+        match &options.retry {
+            None => self.extract(model).await.map(Some),
+            Some(_) => Ok(self.head_of(model).await?.map(Extracted::of)),
+        }
     }
 
     /// What the state has of a model; `None` if it has nothing.

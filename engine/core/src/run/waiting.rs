@@ -175,7 +175,8 @@ fn mark(store: &dyn StateStore, (name, epoch, nonce): (&str, u64, u64), head: &M
                     Which::All => true,
                     Which::Code(code) => reasons.get(i).is_some_and(|(its, _)| its == code),
                     Which::Ids(wanted) => {
-                        let meant: Vec<&String> = wanted.iter().filter(|wanted| is_same_id(&ids[i], wanted)).collect();
+                        let meant: Vec<&String> =
+                            wanted.iter().filter(|wanted| ids.get(i).is_some_and(|id| is_same_id(id, wanted))).collect();
                         missing.retain(|id| !meant.contains(id));
                         !meant.is_empty()
                     }
