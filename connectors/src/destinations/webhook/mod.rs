@@ -26,6 +26,7 @@ use outflow_contract::plan::{DestinationConfig, Settings};
 use outflow_contract::secret::Secret;
 use outflow_contract::{Error, Kind, Op, Result};
 
+use crate::auth::oauth2::ClientCredentials;
 use config::Config;
 
 /// The header that carries the idempotency key.
@@ -80,7 +81,7 @@ impl Destination for Webhook {
             let credentials = value.expose().split_once(' ').map(|(_, credentials)| credentials.to_owned());
             credentials.filter(|_| name.eq_ignore_ascii_case("authorization"))
         };
-        let grant = self.config.grant.iter().flat_map(|grant| grant.secrets());
+        let grant = self.config.grant.iter().flat_map(ClientCredentials::secrets);
         self.config.headers.iter().filter_map(encoded).chain(grant).collect()
     }
 

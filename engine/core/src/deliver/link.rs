@@ -67,7 +67,7 @@ mod tests {
             carrier: None,
         };
         Ok(Link {
-            pace: Pace::new(8, Some(RateLimit { requests: 3, per: Duration::from_secs(3600) }), Arc::clone(&clock)),
+            pace: Pace::new(8, Some(RateLimit { requests: 3, per: Duration::from_hours(1) }), Arc::clone(&clock)),
             transport: Arc::new(Transport::new(options)?),
             tokens: Arc::new(Tokens::new(clock, Redactor::default())),
         })

@@ -26,7 +26,7 @@ use super::retry::backoff;
 use super::transport::{Sent, Transport};
 
 /// A token that is replaced so long before it expires, that no request that carries it is under way by then.
-const EARLY_MAX: Duration = Duration::from_secs(60);
+const EARLY_MAX: Duration = Duration::from_mins(1);
 
 /// Asks for tokens, and keeps them.
 pub(crate) struct Tokens {
@@ -121,7 +121,7 @@ impl Tokens {
         let token = grant.decode(response)?;
         self.redactor.add(token.value.expose());
         let lifetime = token.expires_in.unwrap_or(TOKEN_LIFETIME_DEFAULT).min(TOKEN_LIFETIME_MAX);
-        Ok((token.value, lifetime - EARLY_MAX.min(lifetime / 4)))
+        Ok((token.value, lifetime.saturating_sub(EARLY_MAX.min(lifetime / 4))))
     }
 }
 
@@ -238,7 +238,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_token_is_asked_for_again_once_its_time_is_over_whatever_time_the_answer_says() {
-        for (expires_in, exchanges) in [(Some(Duration::ZERO), 3), (Some(Duration::from_secs(600)), 1), (Some(Duration::MAX), 1), (None, 1)]
+        for (expires_in, exchanges) in [(Some(Duration::ZERO), 3), (Some(Duration::from_mins(10)), 1), (Some(Duration::MAX), 1), (None, 1)]
         {
             let (url, asked) = endpoint(&[200]).await;
             let (tokens, transport, grant) = (tokens(), transport(), Grant { url, expires_in });
