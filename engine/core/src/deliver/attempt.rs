@@ -55,6 +55,11 @@ pub(super) async fn attempts(delivery: &Delivery, permit: &SendPermit, request: 
         counted += u32::from(!tried.is_throttled());
         let decision = if tried.hopeless { Decision::GiveUp } else { decide(tried.seen(), counted, delivery.clock.random()) };
         let Decision::RetryAll { after } = decision else { return Ended { end: end(tried, doubt, decision), answer } };
+        // Given up by this very answer: waiting for as long as it asks would only begin anew.
+        if let Some(why) = delivery.link.pace.out_of_order() {
+            results.stop_because(&why);
+            return Ended { end: end(tried, doubt, Decision::GiveUp), answer };
+        }
         if !delivery.wait(after.max(tried.asked.unwrap_or_default().min(RETRY_AFTER_MAX))).await {
             return Ended { end: end(tried, doubt, Decision::GiveUp), answer };
         }
