@@ -22,8 +22,6 @@ use crate::journal::{Answered, Answers, Frame, Frames, Intent, Outcome, Position
 /// More different refusals than this are kept by their code alone: a destination that repeats each record in its message must not
 /// fill the memory.
 const MESSAGES_MAX: usize = 100_000;
-/// The code of a request that was turned away for its credentials: nobody has looked at what is in it.
-const NOT_LET_IN: &str = "unauthorized";
 const MESSAGE_LEFT_OUT: &str = "(one of too many different messages to keep)";
 
 /// What became of one sealed record.
@@ -149,20 +147,12 @@ pub fn fold_entry(sealed: &Entry, class: Class<'_>) -> Option<Entry> {
         Class::Refused(failure) => {
             let mut entry = *sealed;
             if let Before::Unknown(attempt) = &mut entry.before {
-                attempt.request = attempt.request.filter(|request| may_go_again(&failure, request));
+                let another = |request: &AttemptRequest| failure.request.is_some_and(|key| key != request.key);
+                // The refused request is now the latest attempt. The older key would let the destination drop what is new.
+                attempt.request = attempt.request.filter(|request| !another(request));
             }
             Some(entry)
         }
-    }
-}
-
-/// May a request in doubt still be built again after this refusal of one of its records? Under another request it was refused later: the
-/// older key would let the destination drop what is new. Under the same one the destination has made up its mind: if it keeps its
-/// answers by key it would repeat the refusal for ever. Only where it did not look at the record does the key still tell it something.
-fn may_go_again(failure: &Failure<'_>, request: &AttemptRequest) -> bool {
-    match failure.request {
-        None => true,
-        Some(key) => key == request.key && failure.code == NOT_LET_IN,
     }
 }
 
