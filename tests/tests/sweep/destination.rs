@@ -25,7 +25,7 @@ const REQUEST_TIME: Duration = Duration::from_millis(20);
 #[derive(Clone)]
 pub(crate) struct Account {
     pub(crate) oracle: Oracle,
-    /// 200 with one result for each record, and a request whose key it has answered before gets that answer again and does nothing;
+    /// 200 with one result for each record, and a request of which it has taken something before gets that answer again and does nothing;
     /// otherwise 422 for a request with a refused record, and keys are not looked at.
     pub(crate) careful: bool,
     answered: HashMap<String, Bytes>,
@@ -117,7 +117,10 @@ impl World {
             results.push(json!({ "index": i, "status": if *acked { "ok" } else { "error" }, "code": "refused", "message": "refused" }));
         }
         let reply = Reply::of(200, &json!({ "results": results }), acked);
-        account.answered.insert(key.to_owned(), reply.body.clone());
+        // What it refused as a whole it does not remember: rule 23 of the state asks as much of a destination.
+        if reply.acked.contains(&true) {
+            account.answered.insert(key.to_owned(), reply.body.clone());
+        }
         reply
     }
 
@@ -158,7 +161,8 @@ impl World {
             Some(Fault::Unauthorized) => Some(Reply::none(401, records)),
             Some(Fault::Unavailable) => Some(Reply::none(503, records)),
             Some(Fault::Throttled | Fault::ThrottledForever) => {
-                let wait = ("retry-after".to_owned(), "2".to_owned());
+                let wait = if fault == Some(Fault::Throttled) { "2" } else { "300" };
+                let wait = ("retry-after".to_owned(), wait.to_owned());
                 Some(Reply { headers: vec![wait], ..Reply::none(429, records) })
             }
             Some(Fault::NoAnswer) => None,

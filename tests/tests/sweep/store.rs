@@ -13,7 +13,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use outflow_contract::state_store::{AppendLog, Create, Lock, ObjectReader, ObjectWriter, Scratch, StateStore};
 use outflow_contract::{Error, Kind, Result};
+use outflow_ledger::object;
 use outflow_ledger::store::MemoryStore;
+use serde_json::value::RawValue;
 
 use crate::fault::{Class, Fault};
 use crate::world::{File, Process, World, panic_here};
@@ -63,7 +65,7 @@ impl SimStore {
             Some(Fault::Full) => return Err(full(what)),
             Some(Fault::UnknownNot) => return Ok(Create::Unknown),
             Some(Fault::Theirs) => {
-                let body = with_another_nonce(&body);
+                let body = with_another_nonce(path, &body);
                 world.files.insert(path.to_owned(), File { synced: body.len(), body, named: true });
             }
             _ => {}
@@ -379,12 +381,10 @@ impl AppendLog for SimLog {
     }
 }
 
-/// The same object as somebody else writes it. What has no nonce inside has one in its name, so that nobody else writes it.
-fn with_another_nonce(body: &Bytes) -> Bytes {
-    const NONCE: &[u8] = b"\"nonce\":\"";
-    let Some(at) = body.windows(NONCE.len()).position(|window| window == NONCE) else { return body.clone() };
-    let (start, digit) = (at + NONCE.len(), if body[at + NONCE.len()] == b'0' { b'1' } else { b'0' });
-    Bytes::from([&body[..start], &[digit], &body[start + 1..]].concat())
+/// The same object as somebody else writes it. What is none of the small ones has a nonce in its name: nobody else writes it.
+fn with_another_nonce(path: &str, body: &Bytes) -> Bytes {
+    let encoded = object::decode::<Box<RawValue>>(path, body).and_then(|inside| object::encode(&inside, u64::MAX));
+    encoded.unwrap_or_else(|_| body.clone())
 }
 
 fn failed(what: &str, why: &str) -> Error {
