@@ -30,12 +30,14 @@ pub mod select;
 mod shape;
 mod sql;
 mod target;
+mod then;
 mod tree;
 mod validate;
 mod window;
 mod yaml;
 
 pub use findings::Asked;
-pub use load::{Examined, Loaded, Options, PROJECT_FILE, examine, load};
+pub use load::{Examined, Loaded, Options, PROJECT_FILE, examine, load, load_as_it_was};
 pub use nearest::{list, nearest};
 pub use problem::{Problem, Problems, Severity, merged, render};
+pub use then::Then;

@@ -17,6 +17,7 @@ use outflow_contract::plan::Project;
 use crate::interpolate::{self, Values};
 use crate::places::Places;
 use crate::problem::{Log, Problem, Problems, Renderer, Severity};
+use crate::then::Then;
 use crate::validate::{self, Context};
 use crate::{target, yaml};
 
@@ -55,7 +56,15 @@ pub struct Examined {
 
 /// Loads and checks `outflow.yml` in the root. All problems come at once, sorted by place, warnings among them.
 pub fn load(options: &Options<'_>) -> Result<Loaded, Problems> {
-    let Examined { loaded, problems } = examine(options);
+    sound(examine(options))
+}
+
+/// The same, with a mapping as it was in an earlier sync.
+pub fn load_as_it_was(options: &Options<'_>, then: &Then<'_>) -> Result<Loaded, Problems> {
+    sound(examine_with(options, Some(then)))
+}
+
+fn sound(Examined { loaded, problems }: Examined) -> Result<Loaded, Problems> {
     match loaded {
         Some(loaded) if problems.iter().all(|problem| problem.severity() == Severity::Warning) => {
             Ok(Loaded { warnings: problems, ..loaded })
@@ -66,8 +75,12 @@ pub fn load(options: &Options<'_>) -> Result<Loaded, Problems> {
 
 /// The same, and keeps what could be understood of a project with mistakes in it.
 pub fn examine(options: &Options<'_>) -> Examined {
+    examine_with(options, None)
+}
+
+fn examine_with(options: &Options<'_>, then: Option<&Then<'_>>) -> Examined {
     let mut log = Log::default();
-    let built = read(options.root, &mut log).and_then(|text| build(&text, options, &mut log));
+    let built = read(options.root, &mut log).and_then(|text| build(&text, options, then, &mut log));
     if built.is_none() && !log.failed() {
         // No check may drop a part in silence; if one did, a project without it must not run.
         log.error_nowhere(format!("{PROJECT_FILE} could not be understood"))
@@ -78,7 +91,7 @@ pub fn examine(options: &Options<'_>) -> Examined {
     Examined { loaded, problems }
 }
 
-fn build(text: &str, options: &Options<'_>, log: &mut Log) -> Option<(Project, Places)> {
+fn build(text: &str, options: &Options<'_>, then: Option<&Then<'_>>, log: &mut Log) -> Option<(Project, Places)> {
     let file = log.files.add(PROJECT_FILE, text);
     let mut tree = yaml::parse(text, file, PROJECT_FILE, log)?;
     if tree.as_map().is_none() {
@@ -87,6 +100,9 @@ fn build(text: &str, options: &Options<'_>, log: &mut Log) -> Option<(Project, P
         return None;
     }
     let others = target::choose(&mut tree, options.target, log);
+    if let Some(then) = then {
+        then.lay_over(&mut tree, options.descriptors);
+    }
     interpolate::interpolate(&mut tree, &Values { root: options.root, env: options.env }, log);
     let root = validate::plain(&std::path::absolute(options.root).unwrap_or_else(|_| options.root.to_owned()));
     let context = Context { root: &root, target: options.target, descriptors: options.descriptors, limits: Limits::default() };

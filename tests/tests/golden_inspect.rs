@@ -12,6 +12,7 @@ use serde_json::json;
 struct Shop {
     project: Project,
     server: Server,
+    table: Table,
 }
 
 impl Shop {
@@ -65,7 +66,7 @@ mappings:
 "
         ));
         project.parquet("people.parquet", &table);
-        Self { project, server }
+        Self { project, server, table }
     }
 
     fn run(&self, args: &str) -> Run {
@@ -175,4 +176,25 @@ fn what_is_mended_is_said_in_a_line() {
     golden!("resume_renamed", shop.run("resume people_to_crm"));
     shop.project.edit("outflow.yml", "people_to_crm:", "people_elsewhere:");
     golden!("rename_forget", shop.run("rename people_to_crm --forget --yes --output json"));
+}
+
+#[test]
+fn a_replay_says_what_goes_out_and_what_is_kept_back() {
+    let mut shop = Shop::new();
+    golden!("replay_before_any", shop.run("replay last"));
+    shop.run("run").expect(0);
+    let first = shop.project.read_json("target/run_results.json")["results"][0]["sync_id"].as_str().unwrap().to_owned();
+    golden!("replay", shop.run(&format!("replay {first}")));
+    golden!("replay_none_failed", shop.run(&format!("replay {first} --failed")));
+    for id in [1, 2] {
+        shop.table.set(id, "name", "somebody else");
+        shop.project.parquet("people.parquet", &shop.table);
+        shop.run("run").expect(0);
+    }
+    golden!("replay_kept_back", shop.run(&format!("replay {first}")));
+    golden!("replay_forced", shop.run(&format!("replay {first} --force")));
+    golden!("run_after_replay_forced", shop.run("run"));
+    shop.server.refuse(["33"]);
+    golden!("replay_refused", shop.run(&format!("replay {first} --force")));
+    golden!("replay_unknown", shop.run("replay peeple_to_hook"));
 }

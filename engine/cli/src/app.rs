@@ -63,6 +63,7 @@ fn dispatch(cli: &Cli, console: &Console) -> Result<Exit, Failure> {
         Command::Test(args) => on_runtime(commands::test::run(&cli.global, args, console)),
         Command::Catalog(args) => commands::catalog::run(&cli.global, args, console),
         Command::Baseline(args) => on_runtime(commands::baseline::run(&cli.global, args, console)),
+        Command::Replay(args) => on_runtime(commands::replay::run(&cli.global, args, console)),
         Command::Rename(args) => on_runtime(commands::rename::run(&cli.global, args, console)),
         Command::Pause(args) => on_runtime(commands::pause::run(&cli.global, args, console)),
         Command::Resume(args) => on_runtime(commands::resume::run(&cli.global, args, console)),

@@ -13,7 +13,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use inspect::{CatalogArgs, PreviewArgs, TestArgs};
 pub(crate) use keep::{DoctorArgs, GcArgs};
-pub(crate) use mend::{BaselineArgs, PauseArgs, PendingArgs, RenameArgs, ResumeArgs, RetryArgs};
+pub(crate) use mend::{BaselineArgs, PauseArgs, PendingArgs, RenameArgs, ReplayArgs, ResumeArgs, RetryArgs};
 pub(crate) use overview::command;
 pub(crate) use shell::{CompletionsArgs, ManArgs, Named, NamesArgs};
 
@@ -148,6 +148,11 @@ pub(crate) enum Command {
         after_help = "For those whose destination holds the records already, put there by another tool.\n\nExample:\n  outflow baseline customers_to_crm"
     )]
     Baseline(BaselineArgs),
+    /// Send the records of an earlier sync again, as they were then.
+    #[command(
+        after_help = "Records that have been delivered with newer values since are kept back, unless --force is given.\n\nExamples:\n  outflow replay customers_to_crm --failed\n  outflow replay 20260301-123000-2509a2c"
+    )]
+    Replay(ReplayArgs),
     /// Carry what is remembered of a mapping over to its new name.
     #[command(
         after_help = "Examples, after the mapping was renamed in outflow.yml, or taken out of it:\n  outflow rename customers_to_crm people_to_crm\n  outflow rename customers_to_crm --forget"

@@ -19,7 +19,7 @@ use outflow_engine::deliver::transport::{ProxyEnv, StorageEnv};
 use outflow_engine::run::{Engine, Observer, RunOptions, Silent};
 use outflow_engine::seal::Allowed;
 use outflow_ledger::store::LocalStore;
-use outflow_planner::{Examined, Loaded, Options, PROJECT_FILE, Problem, Problems, Severity};
+use outflow_planner::{Examined, Loaded, Options, PROJECT_FILE, Problem, Problems, Severity, Then};
 
 use crate::args::{Allowing, Global, Selecting};
 use crate::exit::Failure;
@@ -38,6 +38,14 @@ pub(crate) fn load(global: &Global) -> Result<Loaded, Failure> {
     is_there(&root)?;
     let options = Options { root: &root, target: global.target.as_deref(), env: &environment, descriptors: &descriptors };
     Ok(outflow_planner::load(&options)?)
+}
+
+/// The same, with a mapping as it was in an earlier sync.
+pub(crate) fn load_as_it_was(global: &Global, then: &Then<'_>) -> Result<Loaded, Failure> {
+    let descriptors = descriptors();
+    let root = root(global);
+    let options = Options { root: &root, target: global.target.as_deref(), env: &environment, descriptors: &descriptors };
+    Ok(outflow_planner::load_as_it_was(&options, then)?)
 }
 
 /// An error that names the project above, if there is one there and none here.

@@ -174,6 +174,24 @@ pub fn fold_ahead(sealed: &Entry, class: Class<'_>) -> Entry {
     fold_entry(sealed, class).unwrap_or_else(acknowledged)
 }
 
+/// What stays pending of a record that was sent beside its sync, ahead of it or once more, so that the cursor stays (rule 23): the
+/// destination has what was sent, if it acknowledged that, and what is due stays due.
+///
+/// `due`: the record's pending entry, or what the model has of it at the cursor; none where that is what was sent. `None` if the cursor
+/// says as much as what would stay.
+pub fn fold_beside(sealed: &Entry, class: Class<'_>, due: Option<&Entry>, cursor: Option<u64>) -> Option<Entry> {
+    let nothing_else = Entry { failed: Failed::default(), ..*sealed };
+    let sent = |before: Before| Entry { before, ..*due.unwrap_or(&nothing_else) };
+    let entry = match (class, fold_entry(sealed, class)) {
+        (Class::Acked, _) => sent(sealed.after.map_or(Before::Absent, Before::Known)),
+        (Class::Unknown(_), Some(doubted)) => sent(doubted.before),
+        // As it was, though a request that was refused is the latest attempt (rule 10).
+        (class, _) => fold_entry(due?, if class == Class::Seen { Class::Unattempted } else { class })?,
+    };
+    let said = entry.is_settled() && cursor.is_some_and(|cursor| entry.version <= cursor);
+    (!said).then_some(entry)
+}
+
 impl Classes {
     /// How many positions.
     pub fn len(&self) -> usize {

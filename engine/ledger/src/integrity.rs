@@ -315,7 +315,8 @@ impl Examining<'_> {
         let path = paths::run_file(name, epoch, paths::PLAN);
         match runs::read_plan(self.store, name, epoch) {
             Ok(plan) if open => {
-                for part in &plan.parts {
+                let due = plan.again.iter().flat_map(|again| &again.due);
+                for part in plan.parts.iter().chain(due) {
                     named.insert(part.path.clone());
                     self.named(&Named { path: &part.path, bytes: None, blake3: &part.blake3 }, name, true);
                 }

@@ -19,6 +19,7 @@
 //! | [`journal`] | intents and outcomes of a run, durable in groups |
 //! | [`compose`] | **pure**: what a mapping has to send |
 //! | [`requests`] | **pure**: which unanswered requests are built again under their first key |
+//! | [`replay`] | **pure**: which records of an earlier sync go out once more |
 //! | [`fold`] | **pure**: what a journal says about each record, and what stays pending |
 //! | [`next`] | **pure**: what the next commit of a mapping says |
 //! | [`decide`] | **pure**: deadlines, waiting, and which answers are definite |
@@ -41,6 +42,7 @@ pub mod journal;
 pub mod next;
 pub mod object;
 pub mod paths;
+pub mod replay;
 pub mod requests;
 pub mod retention;
 pub mod runs;

@@ -4,6 +4,7 @@
 //!                    cursor      pending       deadline   generation
 //!   after_run        sealed      what is left  later      stays
 //!   after_some       stays       + those sent  later      stays
+//!   after_replay     stays       + what left   later      + 1
 //!   reset            stays       stays         stays      + 1, and `resend`
 //!     .. upserts only  none      nothing       stays      + 1
 //!   begun_anew       none        nothing       stays      stays
@@ -56,6 +57,13 @@ impl MappingCommit {
     pub fn after_some(self, end: RunEnd, ahead: bool) -> Self {
         let failures = end.failures.clone().or_else(|| self.failures.clone());
         Self { failures, ahead, ..self.closed(end) }
+    }
+
+    /// After an earlier sync was sent once more (rule 23): as after records ahead, and what was sent had ids of the next generation
+    /// (rule 22), as has whatever corrects it.
+    pub fn after_replay(self, end: RunEnd, ahead: bool) -> Self {
+        let generation = self.generation + 1;
+        Self { generation, ..self.after_some(end, ahead) }
     }
 
     fn closed(self, end: RunEnd) -> Self {

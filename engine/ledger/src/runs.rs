@@ -42,10 +42,18 @@ pub struct Plan {
     pub saw: Sighting,
     /// Nothing but these records, ahead of their sync: the cursor stays where it is.
     pub only: Option<BTreeSet<Key>>,
+    /// Records of an earlier sync, once more: the cursor stays where it is.
+    pub again: Option<Again>,
     /// What it sends.
     pub selection: Selection,
-    /// The mapping's fields as written.
+    /// The action of its destination.
+    pub action: String,
+    /// The mapping's fields as written, without secrets.
     pub fields: Value,
+    /// The columns of the records: see [`crate::commit::encode_schema`].
+    pub schema: String,
+    /// The identifier's columns.
+    pub id: Vec<String>,
     /// The sealed change set, in order: positions count through all parts.
     pub parts: Vec<SealedPart>,
     /// The file of the positions settled as seen ([`Seen`]), if there are any.
@@ -60,7 +68,24 @@ pub struct Plan {
     pub request_lifetime_ms: u64,
 }
 
+/// An earlier sync that is sent once more.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Again {
+    /// Its id.
+    pub sync_id: String,
+    /// The mapping in whose runs its parts lie: it may have another name by now.
+    pub mapping: String,
+    /// What is due of its records, as entries without values: of those that go out, are not pending, and have another state at the cursor.
+    pub due: Vec<SealedPart>,
+}
+
 impl Plan {
+    /// The mapping in whose runs its parts lie, where they are no version's.
+    pub fn owner(&self) -> &str {
+        self.again.as_ref().map_or(&self.mapping, |again| &again.mapping)
+    }
+
     /// The length of the sealed change set.
     pub fn rows(&self) -> u64 {
         self.parts.iter().map(|part| part.rows).sum()
@@ -119,11 +144,14 @@ pub fn read_plan(store: &dyn StateStore, mapping: &str, epoch: u64) -> Result<Pl
     Ok(plan)
 }
 
-/// Paths inside an object are never trusted: a plan names only parts of its own mapping's runs and of its model's versions.
+/// Paths inside an object are never trusted: a plan names only parts of its own mapping's runs, of those of the name that the mapping had,
+/// and of its model's versions.
 fn check(path: &str, plan: &Plan, mapping: &str, epoch: u64) -> Result<()> {
-    let folders = [format!("{}/", paths::runs(mapping)), format!("{}/", paths::versions(&plan.model))];
+    let folders = [paths::runs(mapping), paths::runs(plan.owner()), paths::versions(&plan.model)].map(|folder| format!("{folder}/"));
     let below = |path: &String| folders.iter().any(|folder| path.starts_with(folder.as_str())) && !path.contains("..");
-    let own = plan.parts.iter().map(|part| &part.path).chain(&plan.seen).all(below);
+    let due = plan.again.iter().flat_map(|again| &again.due);
+    let parts = plan.parts.iter().chain(due).map(|part| &part.path);
+    let own = !plan.owner().contains('/') && parts.chain(&plan.seen).all(below);
     // Positions are 32-bit numbers.
     let countable = plan.rows() < u64::from(u32::MAX);
     if plan.mapping == mapping && plan.epoch == epoch && own && countable { Ok(()) } else { Err(object::damaged(path)) }

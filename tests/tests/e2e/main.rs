@@ -23,6 +23,7 @@ mod identifiers;
 mod inspect;
 mod objects;
 mod renaming;
+mod replay;
 mod retention;
 mod schema;
 mod segment;

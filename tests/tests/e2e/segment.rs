@@ -333,3 +333,34 @@ fn a_consent_without_its_categories_is_a_mistake_of_the_project() {
     );
     workspace.outflow("check").expect(0);
 }
+
+#[test]
+fn a_value_that_came_back_a_reset_and_a_replay_all_count_as_new_messages() {
+    let mut workspace = Workspace::new(5, IDENTIFY);
+    workspace.run(0);
+    for plan in ["pro", "free"] {
+        workspace.table.set(3, "plan", plan);
+        workspace.write();
+        workspace.run(0);
+        workspace.assert_same();
+    }
+    workspace.outflow("reset people --yes").expect(0);
+    let all = workspace.run(0)["sync_id"].as_str().unwrap().to_owned();
+    let before = workspace.server.held();
+    assert_eq!((before.applied, before.repeated), (5 + 2 + 5, 0));
+    for again in 1..=2 {
+        workspace.outflow(&format!("replay {all}")).expect(0);
+        let held = workspace.server.held();
+        assert_eq!((held.applied, held.repeated), (before.applied + 5 * again, 0), "replay {again}");
+    }
+    workspace.assert_same();
+    // A forced replay of what is older, and the sync that corrects it, are two more.
+    workspace.table.set(3, "plan", "pro");
+    workspace.write();
+    workspace.run(0);
+    workspace.outflow(&format!("replay {all} --force")).expect(0);
+    assert_eq!(workspace.server.held().traits["3"]["plan"], "free");
+    assert_eq!(counts(&workspace.run(0), "delivered"), (0, 1, 0));
+    workspace.assert_same();
+    assert_eq!(workspace.server.held().repeated, 0);
+}

@@ -18,6 +18,23 @@ pub(crate) struct BaselineArgs {
     pub(crate) wait: bool,
 }
 
+/// `outflow replay`
+#[derive(Debug, Args)]
+pub(crate) struct ReplayArgs {
+    /// The sync's id or the start of it, or a mapping's name for its last sync, or `last`.
+    #[arg(value_name = "SYNC")]
+    pub(crate) sync: String,
+    /// Only its records that the destination did not acknowledge then.
+    #[arg(long)]
+    pub(crate) failed: bool,
+    /// Those, too, that have been delivered with newer values since; the next sync sends the newer ones again.
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// Wait while another run holds the lock.
+    #[arg(long)]
+    pub(crate) wait: bool,
+}
+
 /// `outflow rename`
 #[derive(Debug, Args)]
 pub(crate) struct RenameArgs {

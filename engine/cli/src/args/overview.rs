@@ -11,7 +11,7 @@ const GROUPS: [(&str, &[&str]); 6] = [
     ("Run", &["plan", "run", "retry"]),
     ("Look", &["history", "show", "pending"]),
     ("Keep", &["doctor", "gc"]),
-    ("Mend", &["pause", "resume", "reset", "baseline", "rename"]),
+    ("Mend", &["pause", "resume", "replay", "reset", "baseline", "rename"]),
     ("Help", &["schema", "completions", "man", "help"]),
 ];
 

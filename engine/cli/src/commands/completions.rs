@@ -10,7 +10,7 @@ use crate::args::{self, CompletionsArgs};
 use crate::exit::Exit;
 
 /// The commands whose first argument is a name, and of what.
-const NAMED: [(&str, &str); 10] = [
+const NAMED: [(&str, &str); 11] = [
     ("reset", "mapping"),
     ("retry", "mapping"),
     ("pending", "mapping"),
@@ -18,6 +18,7 @@ const NAMED: [(&str, &str); 10] = [
     ("pause", "mapping"),
     ("resume", "mapping"),
     ("show", "sync"),
+    ("replay", "sync"),
     ("preview", "model"),
     ("test", "testable"),
     ("catalog", "type"),

@@ -1,6 +1,7 @@
 //! One file for each verb: arguments in, output and exit code out.
 
 pub(crate) mod baseline;
+mod begun;
 pub(crate) mod catalog;
 pub(crate) mod check;
 pub(crate) mod completions;
@@ -16,6 +17,7 @@ pub(crate) mod pending;
 pub(crate) mod plan;
 pub(crate) mod preview;
 pub(crate) mod rename;
+pub(crate) mod replay;
 pub(crate) mod reset;
 pub(crate) mod resume;
 pub(crate) mod retry;

@@ -1,43 +1,15 @@
 //! `outflow run`.
 
-use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
 
-use outflow_contract::clock::Clock;
-use outflow_contract::report::{Status, SyncReport};
-use outflow_engine::clock::SystemClock;
 use outflow_engine::run::{Retry, RunOptions, RunOutcome};
-use outflow_planner::PROJECT_FILE;
-use serde_json::Value;
 
+use super::begun::Begun;
 use crate::args::{Allowing, Global, RunArgs, Selecting};
-use crate::exit::{Exit, Failure, exit_of_all};
+use crate::exit::{Exit, Failure};
 use crate::progress::Progress;
-use crate::render::{self, Console};
-use crate::results::{self, Ran};
+use crate::render::Console;
 use crate::{project, signals};
-
-/// A run from its first moment on.
-struct Begun<'a> {
-    id: String,
-    root: &'a Path,
-    target: Option<&'a str>,
-    clock: SystemClock,
-    at: (SystemTime, Duration),
-}
-
-impl Begun<'_> {
-    fn so_far(&self) -> Ran<'_> {
-        Ran {
-            project: self.root.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
-            target: self.target,
-            run_id: &self.id,
-            started: self.at.0,
-            elapsed: self.clock.monotonic().saturating_sub(self.at.1),
-        }
-    }
-}
 
 /// What is to be run: with an extraction, or as a retry.
 pub(super) struct Wanted<'a> {
@@ -54,19 +26,9 @@ pub(crate) async fn run(global: &Global, args: &RunArgs, console: &Console) -> R
 
 /// Runs what is wanted, and writes the results down, whatever comes of it.
 pub(super) async fn recorded(global: &Global, wanted: Wanted<'_>, console: &Console) -> Result<Exit, Failure> {
-    let (clock, root) = (SystemClock::new(), project::root(global));
-    let at = (clock.wall(), clock.monotonic());
-    let begun = Begun { id: project::run_id(), root: &root, target: global.target.as_deref(), clock, at };
+    let begun = Begun::now(global);
     let ended = syncs(global, wanted, console, &begun).await;
-    if let (Err(failure), true) = (&ended, root.join(PROJECT_FILE).is_file()) {
-        // Whoever reads the results must not take those of an earlier run for this one's.
-        let document = results::document(&begun.so_far(), &[], &console.failure_as_json(failure));
-        if let Err(error) = results::write(&root, &document) {
-            // The failure itself is told; that its record is missing is for those who look closer.
-            tracing::info!(%error, "the results of the run were not written");
-        }
-    }
-    ended
+    begun.end(console, ended)
 }
 
 async fn syncs(global: &Global, wanted: Wanted<'_>, console: &Console, begun: &Begun<'_>) -> Result<Exit, Failure> {
@@ -85,37 +47,7 @@ async fn syncs(global: &Global, wanted: Wanted<'_>, console: &Console, begun: &B
 
     signals::end_gracefully(&engine.cancel);
     let options = RunOptions { retry: wanted.retry, ..project::run_options(mappings, wanted.allowing, wanted.wait) };
-    let RunOutcome { reports, mut errors } = engine.run(&options).await;
+    let RunOutcome { reports, errors } = engine.run(&options).await;
     progress.clear();
-    let ran = begun.so_far();
-    let noted = |errors: &[_]| errors.iter().map(|error| console.error_as_json(error)).collect::<Vec<Value>>();
-    let written = results::write(begun.root, &results::document(&ran, &reports, &noted(&errors)));
-    errors.extend(written.err());
-    if console.is_json() {
-        console.json(&results::document(&ran, &reports, &noted(&errors)));
-    } else {
-        render::run::print(console, &loaded.project, &reports, ran.elapsed);
-        if !console.stdout_is_terminal() {
-            // For schedulers that read the last line.
-            console.line(&results::summary(&reports, ran.elapsed).to_string());
-        }
-    }
-    if !console.is_json() || console.logs_json() {
-        for error in &errors {
-            console.tell(error);
-        }
-    }
-    Ok(exit_of_all(&errors).unwrap_or_else(|| exit(&reports)))
-}
-
-/// The worst of them decides.
-fn exit(reports: &[SyncReport]) -> Exit {
-    let any = |statuses: &[Status]| reports.iter().any(|report| statuses.contains(&report.status));
-    if any(&[Status::Failed, Status::Blocked, Status::Cancelled]) {
-        Exit::Failed
-    } else if any(&[Status::PartialSuccess, Status::Paused]) {
-        Exit::Partial
-    } else {
-        Exit::Ok
-    }
+    Ok(begun.tell(console, &loaded.project, &reports, errors))
 }

@@ -1,9 +1,9 @@
 //! `outflow show`: one sync in full.
 
-use outflow_contract::report::SyncReport;
 use outflow_contract::state_store::StateStore;
 use outflow_contract::{Error, Kind, Result};
 use outflow_ledger::history::History;
+use outflow_ledger::runs::PastSync;
 use outflow_planner::{Loaded, nearest};
 
 use crate::args::{Global, ShowArgs};
@@ -15,7 +15,7 @@ pub(crate) fn run(global: &Global, args: &ShowArgs, console: &Console) -> Result
     let loaded = project::load(global)?;
     console.protect(&loaded.project.redactor);
     let store = project::open_state(&loaded)?;
-    let report = find(&loaded, store.as_ref(), args.sync.trim())?;
+    let report = find(&loaded, store.as_ref(), args.sync.trim())?.report;
     if console.is_json() {
         let document = show::document(&report).map_err(|error| Error::bug("a report is no JSON").caused_by(error))?;
         console.json(&document);
@@ -26,16 +26,16 @@ pub(crate) fn run(global: &Global, args: &ShowArgs, console: &Console) -> Result
 }
 
 /// The sync that `wanted` names: by its id or a start of it, by `last`, or by its mapping.
-fn find(loaded: &Loaded, store: &dyn StateStore, wanted: &str) -> Result<SyncReport> {
+pub(super) fn find(loaded: &Loaded, store: &dyn StateStore, wanted: &str) -> Result<PastSync> {
     let mut history = History::of_all(store)?;
     let had: Vec<String> = history.mappings().map(str::to_owned).collect();
     if wanted == "last" {
-        let last = history.next().map(|sync| sync.report);
+        let last = history.next();
         return last.ok_or_else(|| Error::new(Kind::NotFound, "no sync has run yet").remedy("start one with `outflow run`"));
     }
     if had.iter().any(|mapping| mapping == wanted) {
         history.retain(|mapping| mapping == wanted);
-        let last = history.next().map(|sync| sync.report);
+        let last = history.next();
         return last.ok_or_else(|| Error::corrupt(format!("none of the reports of mapping `{wanted}` can be read")));
     }
     if loaded.project.mapping(wanted).is_some() {
@@ -46,25 +46,26 @@ fn find(loaded: &Loaded, store: &dyn StateStore, wanted: &str) -> Result<SyncRep
 }
 
 /// Ids sort by time, so that whatever begins with `wanted` stands together, and its neighbours are those nearest in time.
-fn by_id(loaded: &Loaded, history: History<'_>, wanted: &str, had: &[String]) -> Result<SyncReport> {
+fn by_id(loaded: &Loaded, history: History<'_>, wanted: &str, had: &[String]) -> Result<PastSync> {
     /// So many are named where several fit.
     const NAMED: usize = 4;
-    let mut found: Vec<SyncReport> = Vec::new();
+    let mut found: Vec<PastSync> = Vec::new();
     let (mut newer, mut older) = (None, None);
-    for report in history.map(|sync| sync.report) {
-        if report.sync_id == wanted {
-            return Ok(report);
+    for sync in history {
+        let id = sync.report.sync_id.as_str();
+        if id == wanted {
+            return Ok(sync);
         }
-        if !wanted.is_empty() && report.sync_id.starts_with(wanted) {
-            found.push(report);
-        } else if report.sync_id.as_str() > wanted {
-            newer = Some(report);
+        if !wanted.is_empty() && id.starts_with(wanted) {
+            found.push(sync);
+        } else if id > wanted {
+            newer = Some(sync);
         } else {
-            older = Some(report);
+            older = Some(sync);
             break;
         }
     }
-    let named = |report: &SyncReport| format!("{} ({}, {})", report.sync_id, report.mapping, report.status.as_str());
+    let named = |PastSync { report, .. }: &PastSync| format!("{} ({}, {})", report.sync_id, report.mapping, report.status.as_str());
     match found.len() {
         0 => {}
         1 => return Ok(found.swap_remove(0)),

@@ -65,6 +65,8 @@ fn named(message: &str) -> Vec<Hint> {
             "reset" => "starts afresh, and sends every record again",
             "baseline" => "counts every record as delivered, and sends nothing",
             "resume" => "lets it run again",
+            "replay" if command.ends_with("--force") => "sends the older values, too",
+            "replay" => "sends what was not acknowledged again",
             _ => return None,
         })
     };
@@ -87,6 +89,11 @@ pub(crate) fn mending(report: &SyncReport) -> Vec<Hint> {
     let mapping = &report.mapping;
     let run = format!("outflow run --select {mapping}");
     let failed = report.counts.failed.total;
+    let named = named_in(report);
+    if named.iter().any(|hint| hint.command.starts_with("outflow replay ")) {
+        // What a replay did not send, or not get acknowledged, is no work of the next sync.
+        return named;
+    }
     match report.status {
         Status::Blocked => vec![Hint::new(format!("outflow plan --select {mapping}"), "what would be sent")],
         Status::Paused => vec![Hint::new(run, "goes on, once the limit allows it")],
@@ -94,14 +101,14 @@ pub(crate) fn mending(report: &SyncReport) -> Vec<Hint> {
             let what = if failed == 1 { "record".to_owned() } else { records(failed) };
             vec![Hint::new(run, format!("tries the {what} again"))]
         }
-        Status::Failed | Status::PartialSuccess | Status::Cancelled => {
-            let named = named_in(report);
+        Status::PartialSuccess => named,
+        Status::Failed | Status::Cancelled => {
             if !named.is_empty() {
                 return named;
             }
             vec![Hint::new("outflow check", "is it something in the project?"), Hint::new(run, "once it is mended")]
         }
-        Status::Skipped => named_in(report),
+        Status::Skipped => named,
         Status::Success | Status::NoChanges => Vec::new(),
     }
 }

@@ -7,6 +7,7 @@
 //! The normal end of a run and the recovery of an interrupted one are this same function: what counts is the journal, never what
 //! a process remembers. A record is delivered only if its acknowledgement is in there (I2).
 
+mod again;
 mod pending;
 
 use std::collections::HashMap;
@@ -106,6 +107,9 @@ impl Settling {
     }
 
     fn commit(&self, classes: &Classes, deadline_ms: Option<u64>, samples: &Samples) -> Result<Settled> {
+        if self.plan.again.is_some() {
+            return self.commit_again(classes, deadline_ms);
+        }
         let pending::Written { files, left, acked, failures, sampled, ahead } = pending::write(self, classes, samples)?;
         let end = self.end(files, failures, deadline_ms);
         let next = if self.plan.only.is_some() {
@@ -117,6 +121,16 @@ impl Settling {
         let pending = next.waiting();
         self.append(&self.of_now(next))?;
         Ok(Settled { left, pending, acked, sampled })
+    }
+
+    /// What was sent once more joins what is pending, and the cursor stays. It went out as the mapping was then; what the mapping is like
+    /// stays as it was.
+    fn commit_again(&self, classes: &Classes, deadline_ms: Option<u64>) -> Result<Settled> {
+        let again::Written { files, ahead, left, acked } = again::write(self, classes)?;
+        let next = self.head().after_replay(self.end(files, None, deadline_ms), ahead);
+        let (pending, left) = (next.waiting(), PendingCounts { all: left, ..PendingCounts::default() });
+        self.append(&MappingCommit { at: rfc3339(self.now), ..next })?;
+        Ok(Settled { left, pending, acked, sampled: HashMap::new() })
     }
 
     /// As the mapping is now.

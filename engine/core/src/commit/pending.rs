@@ -263,7 +263,7 @@ impl<'a> Folding<'a> {
 }
 
 /// Code and message of what remains.
-fn reason(class: Class<'_>) -> (&str, &str) {
+pub(super) fn reason(class: Class<'_>) -> (&str, &str) {
     match class {
         Class::Refused(refusal) => (refusal.code, refusal.message),
         Class::Unknown(_) => ("no_answer", "a request was sent, and its answer never read"),

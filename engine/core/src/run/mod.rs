@@ -38,6 +38,7 @@ pub(crate) mod identity;
 pub(crate) mod orphans;
 pub(crate) mod recover;
 mod rename;
+pub mod replay;
 mod sync;
 mod waiting;
 

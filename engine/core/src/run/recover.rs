@@ -145,6 +145,10 @@ fn follows(name: &str, plan: &Plan, base: Option<&MappingCommit>) -> Result<()> 
 fn interrupted(settling: &Settling, settled: &Settled) -> SyncReport {
     let plan = &settling.plan;
     let acked = records(settled.acked.total());
+    let rest = match plan.again {
+        Some(_) => format!("`outflow replay {} --failed` sends the rest again", plan.sync_id),
+        None => "the rest goes out next time".to_owned(),
+    };
     let counts = SyncCounts {
         selected: plan.selected.into(),
         delivered: settled.acked.into(),
@@ -159,9 +163,7 @@ fn interrupted(settling: &Settling, settled: &Settled) -> SyncReport {
         model: plan.model.clone(),
         destination: settling.destination.clone(),
         status: Status::Failed,
-        message: Some(format!(
-            "interrupted: the program ended before the sync did; {acked} had been acknowledged, the rest goes out next time"
-        )),
+        message: Some(format!("interrupted: the program ended before the sync did; {acked} had been acknowledged, {rest}")),
         notices: Vec::new(),
         started_at: plan.started_at.clone(),
         version: Some(plan.saw.version),

@@ -8,9 +8,9 @@ use outflow_contract::plan::{Mapping, Tolerance};
 use outflow_contract::report::{Status, SyncCounts, SyncReport, Tally, Timing, records};
 use outflow_contract::{Counts, Error, Key, Kind, Op, Result};
 use outflow_ledger::chain::Chain;
-use outflow_ledger::commit::{MappingCommit, ModelCommit};
+use outflow_ledger::commit::{MappingCommit, ModelCommit, decode_schema};
 use outflow_ledger::journal::Journal;
-use outflow_ledger::runs::{self, Plan, fields_hash};
+use outflow_ledger::runs::{self, Again, Plan, fields_hash};
 use outflow_ledger::{decide, paths};
 
 use super::{Engine, Retry, RunOptions, identity, orphans, recover, waiting};
@@ -21,9 +21,11 @@ use crate::deliver::payloads::Reading;
 use crate::deliver::{Delivery, Heard, Results, not_sent};
 use crate::extract::Extracted;
 use crate::map::Mapper;
-use crate::seal::{Allowed, Guarded, Only, Sealed, Sealing, Stopped, check_guards};
+use crate::seal::{Allowed, Guarded, Only, Replay, Sealed, Sealing, Sorted, Stopped, check_guards, seal_again};
 use crate::snapshot::schema_of;
 use crate::time::{rfc3339, sync_id, unix_ms};
+
+mod again;
 
 /// One sync on its way.
 pub(super) struct Sync<'a> {
@@ -33,6 +35,8 @@ pub(super) struct Sync<'a> {
     report: SyncReport,
     /// Nothing but these records, ahead of their sync.
     only: Option<Only>,
+    /// An earlier sync once more.
+    again: Option<&'a Replay>,
     /// Is handed what the destination answers.
     heard: Option<Heard>,
     /// Once it has one.
@@ -59,7 +63,7 @@ impl<'a> Sync<'a> {
             ..SyncCounts::default()
         };
         let started = engine.clock.monotonic();
-        Self { engine, mapping, extracted, report, only: None, heard: None, epoch: None, started, extract_seconds }
+        Self { engine, mapping, extracted, report, only: None, again: None, heard: None, epoch: None, started, extract_seconds }
     }
 
     /// With these notices in the report.
@@ -71,6 +75,12 @@ impl<'a> Sync<'a> {
     /// Sends nothing but the record of `key`, whether it has changed or not; the rest waits for its sync.
     fn only(self, key: Key, heard: Heard) -> Self {
         Self { only: Some(Only { keys: [key].into(), unchanged: true }), heard: Some(heard), ..self }
+    }
+
+    /// Sends an earlier sync once more; nothing else.
+    pub(super) fn again(mut self, replay: &'a Replay) -> Self {
+        self.report.version = Some(replay.past.saw.version);
+        Self { again: Some(replay), ..self }
     }
 
     /// Carries it out. What goes wrong is in the report.
@@ -95,7 +105,7 @@ impl<'a> Sync<'a> {
         recover::mappings(engine, &[self.mapping]).await?;
         let state = identity::state_of(engine, self.mapping).await?;
         wait_for_travelling_requests(engine, self.mapping, state.as_ref()).await?;
-        let edited = state.as_ref().is_some_and(|state| self.is_edited(state));
+        let edited = self.again.is_none() && state.as_ref().is_some_and(|state| self.is_edited(state));
         let retry = options.retry.as_ref();
         if let Some(Retry { ids, .. }) = retry.filter(|retry| !retry.ids.is_empty()) {
             let keys = waiting::keys_of(engine, self.mapping, &self.extracted.head, state.as_ref(), ids).await?;
@@ -106,7 +116,7 @@ impl<'a> Sync<'a> {
         let (store, name) = (Arc::clone(&engine.store), self.mapping.name.clone());
         let epoch = blocking(move || runs::next_epoch(store.as_ref(), &name)).await?;
         self.epoch = Some(epoch);
-        let sealed = self.seal(state.clone(), retry.is_some_and(|retry| retry.set_aside), epoch).await?;
+        let (sealed, sorted) = self.seal(state.clone(), retry.is_some_and(|retry| retry.set_aside), epoch).await?;
         let settling = Settling {
             store: Arc::clone(&engine.store),
             mapping: self.mapping.name.clone(),
@@ -114,7 +124,7 @@ impl<'a> Sync<'a> {
             id: engine.project.model(&self.mapping.model).map(|model| model.id.clone()).unwrap_or_default(),
             selection: self.mapping.selection,
             base: state.clone(),
-            plan: self.plan(state.as_ref(), &sealed, epoch, account),
+            plan: self.plan(state.as_ref(), (&sealed, sorted.again.clone()), epoch, account),
             sealed: Arc::clone(&sealed),
             schema: schema_of(&self.extracted.head)?,
             nonce: engine.clock.random(),
@@ -128,16 +138,11 @@ impl<'a> Sync<'a> {
         let (sync_id, mapping, model) = (&self.report.sync_id, &self.report.mapping, &self.report.model);
         tracing::info!(sync_id, mapping, model, phase, records, epoch, "sealed");
 
-        if self.only.is_some() {
-            self.sends_some(&sealed)?;
-        } else if self.stopped_by_guard(&sealed, state.as_ref(), options) {
+        if self.ends_before_sending((&sealed, &sorted), state.as_ref(), options)? {
             return Ok(());
         }
         if edited && self.only.is_none() {
-            let name = &self.mapping.name;
-            self.report.notices.push(format!(
-                "the fields were edited: records that do not change keep what was sent before; `outflow reset {name}` sends all of them again"
-            ));
+            self.note_edited();
         }
         if sealed.selected.total() == 0 {
             return self.nothing_to_send(settling, state.as_ref(), edited).await;
@@ -145,14 +150,42 @@ impl<'a> Sync<'a> {
         let waiting = state.as_ref().map(MappingCommit::waiting).unwrap_or_default();
         let waited = match (&self.only, retry) {
             (Some(Only { unchanged: true, .. }), _) => 0,
+            _ if self.again.is_some() => 0,
             (_, Some(retry)) if retry.set_aside || !retry.ids.is_empty() => waiting.all.total(),
             _ => waiting.all.total() - waiting.set_aside.total(),
         };
-        self.send(settling, &sealed, waited, epoch).await
+        let settled = self.send(settling, &sealed, waited, epoch).await?;
+        if let Some(replay) = self.again {
+            self.tell_again(replay, &sorted, &settled);
+        }
+        Ok(())
+    }
+
+    /// Does it end here: is nothing of an earlier sync to go out, or does a guard stop it?
+    fn ends_before_sending(
+        &mut self,
+        (sealed, sorted): (&Sealed, &Sorted),
+        state: Option<&MappingCommit>,
+        options: &RunOptions,
+    ) -> Result<bool> {
+        if let Some(replay) = self.again {
+            return Ok(self.tell_sorted(replay, sorted, sealed));
+        }
+        if self.only.is_some() {
+            return self.sends_some(sealed).map(|()| false);
+        }
+        Ok(self.stopped_by_guard(sealed, state, options))
+    }
+
+    fn note_edited(&mut self) {
+        let name = &self.mapping.name;
+        self.report.notices.push(format!(
+            "the fields were edited: records that do not change keep what was sent before; `outflow reset {name}` sends all of them again"
+        ));
     }
 
     /// Delivers what was sealed, and commits what comes of it. `waited`: records that were pending before.
-    async fn send(&mut self, settling: Settling, sealed: &Sealed, waited: u64, epoch: u64) -> Result<()> {
+    async fn send(&mut self, settling: Settling, sealed: &Sealed, waited: u64, epoch: u64) -> Result<Settled> {
         let engine = self.engine;
         let delivery = self.delivery(&settling, epoch)?;
         let began = engine.clock.monotonic();
@@ -172,12 +205,20 @@ impl<'a> Sync<'a> {
         let settled = blocking(move || settling.settle_run(deadline, &samples)).await?;
         self.report.timing.commit = self.since(began);
         closed?;
-        self.conclude(&results?, &settled, sealed, waited)
+        self.conclude(&results?, &settled, sealed, waited)?;
+        Ok(settled)
     }
 
     /// What is sealed before the first byte leaves.
-    fn plan(&self, state: Option<&MappingCommit>, sealed: &Sealed, epoch: u64, account: String) -> Plan {
+    fn plan(&self, state: Option<&MappingCommit>, (sealed, again): (&Sealed, Option<Again>), epoch: u64, account: String) -> Plan {
         let mapping = self.mapping;
+        let (saw, schema, id) = match self.again {
+            Some(Replay { past, .. }) => (past.saw.clone(), past.schema.clone(), past.id.clone()),
+            None => {
+                let head = &self.extracted.head;
+                (head.sighting(), head.schema.clone().unwrap_or_default(), head.id.clone())
+            }
+        };
         Plan {
             epoch,
             sync_id: self.report.sync_id.clone(),
@@ -186,10 +227,14 @@ impl<'a> Sync<'a> {
             account,
             base: state.map_or(0, |state| state.number),
             cursor: state.and_then(|state| state.cursor),
-            saw: self.extracted.head.sighting(),
+            saw,
             only: self.only.as_ref().map(|only| only.keys.clone()),
+            again,
             selection: mapping.selection,
+            action: mapping.action.clone(),
             fields: mapping.fields_written.clone(),
+            schema,
+            id,
             parts: sealed.parts.clone(),
             seen: (!sealed.unused.is_empty()).then(|| paths::run_file(&mapping.name, epoch, paths::SEEN)),
             selected: sealed.selected,
@@ -198,12 +243,17 @@ impl<'a> Sync<'a> {
         }
     }
 
-    async fn seal(&self, state: Option<MappingCommit>, asked_for: bool, epoch: u64) -> Result<Arc<Sealed>> {
+    async fn seal(&self, state: Option<MappingCommit>, asked_for: bool, epoch: u64) -> Result<(Arc<Sealed>, Sorted)> {
         let (store, head, mapping) = (Arc::clone(&self.engine.store), self.extracted.head.clone(), self.mapping.clone());
-        let (shared, only) = (!siblings(self.engine, &mapping)?.is_empty(), self.only.clone());
+        let (shared, only, again) = (!siblings(self.engine, &mapping)?.is_empty(), self.only.clone(), self.again.cloned());
         blocking(move || {
             let (store, state, only) = (store.as_ref(), state.as_ref(), only.as_ref());
-            Sealing { store, head: &head, state, mapping: &mapping, shared, only, asked_for, epoch }.seal().map(Arc::new)
+            let sealing = Sealing { store, head: &head, state, mapping: &mapping, shared, only, asked_for, epoch };
+            let (sealed, sorted) = match &again {
+                Some(replay) => seal_again(&sealing, replay)?,
+                None => (sealing.seal()?, Sorted::default()),
+            };
+            Ok((Arc::new(sealed), sorted))
         })
         .await
     }
@@ -290,7 +340,10 @@ impl<'a> Sync<'a> {
             Arc::clone(destination.ok_or_else(|| Error::bug(format!("the destination of `{}` was not opened", self.mapping.name)))?);
         let config = engine.project.destination(&self.mapping.destination).ok_or_else(|| Error::bug("a mapping without a destination"))?;
         let model = engine.project.model(&self.mapping.model).ok_or_else(|| Error::bug("a mapping without a model"))?;
-        let schema = Arc::clone(&settling.schema);
+        // An earlier sync goes out with the columns of then, and ids of a generation of its own (rule 22).
+        let schema = self.again.map_or_else(|| Ok(Arc::clone(&settling.schema)), |replay| decode_schema(&replay.past.schema))?;
+        let mut identity = identity::of(self.mapping, settling.base.as_ref());
+        identity.generation += u64::from(self.again.is_some());
         let mapper = Mapper::compile(&self.mapping.fields, self.mapping.declared.as_deref(), &schema, &model.id, &engine.project.limits)
             .map_err(|error| error.with("mapping", &self.mapping.name))?;
         let link = engine.link(config)?;
@@ -305,7 +358,7 @@ impl<'a> Sync<'a> {
                 mapping: Arc::new(self.mapping.clone()),
                 mapper: Arc::new(mapper),
                 destination: Arc::clone(&destination),
-                identity: identity::of(self.mapping, settling.base.as_ref()),
+                identity,
                 epoch,
                 schema,
                 sealed: Arc::clone(&settling.sealed),

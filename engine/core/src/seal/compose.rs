@@ -7,7 +7,7 @@ use arrow::array::{RecordBatch, UInt32Array};
 use arrow::datatypes::SchemaRef;
 use outflow_contract::state_store::StateStore;
 use outflow_contract::{Before, Entry, Error, Key, Result};
-use outflow_ledger::changes::{EntryBuilder, EntryReader, Locator, PartInfo, Reasons, assemble, values_of};
+use outflow_ledger::changes::{EntryBuilder, Locator, PartInfo, Reasons, assemble, values_of};
 use outflow_ledger::commit::{ModelCommit, PendingFile};
 use outflow_ledger::compose::{Options, compose_key, fold_key, snapshot_entry};
 use outflow_ledger::paths;
@@ -15,10 +15,7 @@ use outflow_ledger::runs::SealedPart;
 
 use super::{Sealing, file_part, lack_columns, sealed_part};
 use crate::snapshot::values::{complete, fetch};
-use crate::snapshot::{Indexed, KeyIndex, PartReader, PartsWriter, index_file, schema_of};
-
-/// Entries that are composed at once: some 150 MB.
-const ENTRIES_AT_ONCE: u64 = 1 << 20;
+use crate::snapshot::{Indexed, KeyIndex, KeyRange, PartReader, PartsWriter, each_entry, index_file, schema_of};
 
 /// A part to compose from.
 struct Input {
@@ -70,16 +67,14 @@ impl Composing<'_> {
     pub(crate) fn write(&self) -> Result<Vec<PartInfo>> {
         let inputs = self.inputs()?;
         let total: u64 = inputs.iter().map(|input| input.rows).sum();
-        let ranges = total.div_ceil(ENTRIES_AT_ONCE).max(1);
         let mut parts = Vec::new();
-        for range in 0..ranges {
-            let in_range = |key: Key| (u128::from(key.halves().0) * u128::from(ranges)) >> 64 == u128::from(range);
-            let mut items = self.load(&inputs, |key| in_range(key) && self.only.is_none_or(|only| only.contains(&key)))?;
+        for range in KeyRange::all(total) {
+            let mut items = self.load(&inputs, |key| range.contains(key) && self.only.is_none_or(|only| only.contains(&key)))?;
             items.sort_unstable_by_key(|item| (item.entry.key, item.input, item.row));
             let mut nets: Vec<Net> = items.chunk_by(|a, b| a.entry.key == b.entry.key).filter_map(|key| self.net(key, &inputs)).collect();
             nets.retain(|net| !self.options.resend || net.entry.after.is_none());
             nets.sort_unstable_by_key(|net| (net.input, net.row));
-            parts.extend(self.copy(&inputs, &nets, range)?);
+            parts.extend(self.copy(&inputs, &nets, range.number())?);
         }
         if self.from_oldest && self.only.is_none() {
             parts.extend(self.untouched(&inputs)?);
@@ -107,18 +102,12 @@ impl Composing<'_> {
     fn load(&self, inputs: &[Input], wanted: impl Fn(Key) -> bool) -> Result<Vec<Item>> {
         let mut items = Vec::new();
         for (number, input) in inputs.iter().enumerate() {
-            let mut row = 0u32;
-            for batch in PartReader::open(self.store, &input.path)?.narrow().read()? {
-                let batch = batch?;
-                let entries = EntryReader::new(&batch)?;
-                for i in 0..entries.len() {
-                    let (entry, before_at) = entries.get(i);
-                    if wanted(entry.key) {
-                        items.push(Item { entry, before_at, input: number as u32, row: row + i as u32 });
-                    }
+            each_entry(self.store, &input.path, |row, entry, before_at| {
+                if wanted(entry.key) {
+                    items.push(Item { entry, before_at, input: number as u32, row });
                 }
-                row += entries.len() as u32;
-            }
+                Ok(())
+            })?;
         }
         Ok(items)
     }

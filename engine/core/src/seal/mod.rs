@@ -14,8 +14,10 @@
 //! any of it lacks a newer column     ─► the same, with the values of now  (written)
 //! some records ahead of their sync   ─► those, or what waits of them      (written)
 //! what is set aside is asked for     ─► the composition, without the mark (written)
+//! an earlier sync once more          ─► its own parts
 //! ```
 
+mod again;
 mod ahead;
 mod compose;
 mod fold;
@@ -37,6 +39,7 @@ use outflow_ledger::commit::{MappingCommit, ModelCommit};
 use outflow_ledger::decide::{self, Fate};
 use outflow_ledger::runs::{SealedPart, Seen};
 
+pub use again::{Kept, Replay, Sorted, seal as seal_again};
 pub(crate) use fold::Fold;
 pub use guard::{Allowed, Guarded, Stopped, check as check_guards};
 

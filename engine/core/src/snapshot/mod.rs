@@ -12,12 +12,14 @@ pub mod index;
 pub mod index_file;
 mod part;
 mod parts;
+mod ranges;
 pub mod values;
 
 pub(crate) use compact::{Compaction, Moved};
 pub use index::{Indexed, KeyIndex, Probe};
 pub use part::PartReader;
 pub use parts::PartsWriter;
+pub use ranges::{KeyRange, each_entry};
 
 use std::sync::Arc;
 

@@ -181,6 +181,42 @@ fn too_many_messages_are_kept_by_their_code() {
     assert!(matches!(classes.get(5), Class::Refused(Failure { message: "5", .. })));
 }
 
+#[test]
+fn what_was_sent_beside_its_sync_is_believed_and_what_is_due_stays_due() {
+    let entry = |before, after: u128, version| Entry::new(Key(1), before, Some(RowHash(after)), version);
+    let known = |row| Before::Known(RowHash(row));
+    let old = entry(Before::Absent, 1, 1);
+    // Older than what the model has at the cursor, and acknowledged: the next sync sends the newer state again.
+    let due = entry(known(2), 2, 4);
+    assert_eq!(fold_beside(&old, Class::Acked, Some(&due), Some(4)), Some(entry(known(1), 2, 4)));
+    let Some(doubted) = fold_beside(&old, Class::Unknown(None), Some(&due), Some(4)) else { panic!() };
+    assert!(matches!(doubted.before, Before::Unknown(attempt) if attempt.after == old.after && attempt.version == 1));
+    assert_eq!((doubted.after, doubted.version), (due.after, due.version));
+    // Refused: as before, and the cursor says that.
+    let refusal = Failure { code: "no", message: "", request: None };
+    for class in [Class::Refused(refusal), Class::Unattempted, Class::Seen] {
+        assert_eq!(fold_beside(&old, class, Some(&due), Some(4)), None, "{class:?}");
+        assert_eq!(fold_beside(&old, class, None, Some(4)), None, "{class:?}");
+        let waiting = entry(known(2), 3, 4);
+        assert_eq!(fold_beside(&old, class, Some(&waiting), Some(4)), Some(waiting), "{class:?}");
+    }
+    // The very state of the cursor: nothing to remember, unless the cursor is not there yet.
+    assert_eq!(fold_beside(&old, Class::Acked, None, Some(1)), None);
+    assert_eq!(fold_beside(&old, Class::Acked, None, None), Some(entry(known(1), 1, 1)));
+    assert_eq!(fold_beside(&old, Class::Acked, Some(&entry(known(9), 1, 5)), Some(4)), Some(entry(known(1), 1, 5)), "ahead of its sync");
+}
+
+#[test]
+fn a_refused_replay_strikes_out_the_request_that_was_in_doubt_before() {
+    let Class::Unknown(request) = classes(&[intent(1, 0..1)], 1).get(0) else { panic!() };
+    let attempt = Attempt { op: Op::Added, after: Some(RowHash(1)), version: 1, request };
+    let due = Entry::new(Key(1), Before::Unknown(attempt), Some(RowHash(1)), 1);
+    let refused = Failure { code: "no", message: "", request: Some(RequestKey(99)) };
+    let left = fold_beside(&due, Class::Refused(refused), Some(&due), Some(1));
+    assert!(matches!(left, Some(Entry { before: Before::Unknown(Attempt { request: None, .. }), .. })), "{left:?}");
+    assert_eq!(fold_beside(&due, Class::Seen, Some(&due), Some(1)), Some(due));
+}
+
 fn answered() -> impl Strategy<Value = Answered> {
     prop_oneof![Just(Answered::Acked), Just(refused("a")), Just(Answered::NotProcessed), Just(Answered::Unknown)]
 }

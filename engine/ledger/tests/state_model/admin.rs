@@ -18,7 +18,8 @@ impl World {
                 let mut next = self.reset(s, m);
                 next.left.resets -= 1;
                 let mut emptied = next.clone();
-                emptied.destinations[self.destination(m)].holds = [0; KEYS];
+                let destination = &mut emptied.destinations[self.destination(m)];
+                (destination.holds, destination.versions) = ([0; KEYS], [0; KEYS]);
                 each(Step::EmptyAndReset(m), emptied);
                 each(Step::Reset(m), next);
             }

@@ -24,6 +24,8 @@ pub(crate) struct Budget {
     pub(crate) runs: u8,
     /// One record sent ahead of its sync.
     pub(crate) ones: u8,
+    /// An earlier sync sent once more.
+    pub(crate) replays: u8,
     /// Resets.
     pub(crate) resets: u8,
     /// Baselines.
@@ -72,8 +74,20 @@ pub(crate) struct Config {
     pub(crate) short: bool,
 }
 
-const NONE: Budget =
-    Budget { edits: 0, runs: 0, ones: 0, resets: 0, baselines: 0, drops: 0, renames: 0, remaps: 0, pauses: 0, asides: 0, asks: 0 };
+const NONE: Budget = Budget {
+    edits: 0,
+    runs: 0,
+    ones: 0,
+    replays: 0,
+    resets: 0,
+    baselines: 0,
+    drops: 0,
+    renames: 0,
+    remaps: 0,
+    pauses: 0,
+    asides: 0,
+    asks: 0,
+};
 
 /// What the others are made of.
 pub(crate) const BASE: Config = Config {
@@ -140,6 +154,10 @@ impl Config {
     }
     pub(crate) const fn ones(mut self, ones: u8) -> Self {
         self.budget.ones = ones;
+        self
+    }
+    pub(crate) const fn replay(mut self) -> Self {
+        self.budget.replays = 1;
         self
     }
     pub(crate) const fn reset(mut self) -> Self {

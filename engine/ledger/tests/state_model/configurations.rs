@@ -23,6 +23,7 @@ const BY_KEY: Config = BASE.repeats(Repeats::DropsRequests);
 const BY_ID: Config = BASE.repeats(Repeats::DropsRecords);
 const AHEAD: Config = BASE.attempts(1).ones(1);
 const ASIDE: Config = BASE.attempts(1).aside();
+const AGAIN: Config = BASE.attempts(1).replay();
 
 /// What the reference looks at.
 pub(crate) const CONFIGURATIONS: &[Config] = &[
@@ -107,6 +108,33 @@ pub(crate) const EXTENSIONS: &[Config] = &[
     ASIDE.shared(UPSERTS_AND_DELETED).runs(2).retention().named("set aside, siblings, retention"),
 ];
 
+/// An earlier sync once more.
+pub(crate) const REPLAYS: &[Config] = &[
+    AGAIN.of(UPSERTS).named("replay, added_or_updated"),
+    AGAIN.of(ALL).named("replay, all"),
+    AGAIN.of(ADDED).named("replay, added").short(),
+    AGAIN.of(UPDATED).edits(4).named("replay, updated"),
+    AGAIN.of(DELETED).edits(4).named("replay, deleted").short(),
+    AGAIN.of(ALL).runs(2).attempts(2).named("replay, all, two attempts").short(),
+    AGAIN.of(ALL).runs(2).reset().named("replay, reset, all"),
+    AGAIN.of(UPSERTS).runs(2).reset().baseline().named("replay, reset, baseline, added_or_updated"),
+    AGAIN.of(ALL).runs(2).retention().named("replay, retention, all"),
+    AGAIN.of(ALL).runs(2).ones(1).named("replay, ahead, all"),
+    AGAIN.of(UPSERTS_AND_UPDATED).runs(2).retention().named("replay, two mappings, one model, retention"),
+    AGAIN.keys(2).of(ALL).runs(2).edits(2).named("replay, two keys, all"),
+    AGAIN.batch().runs(2).edits(2).named("replay, two keys in one request"),
+    AGAIN.repeats(Repeats::DropsRequests).named("replay, deduplicates by request key"),
+    AGAIN.repeats(Repeats::DropsRecords).named("replay, deduplicates by record id"),
+    AGAIN.repeats(Repeats::DropsRecords).of(ALL).runs(2).reset().named("replay, deduplicates by record id, reset, all"),
+    AGAIN.shared(UPSERTS_AND_DELETED).named("replay, upserts and deletes share a destination"),
+    AGAIN.shared(UPSERTS_AND_DELETED).runs(2).retention().named("replay, siblings, retention"),
+    AGAIN.shared(UPSERTS_AND_DELETED).runs(2).repeats(Repeats::DropsRecords).named("replay, siblings, deduplicate by record id").short(),
+    AGAIN.shared(EACH_APART).named("replay, added, updated and deleted share a destination"),
+    AGAIN.of(ALL).runs(2).remap().named("replay, edited mapping, all"),
+    AGAIN.repeats(Repeats::DropsRequests).runs(2).rename().named("replay, renaming, deduplicates by request key"),
+    AGAIN.of(ALL).runs(2).pause().named("replay, pause, all"),
+];
+
 const fn without(rule: Rule, config: Config) -> Config {
     Config { without: Some(rule), short: true, ..config }
 }
@@ -157,6 +185,12 @@ pub(crate) const MUTANTS: &[Config] = &[
     without(Rule::SetAsideEndsWithAChange, ASIDE),
     without(Rule::SetAsideIsNotDelivered, ASIDE),
     without(Rule::SetAsideUntilAskedFor, ASIDE),
+    without(Rule::ReplayRaisesGeneration, AGAIN.repeats(Repeats::DropsRecords)),
+    without(Rule::RecoverBeforeReplay, AGAIN.of(ALL)),
+    without(Rule::ReplayWaits, AGAIN.of(ALL)),
+    without(Rule::WhatWasReplayedIsBelieved, AGAIN.of(ALL)),
+    without(Rule::NewerIsKeptBack, AGAIN.of(ALL)),
+    without(Rule::SiblingsAreNotLeftWithIt, AGAIN.shared(UPSERTS_AND_DELETED)),
     without(Rule::KeyIsForOneVersion, BASE.attempts(1).shared(UPSERTS_AND_DELETED).repeats(Repeats::DropsRequests)),
     without(Rule::SameBytesOnly, BY_KEY.remap()),
     without(Rule::IdOutlivesRenaming, BY_KEY.rename()),

@@ -6,27 +6,29 @@ use crate::config::Repeats;
 use crate::rules::Rule;
 use crate::search::Step;
 use crate::settle::outcome;
-use crate::state::{Accepted, At, Fate, Flight, KEYS, Line, Open, Record, Run, Said, Sealed, State, Truth, Value, insert};
+use crate::state::{Accepted, At, Fate, Flight, KEYS, Line, Open, Record, Run, Said, Scope, Sealed, State, Truth, Value, insert, value};
 use crate::world::World;
 
 /// Is told of each state that may come next.
 pub(crate) type Each<'a> = &'a mut dyn FnMut(Step, State);
 
 impl World {
-    /// Begins a run, or one of record `only` ahead of its sync: under the lock, and after recovery (rule 18). `asked`: what is set aside
+    /// Begins a run: under the lock, and after recovery (rule 18). One of an earlier sync extracts nothing. `asked`: what is set aside
     /// is sent, too.
-    pub(crate) fn start(&self, s: &State, m: usize, (only, asked): (Option<usize>, bool)) -> State {
+    pub(crate) fn start(&self, s: &State, m: usize, (scope, asked): (Scope, bool)) -> State {
         let mut next = s.clone();
         let together = self.config.shared && !self.without(Rule::SiblingsRecoverFirst);
-        for other in (0..s.mappings.len()).filter(|&other| other == m || together) {
+        let recovers = !(scope.is_again() && self.without(Rule::RecoverBeforeReplay));
+        for other in (0..s.mappings.len()).filter(|&other| recovers && (other == m || together)) {
             self.recover(&mut next, other);
         }
+        let (at, head) = if scope.is_again() { (At::Seal, next.log.head()) } else { (At::Extract, 0) };
         next.run = Some(Run {
             mapping: m,
-            only,
+            scope,
             asked,
-            at: At::Extract,
-            head: 0,
+            at,
+            head,
             fresh: false,
             open: None,
             durable: 0,
@@ -72,7 +74,7 @@ impl World {
             (At::Commit, Some(open)) => {
                 next.run = None;
                 if open.requests.is_empty() {
-                    self.on_seal(&mut next, run.mapping, run.head, run.only);
+                    self.on_seal(&mut next, run.mapping, run.head, &run.scope);
                 }
                 self.settle(&mut next, run.mapping, open, Some(run.had_unread));
                 each(Step::Commit, next);
@@ -85,7 +87,7 @@ impl World {
         let m = run.mapping;
         let hot = self.is_hot(s, m);
         let elsewhere = [Rule::Settle, Rule::HotOutlivesAck, Rule::SealedOnlyWhenCold].into_iter().any(|rule| self.without(rule));
-        if hot && !elsewhere {
+        if hot && !elsewhere && !(run.scope.is_again() && self.without(Rule::ReplayWaits)) {
             return;
         }
         let mut next = s.clone();
@@ -93,26 +95,30 @@ impl World {
             // Passed is as good as none.
             next.mappings[m].hot = false;
         }
-        let sealed = self.seal(s, m, run.head, (run.only, run.asked), hot);
+        let sealed = self.seal(s, m, run.head, (run.scope.clone(), run.asked), hot);
         if run.asked && sealed.items.iter().flatten().any(|item| item.work.entry.failed.set_aside) {
             next.fail(|| "a record was asked for, and is still set aside".to_owned());
         }
         let sent = |sealed: &Sealed| sealed.items.iter().flatten().any(|item| item.fate == Fate::Sent);
         let nothing = sealed.items.iter().all(Option::is_none) && s.mappings[m].cursor.is_some();
-        if !sent(&sealed) && (run.only.is_some() || nothing) {
+        if !sent(&sealed) && (run.scope.is_beside() || nothing) {
             // Nothing to commit, either.
             next.run = None;
-            if run.only.is_none() {
-                self.on_seal(&mut next, m, run.head, None);
+            if run.scope == Scope::Sync {
+                self.on_seal(&mut next, m, run.head, &run.scope);
             }
             each(Step::NothingToSend, next);
             return;
         }
-        self.check_operations(&mut next, &sealed);
+        if run.scope.is_again() {
+            self.check_replay(&mut next, m, &sealed);
+        } else {
+            self.check_operations(&mut next, &sealed);
+        }
         let requests = self.requests(s, m, &sealed);
         if !requests.is_empty() {
             // Where nothing is sent, nothing is durable before the commit.
-            self.on_seal(&mut next, m, run.head, run.only);
+            self.on_seal(&mut next, m, run.head, &run.scope);
         }
         let at = if requests.is_empty() { At::Commit } else { At::Intent };
         let open = Open { sealed, requests, journal: Vec::new(), truth: [Truth::Nothing; KEYS] };
@@ -128,6 +134,24 @@ impl World {
             let op = self.op(&item.work.entry);
             if (op == Op::Deleted) != (values[k] == 0) {
                 s.fail(|| format!("operation: {} is sent for record {k}, whose state is {}", op.as_str(), values[k]));
+            }
+        }
+    }
+
+    /// Unless it is forced, nothing older goes over something newer; it may be what the model has by now.
+    fn check_replay(&self, s: &mut State, m: usize, sealed: &Sealed) {
+        if let Scope::Again(_, true) = sealed.scope {
+            return;
+        }
+        let destination = &s.destinations[self.destination(m)];
+        for k in self.keys() {
+            let Some(item) = sealed.items[k].as_ref().filter(|item| item.fate == Fate::Sent) else { continue };
+            let (sent, due) = (item.work.entry, item.due.as_ref().map_or(item.work.entry, |due| due.entry));
+            let older = destination.versions[k] > sent.version && destination.holds[k] != value(sent.after);
+            if older && sent.after != due.after {
+                let (holds, version) = (destination.holds[k], destination.versions[k]);
+                s.fail(|| format!("replay: record {k} of version {} goes over {holds} of version {version}", sent.version));
+                return;
             }
         }
     }
@@ -338,6 +362,7 @@ impl World {
                 s.fail(|| format!("order: an older request for record {k} lands after a newer one was acknowledged"));
             }
             s.destinations[d].holds[k] = record.value;
+            self.note_version(s, d, k, record.version);
             self.on_land(s, flight.mapping, k);
         }
     }

@@ -10,7 +10,7 @@ use outflow_contract::Selection;
 
 use crate::config::Repeats;
 use crate::delivery::answers_of;
-use crate::state::{Duty, Fate, Flight, KEYS, Line, Open, REJECTED, Said, State, Truth, Value};
+use crate::state::{Duty, Fate, Flight, KEYS, Line, Open, REJECTED, Said, Scope, State, Truth, Value};
 use crate::world::World;
 
 /// What a mapping owes for a record that it sees as `value`.
@@ -45,9 +45,15 @@ fn is_set_aside(s: &State, m: usize, k: usize) -> bool {
 
 impl World {
     /// A run has sealed what it saw at `head`.
-    pub(crate) fn on_seal(&self, s: &mut State, m: usize, head: u64, only: Option<usize>) {
+    pub(crate) fn on_seal(&self, s: &mut State, m: usize, head: u64, scope: &Scope) {
         let values = s.log.at(head).values;
-        for k in self.keys().filter(|&k| only.is_none_or(|only| only == k)) {
+        let sees = |k: usize| match scope {
+            Scope::Sync => true,
+            Scope::One(only) => *only == k,
+            // It looks at nothing anew.
+            Scope::Again(..) => false,
+        };
+        for k in self.keys().filter(|&k| sees(k)) {
             let duty = &mut s.mappings[m].duty[k];
             *duty = after_seal(self.config.mappings[m], *duty, values[k]);
         }
@@ -75,7 +81,9 @@ impl World {
             };
         }
         if matches!(self.config.mappings[m], Selection::AddedOrUpdated | Selection::All) {
+            let versions = s.log.at(s.log.head()).versions;
             s.destinations[self.destination(m)].holds = values;
+            self.keys().for_each(|k| self.note_version(s, self.destination(m), k, versions[k]));
         }
     }
 
@@ -84,9 +92,9 @@ impl World {
         self.recover(s, m);
         self.extract(s);
         let head = s.log.head();
-        let sealed = self.seal(s, m, head, (None, false), false);
+        let sealed = self.seal(s, m, head, (Scope::Sync, false), false);
         let requests = self.requests(s, m, &sealed);
-        self.on_seal(s, m, head, None);
+        self.on_seal(s, m, head, &Scope::Sync);
         self.check_operations(s, &sealed);
         if sealed.items.iter().all(Option::is_none) && s.mappings[m].cursor.is_some() {
             return 0;

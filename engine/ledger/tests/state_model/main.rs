@@ -4,7 +4,7 @@
 //! ```text
 //!   source ──► log of versions ──► seal ──► requests ──► journal ──► settle ──► cursor, pending, deadline
 //!                                   │          │            │           │
-//!                       compose, decide    regroup,     conclude    classify, fold_entry, fold_ahead,
+//!                       compose, decide,   regroup,     conclude    classify, fold_entry, fold_beside,
 //!                                          request_key              deadlines, MappingCommit::after_run …
 //! ```
 //!
@@ -32,7 +32,7 @@ mod world;
 use std::time::Instant;
 
 use config::Config;
-use configurations::{CONFIGURATIONS, EXTENSIONS, MUTANTS};
+use configurations::{CONFIGURATIONS, EXTENSIONS, MUTANTS, REPLAYS};
 use rules::Rule;
 use search::{Found, explore};
 
@@ -76,6 +76,11 @@ fn every_rule_holds_in_every_state() {
 #[test]
 fn every_rule_holds_for_what_the_reference_only_argues() {
     all_hold(EXTENSIONS);
+}
+
+#[test]
+fn every_rule_holds_where_an_earlier_sync_goes_out_once_more() {
+    all_hold(REPLAYS);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::rules::Rule;
 
-const RULES: u32 = 22;
+const RULES: u32 = 24;
 
 /// A row of the table.
 struct Place {

@@ -89,7 +89,19 @@ rules! {
     IdHasVersion = "id-has-version",
     /// 22
     IdHasGeneration = "id-has-generation",
-    /// Beyond the 22, for a record that is sent ahead of its sync: what is left of it counts, although there is no cursor yet.
+    /// 22, for a replay.
+    ReplayRaisesGeneration = "replay-raises-generation",
+    /// 12, 18: a replay recovers first.
+    RecoverBeforeReplay = "recover-before-replay",
+    /// 13: a replay waits.
+    ReplayWaits = "replay-waits",
+    /// 23: what was sent beside its sync, and not what the cursor says.
+    WhatWasReplayedIsBelieved = "what-was-replayed-is-believed",
+    /// 24
+    NewerIsKeptBack = "newer-is-kept-back",
+    /// 24, for mappings that share a destination: what only another would correct is not sent.
+    SiblingsAreNotLeftWithIt = "siblings-are-not-left-with-it",
+    /// 23, for a record that is sent ahead of its sync: what is left of it counts, although there is no cursor yet.
     WorkAheadIsKept = "work-ahead-is-kept",
     /// Likewise: versions that its entry already holds are not composed onto it once more.
     WorkAheadIsComposedOnce = "work-ahead-is-composed-once",

@@ -3,12 +3,13 @@
 use outflow_contract::{Attempt, Before, Entry, Op, RecordId, RequestKey, Selection};
 use outflow_ledger::compose::{Options, compose_key, fold_key, snapshot_entry, unchanged_entry};
 use outflow_ledger::decide;
+use outflow_ledger::replay::{self, Mapped, Standing};
 use outflow_ledger::requests::{Identity, regroup, request_key};
 
 use crate::config::Repeats;
 use crate::rules::Rule;
 use crate::settle::any_settled;
-use crate::state::{Fate, Item, KEYS, Mapping, Record, Request, Sealed, State, Work, key, known, row, value};
+use crate::state::{Fate, Item, KEYS, Mapping, Record, Request, Scope, Sealed, State, Work, key, known, row, value};
 use crate::world::World;
 
 /// `entry` as what has become of pending work.
@@ -123,11 +124,15 @@ impl World {
         }
     }
 
-    /// Seals a run; `only`: nothing but that record; `asked`: what is set aside, too.
-    pub(crate) fn seal(&self, s: &State, m: usize, head: u64, (only, asked): (Option<usize>, bool), hot: bool) -> Sealed {
+    /// Seals a run; `asked`: what is set aside, too.
+    pub(crate) fn seal(&self, s: &State, m: usize, head: u64, (scope, asked): (Scope, bool), hot: bool) -> Sealed {
+        if let Scope::Again(past, forced) = &scope {
+            let items = std::array::from_fn(|k| Some(self.again(s, m, k, past.records[k].clone()?, *forced)));
+            return Sealed { head, scope, items, hot };
+        }
         let mut items: [Option<Item>; KEYS] = [None, None];
-        for k in self.keys().filter(|&k| only.is_none_or(|only| only == k)) {
-            items[k] = self.work(s, m, k, head, (only.is_some(), asked)).map(|work| {
+        for k in self.keys().filter(|&k| !matches!(scope, Scope::One(only) if only != k)) {
+            items[k] = self.work(s, m, k, head, (scope.is_beside(), asked)).map(|work| {
                 let set_aside = work.entry.failed.set_aside;
                 let fate = match decide::fate(self.config.mappings[m], self.op(&work.entry), false, set_aside) {
                     decide::Fate::Seen if self.without(Rule::UnselectedIsSeen) => Fate::Held,
@@ -136,28 +141,53 @@ impl World {
                     decide::Fate::Seen => Fate::Seen,
                     decide::Fate::Held => Fate::Held,
                 };
-                Item { work, fate }
+                Item { work, fate, due: None }
             });
         }
-        Sealed { head, only, items, hot }
+        Sealed { head, scope, items, hot }
+    }
+
+    /// What becomes of record `k` of an earlier run.
+    fn again(&self, s: &State, m: usize, k: usize, work: Work, forced: bool) -> Item {
+        let mapping = &s.mappings[m];
+        let at = |version: u64| {
+            let snapshot = s.log.at(version);
+            row(snapshot.values[k]).map(|row| (row, snapshot.versions[k]))
+        };
+        let (pending, at_head) = (mapping.pending[k].as_ref().map(|work| work.entry), at(s.log.head()));
+        let standing = Standing { pending, at_cursor: mapping.cursor.map_or(at_head, at), at_head };
+        let mapped = Mapped { cursor: mapping.cursor, selection: self.config.mappings[m], shared: self.config.shared };
+        let forced = forced || self.without(Rule::NewerIsKeptBack);
+        let shared = self.config.shared && !self.without(Rule::SiblingsAreNotLeftWithIt);
+        let sends = replay::judge(&work.entry, &standing, mapped).goes_out(forced, shared);
+        let due = replay::due(&work.entry, &standing, mapped).map(|entry| Work { entry, earlier: Vec::new(), forced: false });
+        let due = mapping.pending[k].clone().or(due);
+        Item { work, fate: if sends { Fate::Sent } else { Fate::Seen }, due }
     }
 
     /// What the ids of a mapping's requests and records are made with.
-    fn identity(&self, m: usize, mapping: &Mapping) -> Identity {
+    fn identity(&self, m: usize, mapping: &Mapping, scope: &Scope) -> Identity {
         let mut identity = Identity { origin: self.commit_of(m, mapping).origin, generation: mapping.generation };
         if self.without(Rule::IdOutlivesRenaming) {
             identity.origin = format!("{} {}", identity.origin, mapping.name);
         }
+        identity.generation += u64::from(self.raises(scope));
         if self.without(Rule::IdHasGeneration) {
             identity.generation = 0;
         }
         identity
     }
 
+    /// Is this a run with a generation of its own?
+    pub(crate) fn raises(&self, scope: &Scope) -> bool {
+        scope.is_again() && !self.without(Rule::ReplayRaisesGeneration)
+    }
+
     /// The records of a request, as it carries them.
     pub(crate) fn records(&self, s: &State, m: usize, sealed: &Sealed, records: &[usize]) -> Vec<Record> {
         let mapping = &s.mappings[m];
-        let identity = self.identity(m, mapping);
+        let identity = self.identity(m, mapping, &sealed.scope);
+        let fields = if let Scope::Again(past, _) = &sealed.scope { past.fields } else { mapping.fields };
         let works = records.iter().filter_map(|&k| Some((k, &sealed.items[k].as_ref()?.work)));
         let record = |(k, Work { entry, forced, .. }): (usize, &Work)| {
             let version = if self.without(Rule::IdHasVersion) { 0 } else { entry.version };
@@ -166,8 +196,8 @@ impl World {
                 key: k,
                 value: if self.op(entry) == Op::Deleted { 0 } else { value(entry.after) },
                 version: entry.version,
-                generation: mapping.generation,
-                fields: mapping.fields,
+                generation: identity.generation,
+                fields,
                 id: if with_id { identity.record_id(key(k), version) } else { RecordId(0) },
                 forced: *forced,
             }
@@ -190,7 +220,7 @@ impl World {
         let mapping = &s.mappings[m];
         let origin = if self.without(Rule::KeyHasFirstIntent) { (0, 0) } else { (mapping.epoch, number as u32) };
         let body = self.body(s, m, sealed, &records);
-        let key = request_key(&self.identity(m, mapping).origin, origin.0, origin.1, &body);
+        let key = request_key(&self.identity(m, mapping, &sealed.scope).origin, origin.0, origin.1, &body);
         Request { key, origin, records, part: false }
     }
 
@@ -215,11 +245,14 @@ impl World {
             }
             Some((k as u32, entry))
         };
-        let (groups, _) = regroup(rest.iter().filter_map(|&k| entry(k)));
+        // What goes out once more is never taken for what it was: it has keys of its own.
+        let in_doubt = if sealed.scope.is_again() { &[] } else { rest.as_slice() };
+        let (groups, _) = regroup(in_doubt.iter().filter_map(|&k| entry(k)));
         for group in groups {
             let records: Vec<usize> = group.positions.iter().map(|&position| position as usize).collect();
             let body = self.body(s, m, sealed, &records);
-            let matches = group.matches(&self.identity(m, &s.mappings[m]).origin, &body) || self.without(Rule::SameBytesOnly);
+            let matches =
+                group.matches(&self.identity(m, &s.mappings[m], &sealed.scope).origin, &body) || self.without(Rule::SameBytesOnly);
             if matches && !self.without(Rule::KeySurvivesCrash) {
                 rest.retain(|k| !records.contains(k));
                 requests.push(Request { key: group.key, origin: (group.epoch, group.sequence), records, part: false });

@@ -10,7 +10,7 @@ use outflow_contract::Before;
 
 use crate::config::Config;
 use crate::rules::Rule;
-use crate::state::{Item, Mapping, REJECTED, State, fingerprint, value};
+use crate::state::{Item, Mapping, REJECTED, Scope, State, fingerprint, value};
 use crate::world::World;
 
 /// More states are a mistake in the model.
@@ -26,6 +26,8 @@ pub(crate) enum Step {
     StartOne(usize, usize),
     StartAskedForAll(usize),
     SetAside(usize, usize),
+    /// Mapping, run, only what failed of it, forced.
+    Replay(usize, usize, bool, bool),
     Reset(usize),
     EmptyAndReset(usize),
     Baseline(usize),
@@ -131,20 +133,44 @@ impl World {
     fn starts(&self, s: &State, each: &mut dyn FnMut(Step, State)) {
         for m in (0..s.mappings.len()).filter(|&m| !s.mappings[m].paused) {
             if s.left.runs > 0 {
-                let mut next = self.start(s, m, (None, false));
+                let mut next = self.start(s, m, (Scope::Sync, false));
                 next.left.runs -= 1;
                 each(Step::Start(m), next);
             }
             if s.left.asks > 0 && s.mappings[m].pending.iter().flatten().any(|work| work.entry.failed.set_aside) {
-                let mut next = self.start(s, m, (None, true));
+                let mut next = self.start(s, m, (Scope::Sync, true));
                 next.left.asks -= 1;
                 each(Step::StartAskedForAll(m), next);
             }
             if s.left.ones > 0 {
                 for k in self.keys() {
-                    let mut next = self.start(s, m, (Some(k), true));
+                    let mut next = self.start(s, m, (Scope::One(k), true));
                     next.left.ones -= 1;
                     each(Step::StartOne(m, k), next);
+                }
+            }
+            if s.left.replays > 0 {
+                self.replays(s, m, each);
+            }
+        }
+    }
+}
+
+impl World {
+    /// Every earlier run once more, or what failed of it, forced or not.
+    fn replays(&self, s: &State, m: usize, each: &mut dyn FnMut(Step, State)) {
+        for (nth, past) in s.mappings[m].past.iter().enumerate() {
+            let mut failed = past.clone();
+            self.keys().filter(|&k| !past.failed[k]).for_each(|k| failed.records[k] = None);
+            let some = failed.records.iter().any(Option::is_some) && failed != *past;
+            for (past, only_failed) in [(past.clone(), false)].into_iter().chain(some.then_some((failed, true))) {
+                for forced in [false, true] {
+                    let mut next = self.start(s, m, (Scope::Again(Box::new(past.clone()), forced), false));
+                    next.left.replays -= 1;
+                    if next.left.replays == 0 {
+                        next.mappings.iter_mut().for_each(|mapping| mapping.past.clear());
+                    }
+                    each(Step::Replay(m, nth, only_failed, forced), next);
                 }
             }
         }

@@ -1,16 +1,16 @@
 //! What a journal makes of a mapping: the crate's `fold`, `decide` and `next`. The normal end of a run and its recovery are the same.
 
-use outflow_contract::{Before, Entry, Selection};
+use outflow_contract::{Before, Entry, Op, Selection};
 use outflow_ledger::commit::{MappingCommit, PendingFile, Sighting};
 use outflow_ledger::compose::reset_entry;
 use outflow_ledger::decide::{self, Ended};
-use outflow_ledger::fold::{Class, Classes, classify, fold_ahead, fold_entry};
+use outflow_ledger::fold::{Class, Classes, classify, fold_ahead, fold_beside, fold_entry};
 use outflow_ledger::journal::{Answered, Answers, Frame, Intent, Outcome, Refused};
 use outflow_ledger::next::RunEnd;
 
 use crate::config::Repeats;
 use crate::rules::Rule;
-use crate::state::{Fate, Item, KEYS, Line, Mapping, Open, Request, Said, State, Truth, Value, Work, key, known, row, value};
+use crate::state::{Fate, Item, KEYS, Line, Mapping, Open, Past, Request, Said, Scope, State, Truth, Value, Work, key, known, row, value};
 use crate::world::World;
 
 /// What a destination is believed to hold of a record: a value, or [`UNKNOWN`].
@@ -160,26 +160,33 @@ impl World {
     pub(crate) fn settle(&self, s: &mut State, m: usize, open: &Open, had_unread: Option<bool>) {
         let classes = classify(open.journal.iter().map(|line| frame(line, &open.requests)), KEYS);
         let mut believed = beliefs(s, m);
-        let mut pending = if open.sealed.only.is_some() { s.mappings[m].pending.clone() } else { [None, None] };
+        let beside = open.sealed.scope.is_beside();
+        let mut pending = if beside { s.mappings[m].pending.clone() } else { [None, None] };
+        self.remember(s, m, open, &classes);
         for k in self.keys() {
             let Some(item) = &open.sealed.items[k] else {
-                if self.config.shared && open.sealed.only.is_none() {
+                if self.config.shared && !beside {
                     // What was not selected is seen where it stands (rule 19).
                     believed[k] = s.log.at(open.sealed.head).values[k];
                 }
                 continue;
             };
             let class = self.class(s, open, k, item, &classes);
-            (pending[k], believed[k]) = self.folded(open, item, class);
+            (pending[k], believed[k]) = if open.sealed.scope.is_again() {
+                self.folded_again(s.mappings[m].cursor, item, class, believed[k])
+            } else {
+                self.folded(open, item, class)
+            };
         }
         let deadline_ms = self.deadline(open, &classes, &pending, had_unread);
         let version = if self.without(Rule::CursorIsWhatWasSealed) { s.log.head() } else { open.sealed.head };
         let saw = Sighting { version, ..Sighting::default() };
         let end = RunEnd { epoch: s.mappings[m].epoch, sync_id: String::new(), saw, pending: files(&pending), failures: None, deadline_ms };
         let head = self.commit_of(m, &s.mappings[m]);
-        let next = match open.sealed.only {
-            Some(_) => head.after_some(end, any_settled(&pending)),
-            None => head.after_run(end),
+        let next = match open.sealed.scope {
+            Scope::Sync => head.after_run(end),
+            Scope::Again(..) if self.raises(&open.sealed.scope) => head.after_replay(end, any_settled(&pending)),
+            Scope::One(_) | Scope::Again(..) => head.after_some(end, any_settled(&pending)),
         };
         self.adopt(s, m, &next, pending);
         if next.resend {
@@ -236,8 +243,32 @@ impl World {
         let entry = &item.work.entry;
         let left = fold_entry(entry, class);
         let believed = left.map_or(value(entry.after), |left| belief(left.before));
-        let folded = if open.sealed.only.is_some() { Some(fold_ahead(entry, class)) } else { left };
-        let Some(mut folded) = folded else { return (None, believed) };
+        let folded = if open.sealed.scope.is_beside() { Some(fold_ahead(entry, class)) } else { left };
+        (folded.map(|folded| self.left(item, class, folded)), believed)
+    }
+
+    /// Rule 23: the same of what was sent once more. `before`: what was believed until then.
+    fn folded_again(&self, cursor: Option<u64>, item: &Item, class: Class<'_>, before: Belief) -> (Option<Work>, Belief) {
+        let sent = &item.work.entry;
+        let believed = match class {
+            Class::Acked if self.without(Rule::WhatWasReplayedIsBelieved) => return (None, before),
+            Class::Acked => value(sent.after),
+            Class::Unknown(_) => UNKNOWN,
+            Class::Seen | Class::Refused(_) | Class::Unattempted => before,
+        };
+        let due = item.due.as_ref();
+        if class == Class::Seen {
+            // What was not sent is not touched.
+            return (due.cloned().filter(|due| !due.entry.is_settled()), believed);
+        }
+        let left = fold_beside(sent, class, due.map(|due| &due.entry), cursor);
+        let forced = due.is_some_and(|due| due.forced);
+        (left.map(|left| Work { forced, ..self.left(item, class, left) }), believed)
+    }
+
+    /// What stays of an item, as `folded` has it.
+    fn left(&self, item: &Item, class: Class<'_>, mut folded: Entry) -> Work {
+        let entry = &item.work.entry;
         let mut earlier = item.work.earlier.clone();
         if let (Class::Unknown(request), Before::Unknown(attempt)) = (class, &mut folded.before) {
             attempt.op = self.op(entry);
@@ -252,7 +283,25 @@ impl World {
                 attempt.request = None;
             }
         }
-        (Some(Work { entry: folded, earlier, forced: item.work.forced }), believed)
+        Work { entry: folded, earlier, forced: item.work.forced }
+    }
+
+    /// Keeps what a run has sent, as long as it may be sent once more: its operation, state and version.
+    fn remember(&self, s: &mut State, m: usize, open: &Open, classes: &Classes) {
+        if s.left.replays == 0 {
+            return;
+        }
+        let fields = if let Scope::Again(past, _) = &open.sealed.scope { past.fields } else { s.mappings[m].fields };
+        let mut past = Past { records: [None, None], fields, failed: [false; KEYS] };
+        for k in self.keys() {
+            let Some(item) = open.sealed.items[k].as_ref().filter(|item| item.fate == Fate::Sent) else { continue };
+            let before = if item.work.entry.op() == Op::Added { Before::Absent } else { known(Value::MAX) };
+            past.records[k] = Some(Work { entry: Entry { before, ..item.work.entry }, earlier: Vec::new(), forced: true });
+            past.failed[k] = classes.get(k) != Class::Acked;
+        }
+        if past.records.iter().any(Option::is_some) && !s.mappings[m].past.contains(&past) {
+            s.mappings[m].past.push(past);
+        }
     }
 
     /// Rules 11 and 12.

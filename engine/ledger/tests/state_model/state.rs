@@ -135,6 +135,41 @@ pub(crate) struct Mapping {
     pub(crate) duty: [Duty; KEYS],
     /// The version of the model's state of each record that was set aside.
     pub(crate) aside: [Option<u64>; KEYS],
+    /// What it has sent in earlier runs, as long as that may be sent once more.
+    pub(crate) past: Vec<Past>,
+}
+
+/// An earlier run.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Past {
+    /// What it sent, in the mapping's fields of then.
+    pub(crate) records: [Option<Work>; KEYS],
+    pub(crate) fields: u8,
+    /// Not acknowledged then.
+    pub(crate) failed: [bool; KEYS],
+}
+
+/// What a run is for.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Scope {
+    /// Everything up to the head.
+    Sync,
+    /// Nothing but this record, ahead of its sync.
+    One(usize),
+    /// An earlier run once more; `true`: older states over newer ones, too.
+    Again(Box<Past>, bool),
+}
+
+impl Scope {
+    /// Does it leave the cursor where it is?
+    pub(crate) fn is_beside(&self) -> bool {
+        *self != Self::Sync
+    }
+
+    /// Is it an earlier run once more?
+    pub(crate) fn is_again(&self) -> bool {
+        matches!(self, Self::Again(..))
+    }
 }
 
 /// What a mapping owes for one record; see `duty`.
@@ -144,8 +179,7 @@ pub(crate) type Duty = Option<(Value, bool)>;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Sealed {
     pub(crate) head: u64,
-    /// Nothing but this record, ahead of its sync.
-    pub(crate) only: Option<usize>,
+    pub(crate) scope: Scope,
     pub(crate) items: [Option<Item>; KEYS],
     /// A deadline had not passed: only a broken rule seals then.
     pub(crate) hot: bool,
@@ -155,6 +189,8 @@ pub(crate) struct Sealed {
 pub(crate) struct Item {
     pub(crate) work: Work,
     pub(crate) fate: Fate,
+    /// What is due beside it, where it does not move the cursor.
+    pub(crate) due: Option<Work>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -231,7 +267,7 @@ pub(crate) enum At {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Run {
     pub(crate) mapping: usize,
-    pub(crate) only: Option<usize>,
+    pub(crate) scope: Scope,
     /// What is set aside is sent, too.
     pub(crate) asked: bool,
     pub(crate) at: At,
@@ -281,6 +317,8 @@ pub(crate) struct Flight {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Destination {
     pub(crate) holds: [Value; KEYS],
+    /// The versions of those, where it is asked whether an older state goes over a newer one.
+    pub(crate) versions: [u64; KEYS],
     /// Requests that it accepted, and what of them.
     pub(crate) requests: Vec<(RequestKey, Vec<Accepted>)>,
     /// Ids of records that it accepted.

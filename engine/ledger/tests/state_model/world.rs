@@ -45,6 +45,7 @@ impl World {
             open: None,
             duty: [None; KEYS],
             aside: [None; KEYS],
+            past: Vec::new(),
         };
         let mappings = self.config.mappings.len();
         State {
@@ -56,6 +57,13 @@ impl World {
             run: None,
             left: self.config.budget,
             fault: None,
+        }
+    }
+
+    /// A destination holds a state of that version.
+    pub(crate) fn note_version(&self, s: &mut State, destination: usize, k: usize, version: u64) {
+        if self.config.budget.replays > 0 {
+            s.destinations[destination].versions[k] = version;
         }
     }
 
@@ -90,6 +98,7 @@ impl World {
             for (k, m) in self.keys().filter_map(|k| Some((k, deleting?))) {
                 if next.values[k] != 0 && last.values[k] == 0 {
                     s.destinations[m].holds[k] = next.values[k];
+                    self.note_version(s, m, k, version);
                 }
             }
         }
