@@ -212,12 +212,11 @@ impl<'a> Sync<'a> {
     /// What is sealed before the first byte leaves.
     fn plan(&self, state: Option<&MappingCommit>, (sealed, again): (&Sealed, Option<Again>), epoch: u64, account: String) -> Plan {
         let mapping = self.mapping;
-        let (saw, schema, id) = match self.again {
-            Some(Replay { past, .. }) => (past.saw.clone(), past.schema.clone(), past.id.clone()),
-            None => {
-                let head = &self.extracted.head;
-                (head.sighting(), head.schema.clone().unwrap_or_default(), head.id.clone())
-            }
+        let (saw, schema, id) = if let Some(Replay { past, .. }) = self.again {
+            (past.saw.clone(), past.schema.clone(), past.id.clone())
+        } else {
+            let head = &self.extracted.head;
+            (head.sighting(), head.schema.clone().unwrap_or_default(), head.id.clone())
         };
         Plan {
             epoch,
