@@ -53,6 +53,7 @@ pub(crate) enum Verb {
 
 /// Records to make.
 #[derive(Args)]
+#[allow(clippy::struct_field_names, reason = "the fields are the names of the options")]
 pub(crate) struct Records {
     /// Records before any is added or deleted: 5000, 5K, 10M
     #[arg(long, default_value = "1M", value_parser = number)]

@@ -8,7 +8,7 @@ use rustix::process::Signal;
 use crate::{MIRROR, Shop, is_long};
 
 /// How long a test waits for what must happen.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 fn spawn(shop: &Shop, args: &str) -> Running {
     // The log of programs says when an extraction begins.

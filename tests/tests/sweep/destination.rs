@@ -101,7 +101,9 @@ impl World {
             if acked.contains(&false) {
                 return Reply::none(422, payloads.len());
             }
-            payloads.iter().for_each(|payload| drop(account.oracle.apply(payload.clone())));
+            for payload in payloads {
+                drop(account.oracle.apply(payload.clone()));
+            }
             return Reply::of(200, &json!({}), acked);
         }
         if let Some(before) = account.answered.get(key) {
@@ -167,7 +169,7 @@ impl World {
             }
             Some(Fault::NoAnswer) => None,
             Some(Fault::Travels | Fault::AllTravel | Fault::KillTravels | Fault::PowerTravels) => {
-                let lands = self.time + REQUEST_LIFETIME - Duration::from_millis(1);
+                let lands = self.time + REQUEST_LIFETIME.saturating_sub(Duration::from_millis(1));
                 self.travelling.push(Travelling { lands, path: path.clone(), key: key.clone(), payloads: payloads.clone() });
                 None
             }
@@ -215,14 +217,12 @@ impl SimCarrier {
             self.0.die(&mut world, fault);
             return None;
         }
-        Some(match reply {
-            Some(Reply { status, headers, body, .. }) => Sent::Answer(Answer::Http(HttpResponse { status, headers, body })),
-            None => {
-                // As long as a client waits for an answer.
-                world.time += Duration::from_secs(1);
-                Sent::Unknown(Error::new(Kind::Io, "the connection was closed before an answer"))
-            }
-        })
+        let Some(Reply { status, headers, body, .. }) = reply else {
+            // As long as a client waits for an answer.
+            world.time += Duration::from_secs(1);
+            return Some(Sent::Unknown(Error::new(Kind::Io, "the connection was closed before an answer")));
+        };
+        Some(Sent::Answer(Answer::Http(HttpResponse { status, headers, body })))
     }
 }
 

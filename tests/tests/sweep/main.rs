@@ -11,6 +11,13 @@
 //! `./test` takes a sample of the points, `OUTFLOW_LONG=1` all of them. A failure names its point; `SWEEP=<point>` runs that one alone.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests: what is missing is a failure")]
+#![allow(clippy::print_stdout, reason = "how many points were tried is told to whoever asks for it")]
+#![allow(
+    clippy::default_trait_access,
+    clippy::duration_suboptimal_units,
+    clippy::case_sensitive_file_extension_comparisons,
+    reason = "reads well here"
+)]
 
 mod check;
 mod destination;

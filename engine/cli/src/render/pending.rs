@@ -47,7 +47,9 @@ fn one(console: &Console, waiting: &Waiting) {
     console.line("");
     console.line(&console.paint(Tone::Strong, &waiting.mapping));
     for remark in remarks {
-        wrap(&remark, console.width() - 2).iter().for_each(|line| console.line(&format!("  {line}")));
+        for line in wrap(&remark, console.width() - 2) {
+            console.line(&format!("  {line}"));
+        }
     }
     waiting.reasons.iter().for_each(|reason| self::reason(console, reason));
 }

@@ -101,14 +101,13 @@ pub(crate) fn mending(report: &SyncReport) -> Vec<Hint> {
             let what = if failed == 1 { "record".to_owned() } else { records(failed) };
             vec![Hint::new(run, format!("tries the {what} again"))]
         }
-        Status::PartialSuccess => named,
         Status::Failed | Status::Cancelled => {
             if !named.is_empty() {
                 return named;
             }
             vec![Hint::new("outflow check", "is it something in the project?"), Hint::new(run, "once it is mended")]
         }
-        Status::Skipped => named,
+        Status::PartialSuccess | Status::Skipped => named,
         Status::Success | Status::NoChanges => Vec::new(),
     }
 }
