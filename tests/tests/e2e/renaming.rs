@@ -89,7 +89,7 @@ fn a_first_sync_that_was_killed_is_asked_about_under_a_new_name_too() {
     let mut shop = Shop::new(30);
     shop.server.script([Act::Usual, Act::Hold(Duration::from_secs(20))]);
     let mut running = Outflow::at(&shop.project).args("run").spawn();
-    assert!(running.until(|| shop.server.arrived().requests >= 2), "requests leave");
+    assert!(running.until(|| shop.server.arrived().requests >= 3), "all requests leave");
     running.kill();
     shop.rename_in_project("mirror", "second");
     shop.sent();
