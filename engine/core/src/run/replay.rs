@@ -4,7 +4,7 @@
 //! lock ─► recover ─► wait until no request travels ─► sort its records: again, or kept back ─► deliver ─► one commit
 //! ```
 //!
-//! A run like any other, but nothing is extracted, and the cursor stays. See `adr/0014-replay.md`.
+//! A run like any other, but nothing is extracted, and the cursor stays. See `adr/0013-replay.md`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
