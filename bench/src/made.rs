@@ -1,6 +1,6 @@
 //! A source whose records are made when they are asked for: as many as one likes, without a file.
 //!
-//! Several threads make batches in turn, each at most two ahead. The records come in the order of their places.
+//! Several threads make batches, each for a partition, at most two ahead. Those of a partition come in the order of their places.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -66,14 +66,8 @@ impl Source for MadeSource {
     }
 
     async fn stream(&self, _query: &Query) -> Result<RecordStream> {
-        let lanes: Vec<_> = (0..self.threads).map(|lane| self.lane(lane)).collect();
-        // The lanes take turns, so the first one that is at its end is the end of all.
-        let batches = stream::unfold((lanes, 0), |(mut lanes, turn)| async move {
-            let batch = lanes[turn].recv().await?;
-            let next = (turn + 1) % lanes.len();
-            Some((batch, (lanes, next)))
-        });
-        Ok(RecordStream { schema: self.data.schema(), batches: batches.boxed() })
+        let lane = |lane| stream::unfold(self.lane(lane), async |mut lane| Some((lane.recv().await?, lane))).boxed();
+        Ok(RecordStream { schema: self.data.schema(), partitions: (0..self.threads).map(lane).collect() })
     }
 }
 
@@ -83,15 +77,19 @@ mod tests {
     use crate::data::Spec;
 
     #[tokio::test]
-    async fn the_records_are_those_of_the_data_in_their_order_on_any_number_of_threads() {
+    async fn the_records_are_those_of_the_data_on_any_number_of_threads() {
         let spec = Spec { records: 3 * BATCH_PLACES + 7, deleted: 0.1, shuffle: Some(1), ..Spec::default() };
         let data = Data::new(&spec).unwrap();
         let whole = data.batch(0..data.places()).unwrap();
         for threads in [1, 2, 3, 8] {
             let source = MadeSource::new(data.clone(), threads);
             let stream = source.stream(&Query { sql: String::new(), timeout: None }).await.unwrap();
-            let batches: Vec<RecordBatch> = stream.batches.map(Result::unwrap).collect().await;
-            assert!(batches.len() == 4, "{threads}");
+            let mut lanes = Vec::new();
+            for partition in stream.partitions {
+                lanes.push(partition.map(Result::unwrap).collect::<Vec<RecordBatch>>().await);
+            }
+            let batches: Vec<RecordBatch> = (0..4).map(|i| lanes[i % threads][i / threads].clone()).collect();
+            assert_eq!(lanes.iter().map(Vec::len).sum::<usize>(), 4, "{threads}");
             assert_eq!(arrow::compute::concat_batches(&whole.schema(), &batches).unwrap(), whole, "{threads}");
         }
     }

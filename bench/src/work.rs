@@ -13,6 +13,7 @@ use std::sync::atomic::AtomicU64;
 
 use arrow::array::RecordBatch;
 use futures::StreamExt;
+use futures::stream::BoxStream;
 use outflow_connectors::FilesOptions;
 use outflow_connectors::sources::files::FilesSource;
 use outflow_contract::limits::Limits;
@@ -24,8 +25,6 @@ use outflow_engine::diff::{Lanes, RecordHasher};
 use outflow_engine::extract::Extraction;
 use outflow_ledger::store::LocalStore;
 use serde::{Deserialize, Serialize};
-use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
 
 use crate::child::wait_for_sign;
 use crate::data::{Data, Spec};
@@ -33,8 +32,6 @@ use crate::made::MadeSource;
 
 /// The one model, and the one table that it reads.
 const NAME: &str = "records";
-/// Batches that may wait for a thread that hashes: as many as in an extraction.
-const QUEUE: usize = 2;
 
 /// Where the records come from.
 #[derive(Clone, Debug)]
@@ -67,7 +64,7 @@ pub struct Found {
 }
 
 impl Work {
-    fn source(&self) -> Result<Box<dyn Source>> {
+    fn source(&self, memory: Option<usize>) -> Result<Box<dyn Source>> {
         let path = match &self.side {
             Side::File(path) => path,
             Side::Made(spec) => return Ok(Box::new(MadeSource::new(Data::new(spec)?, self.threads))),
@@ -75,7 +72,8 @@ impl Work {
         let path = std::path::absolute(path).map_err(|error| Error::io(format!("could not find {}", path.display()), error))?;
         let path = path.into_os_string().into_string().map_err(|_| Error::invalid("the file's path is not text"))?;
         let table = FileTable { name: NAME.to_owned(), path, format: FileFormat::Parquet, columns: Vec::new(), delimiter: None };
-        let options = FilesOptions { target_partitions: self.threads, ..FilesOptions::default() };
+        let memory_limit_bytes = memory.map(FilesOptions::share_of);
+        let options = FilesOptions { target_partitions: self.threads, memory_limit_bytes, ..FilesOptions::default() };
         Ok(Box::new(FilesSource::new(vec![table], options)))
     }
 
@@ -85,21 +83,12 @@ impl Work {
     /// Those of the source; `Invalid` if an identifier's column is not there.
     pub fn bound(&self) -> Result<Found> {
         on_runtime(self.threads, async {
-            let source = self.source()?;
+            let source = self.source(None)?;
             wait_for_sign()?;
-            let mut stream = source.stream(&query()).await?;
+            let stream = source.stream(&query()).await?;
             // Any key costs the same.
             let hasher = Arc::new(RecordHasher::new(&[7; 32], &stream.schema, &self.id, None)?);
-            let (senders, tasks): (Vec<_>, Vec<_>) = (0..self.threads.max(1)).map(|_| hash(Arc::clone(&hasher))).unzip();
-            let mut next = 0;
-            while let Some(batch) = stream.batches.next().await {
-                // A thread that has failed has closed its queue: its error is told below.
-                if senders[next].send(batch?).await.is_err() {
-                    break;
-                }
-                next = (next + 1) % senders.len();
-            }
-            drop(senders);
+            let tasks: Vec<_> = stream.partitions.into_iter().map(|batches| tokio::spawn(hash(Arc::clone(&hasher), batches))).collect();
             let mut records = 0;
             for task in tasks {
                 records += task.await.map_err(|error| Error::bug("a thread that hashes stopped").caused_by(error))??;
@@ -111,13 +100,10 @@ impl Work {
     /// Extracts against the state in the folder `state`, which is made if it is not there. `memory` is the most that may be held, in bytes.
     ///
     /// # Errors
-    /// Those of an extraction; `Invalid` with a limit on memory, which the engine does not know yet.
+    /// Those of an extraction.
     pub fn extract(&self, state: &Path, memory: Option<usize>) -> Result<Found> {
-        if memory.is_some() {
-            return Err(Error::invalid("the engine knows no limit on its memory yet").remedy("leave --memory out"));
-        }
         on_runtime(self.threads, async {
-            let (source, clock) = (self.source()?, SystemClock::new());
+            let (source, clock) = (self.source(memory)?, SystemClock::new());
             let model = Model {
                 name: NAME.to_owned(),
                 source: NAME.to_owned(),
@@ -130,7 +116,7 @@ impl Work {
                 on_duplicate_id: OnBadId::default(),
             };
             // How many records there are is up to whoever measures.
-            let limits = Limits { records: u64::MAX, ..Limits::default() };
+            let limits = Limits { records: u64::MAX, memory_bytes: memory, ..Limits::default() };
             wait_for_sign()?;
             let extraction = Extraction {
                 store: Arc::new(LocalStore::open(state)?),
@@ -150,20 +136,17 @@ fn query() -> Query {
     Query { sql: format!("SELECT * FROM {NAME}"), timeout: None }
 }
 
-/// A thread that hashes what it is sent, and tells how many records that were.
-fn hash(hasher: Arc<RecordHasher>) -> (mpsc::Sender<RecordBatch>, JoinHandle<Result<u64>>) {
-    let (sender, mut batches) = mpsc::channel::<RecordBatch>(QUEUE);
-    let task = tokio::task::spawn_blocking(move || {
-        let (mut keys, mut rows, mut records) = (Lanes::default(), Lanes::default(), 0);
-        while let Some(batch) = batches.blocking_recv() {
-            hasher.hash(&batch, &mut keys, &mut rows)?;
-            // What nobody looks at need not be computed.
-            std::hint::black_box((&keys, &rows));
-            records += batch.num_rows() as u64;
-        }
-        Ok(records)
-    });
-    (sender, task)
+/// Hashes the batches of a partition, where they are decoded, and tells how many records that were.
+async fn hash(hasher: Arc<RecordHasher>, mut batches: BoxStream<'static, Result<RecordBatch>>) -> Result<u64> {
+    let (mut keys, mut rows, mut records) = (Lanes::default(), Lanes::default(), 0);
+    while let Some(batch) = batches.next().await {
+        let batch = batch?;
+        hasher.hash(&batch, &mut keys, &mut rows)?;
+        // What nobody looks at need not be computed.
+        std::hint::black_box((&keys, &rows));
+        records += batch.num_rows() as u64;
+    }
+    Ok(records)
 }
 
 fn on_runtime<T>(threads: usize, work: impl Future<Output = Result<T>>) -> Result<T> {

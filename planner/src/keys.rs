@@ -202,6 +202,7 @@ pub(crate) static LIMITS: &[Key] = &[
     key("record_bytes", COUNT, "Bytes of a record as JSON.").default("524288"),
     key("value_bytes", COUNT, "Bytes of one value as JSON.").default("131072"),
     key("interval_min", Kind::Duration, "The shortest time between two syncs of a schedule.").default("15m"),
+    key("memory_bytes", COUNT, "Bytes that a run may hold while it extracts and compares; the rest goes to disk. `--memory` overrides it."),
     key("monthly_records", COUNT, "Records processed per destination and calendar month; no limit if left out."),
 ];
 

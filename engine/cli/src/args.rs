@@ -45,6 +45,9 @@ pub(crate) struct Global {
     /// Lay `targets: NAME` over the rest of the project.
     #[arg(long, global = true, value_name = "NAME", env = "OUTFLOW_TARGET")]
     pub(crate) target: Option<String>,
+    /// The memory that a run may take while it extracts and compares, such as 384MiB or 2GiB. The rest goes to disk.
+    #[arg(long, global = true, value_name = "SIZE", env = "OUTFLOW_MEMORY", value_parser = size)]
+    pub(crate) memory: Option<usize>,
     /// How results are printed.
     #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
     pub(crate) output: Output,
@@ -60,6 +63,21 @@ pub(crate) struct Global {
     /// Say nothing on standard error but errors.
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub(crate) quiet: bool,
+}
+
+/// Below this, not even a batch for each thread fits.
+const MEMORY_MIN: usize = 64 << 20;
+
+/// A size with its unit, in bytes.
+fn size(text: &str) -> Result<usize, String> {
+    let units = [("KiB", 10), ("MiB", 20), ("GiB", 30)];
+    let number = |(unit, bits): &(&str, u32)| Some((text.strip_suffix(unit)?.trim().parse::<usize>().ok()?, *bits));
+    let bytes = units.iter().find_map(number).and_then(|(number, bits)| number.checked_mul(1 << bits));
+    match bytes {
+        Some(bytes) if bytes < MEMORY_MIN => Err("give at least 64MiB".to_owned()),
+        Some(bytes) => Ok(bytes),
+        None => Err("give a size such as 384MiB or 2GiB".to_owned()),
+    }
 }
 
 /// `--output`

@@ -37,7 +37,15 @@ pub(crate) fn load(global: &Global) -> Result<Loaded, Failure> {
     let root = root(global);
     is_there(&root)?;
     let options = Options { root: &root, target: global.target.as_deref(), env: &environment, descriptors: &descriptors };
-    Ok(outflow_planner::load(&options)?)
+    let mut loaded = outflow_planner::load(&options)?;
+    override_limits(&mut loaded, global);
+    Ok(loaded)
+}
+
+/// What the command line says goes before what the project says.
+fn override_limits(loaded: &mut Loaded, global: &Global) {
+    let limits = &mut loaded.project.limits;
+    limits.memory_bytes = global.memory.or(limits.memory_bytes);
 }
 
 /// The same, with a mapping as it was in an earlier sync.
@@ -45,7 +53,9 @@ pub(crate) fn load_as_it_was(global: &Global, then: &Then<'_>) -> Result<Loaded,
     let descriptors = descriptors();
     let root = root(global);
     let options = Options { root: &root, target: global.target.as_deref(), env: &environment, descriptors: &descriptors };
-    Ok(outflow_planner::load_as_it_was(&options, then)?)
+    let mut loaded = outflow_planner::load_as_it_was(&options, then)?;
+    override_limits(&mut loaded, global);
+    Ok(loaded)
 }
 
 /// An error that names the project above, if there is one there and none here.
@@ -129,7 +139,8 @@ fn open_with(loaded: &Loaded, observer: Arc<dyn Observer>, store: Arc<dyn StateS
 }
 
 fn sources(project: &Project, workers: usize) -> Result<BTreeMap<String, Arc<dyn Source>>> {
-    let options = FilesOptions { target_partitions: workers, ..FilesOptions::default() };
+    let memory_limit_bytes = project.limits.memory_bytes.map(FilesOptions::share_of);
+    let options = FilesOptions { target_partitions: workers, memory_limit_bytes, ..FilesOptions::default() };
     let open = |config: &SourceConfig| Ok((config.name.clone(), Arc::from(connectors::source(config, &options)?)));
     project.sources.iter().map(open).collect()
 }

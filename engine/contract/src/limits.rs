@@ -70,6 +70,8 @@ pub struct Limits {
     pub value_bytes: usize,
     /// Seconds between two syncs of a schedule.
     pub interval_min_seconds: u64,
+    /// Bytes that the process may hold while it extracts and compares; no limit if `None`. What does not fit goes to disk.
+    pub memory_bytes: Option<usize>,
     /// Records processed per destination and calendar month, successful and failed alike.
     pub monthly_records: Option<u64>,
 }
@@ -86,6 +88,7 @@ impl Default for Limits {
             record_bytes: 512 << 10,
             value_bytes: 128 << 10,
             interval_min_seconds: 15 * 60,
+            memory_bytes: None,
             monthly_records: None,
         }
     }

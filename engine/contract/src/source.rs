@@ -5,7 +5,8 @@ use std::time::Duration;
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, SchemaRef};
 use async_trait::async_trait;
-use futures::stream::BoxStream;
+use futures::StreamExt;
+use futures::stream::{BoxStream, select_all};
 
 use crate::Result;
 
@@ -77,19 +78,37 @@ pub struct Probe {
     pub details: Vec<(String, String)>,
 }
 
-/// The records of a query: their schema, and batches of it until the stream ends.
+/// The records of a query: their schema, and batches of it until all partitions have ended.
 pub struct RecordStream {
     /// The schema of every batch.
     pub schema: SchemaRef,
-    /// The batches.
-    pub batches: BoxStream<'static, Result<RecordBatch>>,
+    /// The batches, in as many streams as can be read at once. Each does its work where it is polled; all of them have to be.
+    pub partitions: Vec<BoxStream<'static, Result<RecordBatch>>>,
+}
+
+impl RecordStream {
+    /// A stream that is read by one reader at a time.
+    pub fn single(schema: SchemaRef, batches: BoxStream<'static, Result<RecordBatch>>) -> Self {
+        Self { schema, partitions: vec![batches] }
+    }
+
+    /// All partitions as one stream, which yields nothing more after an error.
+    pub fn into_batches(self) -> BoxStream<'static, Result<RecordBatch>> {
+        let all = select_all(self.partitions);
+        let until_error = all.scan(false, |failed, batch| {
+            let batch = (!*failed).then_some(batch);
+            *failed |= matches!(batch, Some(Err(_)));
+            std::future::ready(batch)
+        });
+        until_error.boxed()
+    }
 }
 
 /// Where records come from.
 ///
 /// Guarantees of an implementation:
 /// - It only reads.
-/// - A stream that ends without an error is complete. After an error it yields nothing more.
+/// - A stream whose partitions all end without an error is complete. After an error a partition yields nothing more.
 /// - It holds a few batches in memory, whatever the size of the result.
 /// - Errors say whose fault it is and whether a retry can help.
 #[async_trait]

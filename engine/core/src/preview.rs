@@ -77,16 +77,17 @@ impl Engine {
         let source = source.ok_or_else(|| Error::bug(format!("the source `{}` was not opened", model.source)))?;
         let timeout = self.project.source(&model.source).and_then(|source| source.query_timeout);
         let here = |error: Error| error.with("model", &model.name).with("source", &model.source);
-        let mut stream = source.stream(&Query { sql: model.sql.clone(), timeout }).await.map_err(here)?;
+        let stream = source.stream(&Query { sql: model.sql.clone(), timeout }).await.map_err(here)?;
         let columns: Vec<Column> = stream.schema.fields().iter().map(|field| Column::new(field)).collect();
         let mut records = Vec::new();
+        let mut batches = stream.into_batches();
         while records.len() < limit {
-            let Some(batch) = stream.batches.next().await else { break };
+            let Some(batch) = batches.next().await else { break };
             let batch = batch.map_err(here)?;
             append(&columns, &batch.slice(0, batch.num_rows().min(limit - records.len())), &mut records)?;
         }
         // The query ends here, wherever it is.
-        drop(stream);
+        drop(batches);
         let mut preview = Preview {
             model: model.name.clone(),
             source: model.source.clone(),
@@ -221,7 +222,7 @@ mod tests {
                 asked.fetch_add(1, Ordering::Relaxed);
                 Ok(batch.clone())
             });
-            Ok(RecordStream { schema: self.batch.schema(), batches: batches.boxed() })
+            Ok(RecordStream::single(self.batch.schema(), batches.boxed()))
         }
     }
 

@@ -39,7 +39,7 @@ impl Commit for ModelCommit {
     }
 
     fn paths(&self) -> Vec<&str> {
-        self.files.iter().map(|file| file.path.as_str()).chain(self.index.iter().map(|file| file.path.as_str())).collect()
+        self.files.iter().map(|file| file.path.as_str()).chain(self.hashes.iter().map(|file| file.path.as_str())).collect()
     }
 }
 
@@ -247,7 +247,7 @@ mod tests {
 
     #[test]
     fn a_damaged_or_newer_head_is_an_error_and_never_skipped() {
-        for body in [&b"{"[..], br#"{"format":2}"#] {
+        for body in [&b"{"[..], br#"{"format":3}"#] {
             let (store, chain) = chain(2);
             store.create("mappings/m/commits/000000000003.json", Bytes::from_static(body)).unwrap();
             assert_eq!(chain.head(&store).unwrap_err().kind(), Kind::Corrupt);

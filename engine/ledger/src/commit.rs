@@ -39,8 +39,8 @@ pub struct ModelCommit {
     pub query_hash: String,
     /// The files that hold values: of the snapshot, and of the versions after it.
     pub files: Vec<ValueFile>,
-    /// The hash snapshot.
-    pub index: Option<IndexFile>,
+    /// The hash snapshot: a base, and what later versions laid over it, oldest first.
+    pub hashes: Vec<HashFile>,
     /// The versions that are kept, oldest first.
     pub versions: Vec<VersionInfo>,
     /// What went before them.
@@ -79,13 +79,13 @@ pub struct Dropped {
     pub through: u64,
 }
 
-/// The file of key and row hashes that the next extraction is compared with.
+/// A file of key and row hashes, by key: all records of a model, or those that a version changed. The next extraction is compared with them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct IndexFile {
+pub struct HashFile {
     /// Where it lies.
     pub path: String,
-    /// The version that it is the snapshot of.
+    /// The version up to which it tells.
     pub version: u64,
     /// Records in it.
     pub rows: u64,

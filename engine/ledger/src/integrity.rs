@@ -155,8 +155,8 @@ impl Examining<'_> {
         let mut named: HashSet<&str> = HashSet::new();
         for (age, commit) in commits.iter().rev().enumerate() {
             let values = commit.files.iter().map(|file| Named { path: &file.path, bytes: Some(file.bytes), blake3: &file.blake3 });
-            let index = commit.index.iter().map(|file| Named { path: &file.path, bytes: Some(file.bytes), blake3: &file.blake3 });
-            for file in values.chain(index) {
+            let hashes = commit.hashes.iter().map(|file| Named { path: &file.path, bytes: Some(file.bytes), blake3: &file.blake3 });
+            for file in values.chain(hashes) {
                 named.insert(file.path);
                 self.named(&file, &format!("model:{name}"), age == 0);
             }

@@ -1,7 +1,7 @@
 //! Small objects: JSON in an envelope that tells damage and newer versions apart from what can be read.
 //!
 //! ```json
-//! {"format":1,"nonce":"9f2c…","checksum":"<blake3 of format, nonce and the body's bytes>","body":{…}}
+//! {"format":2,"nonce":"9f2c…","checksum":"<blake3 of format, nonce and the body's bytes>","body":{…}}
 //! ```
 //!
 //! The nonce makes the bytes of two writers differ even where they say the same, so that equal bytes mean the same writer.
@@ -12,8 +12,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-/// The version of the format that is written, and the newest that is read.
-pub const FORMAT: u32 = 1;
+/// The version of the format that is written, and the one that is read.
+pub const FORMAT: u32 = 2;
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -46,16 +46,28 @@ pub fn encode<T: Serialize>(body: &T, nonce: u64) -> Result<Bytes> {
 /// The body of the object that was read from `path`. An error of kind `Corrupt` if it is damaged or too new.
 pub fn decode<T: DeserializeOwned>(path: &str, bytes: &[u8]) -> Result<T> {
     if let Ok(AnyEnvelope { format }) = serde_json::from_slice(bytes)
-        && format > FORMAT
+        && format != FORMAT
+        // An older one is only told as such if it is whole.
+        && (format > FORMAT || checksum_holds(bytes))
     {
-        return Err(Error::corrupt(format!("{path} was written by a newer version of Outflow (format {format}, this one reads {FORMAT})"))
-            .remedy("use that version of Outflow for this state, or a newer one"));
+        let (which, remedy) = if format > FORMAT {
+            ("a newer", "use that version of Outflow for this state, or a newer one")
+        } else {
+            ("an older", "use that version of Outflow for this state, or start with a new state folder: every record is then sent again")
+        };
+        let message = format!("{path} was written by {which} version of Outflow (format {format}, this one reads {FORMAT})");
+        return Err(Error::corrupt(message).remedy(remedy));
     }
     let envelope: Envelope<'_> = serde_json::from_slice(bytes).map_err(|error| damaged(path).caused_by(error))?;
     if checksum(envelope.format, &envelope.nonce, envelope.body) != envelope.checksum {
         return Err(damaged(path));
     }
     serde_json::from_str(envelope.body.get()).map_err(|error| damaged(path).caused_by(error))
+}
+
+fn checksum_holds(bytes: &[u8]) -> bool {
+    let envelope: Result<Envelope<'_>, _> = serde_json::from_slice(bytes);
+    envelope.is_ok_and(|envelope| checksum(envelope.format, &envelope.nonce, envelope.body) == envelope.checksum)
 }
 
 /// What to say of an object that cannot be what was written.
@@ -103,7 +115,7 @@ mod tests {
     fn a_body_comes_back_as_it_was() {
         let bytes = encode(&body(), 7).unwrap();
         assert_eq!(decode::<Body>("a.json", &bytes).unwrap(), body());
-        assert!(bytes.starts_with(b"{\"format\":1,\"nonce\":\"0000000000000007\",\"checksum\":\""));
+        assert!(bytes.starts_with(b"{\"format\":2,\"nonce\":\"0000000000000007\",\"checksum\":\""));
     }
 
     #[test]
@@ -128,8 +140,19 @@ mod tests {
     }
 
     #[test]
+    fn an_older_format_is_refused_as_such() {
+        let bytes = encode(&body(), 7).unwrap();
+        let envelope: Envelope<'_> = serde_json::from_slice(&bytes).unwrap();
+        let checksum = checksum(1, &envelope.nonce, envelope.body);
+        let older = serde_json::to_vec(&Envelope { format: 1, checksum, ..envelope }).unwrap();
+        let error = decode::<Body>("a.json", &older).unwrap_err();
+        assert_eq!(error.kind(), Kind::Corrupt);
+        assert!(error.message().contains("an older version of Outflow"), "{error}");
+    }
+
+    #[test]
     fn a_newer_format_is_refused_as_such_whatever_else_it_holds() {
-        let error = decode::<Body>("a.json", br#"{"format":2,"something":"new"}"#).unwrap_err();
+        let error = decode::<Body>("a.json", br#"{"format":3,"something":"new"}"#).unwrap_err();
         assert_eq!(error.kind(), Kind::Corrupt);
         assert!(error.message().contains("newer version of Outflow"), "{error}");
     }

@@ -25,6 +25,7 @@ pub(super) fn limits(node: Option<&Node>, log: &mut Log) -> Limits {
         record_bytes: size("record_bytes", defaults.record_bytes),
         value_bytes: size("value_bytes", defaults.value_bytes),
         interval_min_seconds: interval_min(node, log).unwrap_or(defaults.interval_min_seconds),
+        memory_bytes: count("memory_bytes").map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX)),
         monthly_records: count("monthly_records"),
     }
 }

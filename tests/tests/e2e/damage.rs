@@ -235,10 +235,10 @@ fn doctor_tells_rights_strange_files_clocks_and_what_waits() {
     std::os::unix::fs::symlink("/etc/hostname", &commit).unwrap();
     let linked = found(&shop, 1);
     assert!(messages(&linked).iter().any(|text| text.contains("it is a link")), "{linked}");
-    let newer = shop.project.read("state/models/people/commits/000000000002.json").replacen("\"format\":1", "\"format\":2", 1);
+    let newer = shop.project.read("state/models/people/commits/000000000002.json").replacen("\"format\":2", "\"format\":3", 1);
     shop.project.write("state/models/people/commits/000000000002.json", newer);
     let newer = found(&shop, 1);
-    assert!(messages(&newer).iter().any(|text| text.contains("newer version of Outflow (format 2")), "{newer}");
+    assert!(messages(&newer).iter().any(|text| text.contains("newer version of Outflow (format 3")), "{newer}");
 }
 
 #[test]

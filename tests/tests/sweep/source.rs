@@ -60,6 +60,6 @@ impl Source for SimSource {
             *ended |= batch.as_ref().is_some_and(Result::is_err);
             std::future::ready(batch)
         });
-        Ok(RecordStream { schema: Self::columns(), batches: batches.boxed() })
+        Ok(RecordStream::single(Self::columns(), batches.boxed()))
     }
 }

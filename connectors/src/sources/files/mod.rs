@@ -72,6 +72,13 @@ pub struct FilesOptions {
     pub spill_dir: Option<PathBuf>,
 }
 
+impl FilesOptions {
+    /// What of a whole process's memory, in bytes, its queries may take.
+    pub fn share_of(memory: usize) -> usize {
+        memory / 4
+    }
+}
+
 impl Default for FilesOptions {
     /// All cores, no limit.
     fn default() -> Self {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use datafusion::common::TableReference;
+use datafusion::execution::TaskContext;
 use datafusion::execution::context::SQLOptions;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::FairSpillPool;
@@ -24,6 +25,9 @@ use super::{BATCH_RECORDS, FilesOptions};
 /// The names that DataFusion gives to the one catalog and schema there are.
 const CATALOG: &str = "datafusion";
 const SCHEMA: &str = "public";
+/// Values in one batch of many columns.
+const BATCH_VALUES: usize = 256 << 10;
+const BATCH_RECORDS_MIN: usize = 256;
 
 /// One query's session.
 pub(super) struct Session {
@@ -114,10 +118,17 @@ impl Session {
         Ok(logical)
     }
 
-    /// What running a plan needs.
-    pub(super) fn task(&self) -> Arc<datafusion::execution::TaskContext> {
-        self.context.task_ctx()
+    /// What running a plan needs that returns so many columns.
+    pub(super) fn task(&self, columns: usize) -> Arc<TaskContext> {
+        let mut state = self.context.state();
+        *state.config_mut() = state.config().clone().with_batch_size(batch_records(columns));
+        Arc::new(TaskContext::from(&state))
     }
+}
+
+/// Records in one batch: fewer where there are many columns, so that a batch stays as small as others are.
+fn batch_records(columns: usize) -> usize {
+    (BATCH_VALUES / columns.max(1)).clamp(BATCH_RECORDS_MIN, BATCH_RECORDS)
 }
 
 /// The configured table that a query means: by its exact name, or else whatever its case, since SQL folds names.

@@ -1,4 +1,4 @@
-//! A planned query as one stream: bounded, cancelled when it is dropped, never longer than its time.
+//! A planned query as streams, one for each partition: bounded, cancelled when they are dropped, never longer than its time.
 
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
@@ -9,7 +9,7 @@ use arrow::array::{RecordBatch, RecordBatchOptions};
 use arrow::datatypes::SchemaRef;
 use datafusion::error::DataFusionError;
 use datafusion::execution::SendableRecordBatchStream;
-use datafusion::physical_plan::execute_stream;
+use datafusion::physical_plan::execute_stream_partitioned;
 use futures::{FutureExt, StreamExt, stream};
 use outflow_contract::plan::FileTable;
 use outflow_contract::source::{Query, RecordStream};
@@ -43,10 +43,14 @@ fn too_slow(limit: Duration) -> Error {
 pub(super) async fn run(session: Session, tables: &[FileTable], query: &Query) -> Result<RecordStream> {
     let start = Instant::now();
     let planned = within(query.timeout, session.plan(tables, &query.sql)).await?;
-    let batches = execute_stream(planned.plan, session.task()).map_err(running)?;
+    let partitions = execute_stream_partitioned(planned.plan, session.task(planned.schema.fields().len())).map_err(running)?;
     let left = query.timeout.map(|limit| (limit.saturating_sub(start.elapsed()), limit));
-    let run = Run { batches: Some(batches), schema: planned.schema.clone(), left, session };
-    Ok(RecordStream { schema: planned.schema, batches: stream::unfold(run, Run::next).boxed() })
+    let session = Arc::new(session);
+    let partitions = partitions.into_iter().map(|batches| {
+        let run = Run { batches: Some(batches), schema: planned.schema.clone(), left, session: Arc::clone(&session) };
+        stream::unfold(run, Run::next).boxed()
+    });
+    Ok(RecordStream { partitions: partitions.collect(), schema: planned.schema })
 }
 
 struct Run {
@@ -56,7 +60,7 @@ struct Run {
     /// What is left of the time, of so much. Only waiting for the source counts, not what its consumer does meanwhile.
     left: Option<(Duration, Duration)>,
     #[allow(dead_code, reason = "holds the memory pool and the spilled files as long as the query runs")]
-    session: Session,
+    session: Arc<Session>,
 }
 
 impl Run {

@@ -62,12 +62,12 @@ impl Shop {
     }
 
     async fn try_query(&self, sql: &str) -> Result<RecordBatch, Error> {
-        let mut stream = self.source().stream(&query(sql)).await?;
-        let mut batches = Vec::new();
-        while let Some(batch) = stream.batches.next().await {
+        let stream = self.source().stream(&query(sql)).await?;
+        let (schema, mut stream, mut batches) = (stream.schema.clone(), stream.into_batches(), Vec::new());
+        while let Some(batch) = stream.next().await {
             batches.push(batch?);
         }
-        Ok(concat_batches(&stream.schema, &batches).unwrap())
+        Ok(concat_batches(&schema, &batches).unwrap())
     }
 
     async fn query(&self, sql: &str) -> RecordBatch {
@@ -486,7 +486,7 @@ async fn a_query_is_given_up_after_its_time() {
     let slow = Query { sql: sql.to_owned(), timeout: Some(Duration::from_millis(300)) };
     let text = match shop.source().stream(&slow).await {
         Err(error) => error.to_string(),
-        Ok(mut stream) => stream.batches.next().await.unwrap().expect_err("too slow").to_string(),
+        Ok(stream) => stream.into_batches().next().await.unwrap().expect_err("too slow").to_string(),
     };
     assert!(text.contains("longer than its 0.3 s"), "{text}");
 }
@@ -581,9 +581,9 @@ async fn types_that_are_none_are_refused() {
 async fn a_wide_scan_stays_a_stream() {
     let shop = Shop::new().table("t", "t.parquet", &[]);
     shop.write("t.parquet", parquet(&customers(0..200_000)));
-    let mut stream = shop.source().stream(&query("SELECT * FROM t")).await.unwrap();
+    let mut stream = shop.source().stream(&query("SELECT * FROM t")).await.unwrap().into_batches();
     let mut records = 0;
-    while let Some(batch) = stream.batches.next().await {
+    while let Some(batch) = stream.next().await {
         let batch = batch.unwrap();
         assert!(batch.num_rows() <= super::BATCH_RECORDS);
         records += batch.num_rows();

@@ -1,22 +1,100 @@
 //! diff: what changed between the snapshot of a model and its result now.
 //!
 //! ```text
-//! result batch ─► hash (key, row) ─► probe the key index ─┬─ same     nothing to do
-//!                                                          ├─ changed  an updated record
-//!                                                          └─ new      an added record
-//!                                     never probed ────────── deleted  (only after the stream ended well)
+//! result batch ─► hash (key, row) ─► table of row hashes ─┬─ found      the same: nothing to do
+//!                                                          └─ not found  waits, with its values
+//! what waits ─► the snapshot's keys ─┬─ known    updated
+//!                                    └─ unknown  added
+//! never returned ────────────────────── deleted  (only after the stream ended well)
 //! ```
 //!
-//! The values of the snapshot are not read for this: two hashes stand for them. `canonical.rs` says when two
-//! values are equal; the hash is keyed by a salt of the model's own.
+//! [`DiffExec`] does it as a DataFusion operator. The values of the snapshot are not read for this, nor are all of its hashes held: the
+//! [`table`] has 12.3 bytes a record, the rest stays in the hash files. `canonical.rs` says when two values are equal; the hash is keyed by a
+//! salt of the model's own.
+//!
+//! | file | does |
+//! |---|---|
+//! | `canonical`, `words`, `hash` | two hashes of each record: of its identifier, and of all its columns |
+//! | [`table`] | the snapshot in memory |
+//! | `compare` | one thread: hashes batches and looks them up |
+//! | `waiting` | tells changed records from new ones and from repeated ones |
+//! | `rounds` | a table that does not fit in memory, a part at a time |
+//! | `exec` | the operator |
+//! | `spill` | the keys of what has changed, by range, for the snapshot's next file |
 
 mod canonical;
+mod compare;
+mod exec;
 mod hash;
+mod reject;
+mod rounds;
+mod sizes;
 mod spill;
+mod table;
+mod tally;
+mod waiting;
 mod words;
 
 #[cfg(test)]
 mod tests;
 
+use std::ops::Range;
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
+use outflow_contract::limits::Limits;
+use outflow_contract::state_store::Scratch;
+
+pub use exec::{DiffExec, source_of, told};
 pub use hash::{HASH_FORMAT, Lanes, RecordHasher, has_null_id};
+pub use reject::{Reason, Rejections};
 pub use spill::{PARTITIONS, Spill, read_partition};
+pub use tally::Tally;
+
+use crate::snapshot::HashSnapshot;
+use table::Table;
+
+/// What is compared, and how.
+pub struct Comparison {
+    /// The records as they were.
+    pub snapshot: HashSnapshot,
+    /// Gives records their hashes.
+    pub hasher: RecordHasher,
+    /// The columns of a record, all nullable.
+    pub schema: SchemaRef,
+    /// The identifier's columns.
+    pub id: Vec<usize>,
+    /// Records over these are not accepted; and what the process may hold, if there is a limit.
+    pub limits: Limits,
+    /// The version that the result becomes.
+    pub version: u64,
+    /// How many records without an identifier there were last time: with more of them, nothing counts as deleted.
+    pub null_ids: u64,
+    /// If the columns have changed, what records are compared by instead of their row hashes. All records are returned then, also those
+    /// that are the same: their state before is the one after.
+    pub rebase: Option<Rebase>,
+    /// Where what does not fit in memory is kept.
+    pub scratch: Scratch,
+    /// Threads that may work at once.
+    pub threads: usize,
+}
+
+/// Comparing by the columns that the snapshot and the result have in common.
+pub struct Rebase {
+    /// Hashes records over them.
+    pub hasher: RecordHasher,
+    /// The upper halves of those hashes of the snapshot's records, in the order of their keys; for each segment where its first one is.
+    pub hashes: Vec<u64>,
+    /// Where each segment's first one is.
+    pub starts: Vec<usize>,
+}
+
+/// A part of the diff: the segments whose tables are in memory.
+struct Round {
+    /// How many there are.
+    of: usize,
+    segments: Range<usize>,
+    tables: Vec<Table>,
+    /// In which round each segment's turn is.
+    turns: Arc<Vec<u16>>,
+}

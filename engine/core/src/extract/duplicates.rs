@@ -7,17 +7,16 @@ use crate::snapshot::PartReader;
 use arrow::array::{BooleanArray, RecordBatch};
 use arrow::compute::filter_record_batch;
 use outflow_contract::state_store::StateStore;
-use outflow_contract::{Before, Error, Key, Op, Result};
+use outflow_contract::{Before, Error, Key, Result};
 use outflow_ledger::changes::{EntryReader, Locator, PartWriter, values_of};
 
-use super::reject::Reason;
-use super::worker::Part;
-use super::{Gathered, Rejections};
-use crate::diff::{PARTITIONS, read_partition};
+use super::Gathered;
+use super::writer::Part;
+use crate::diff::{PARTITIONS, Reason, read_partition};
 
 /// The keys that came more than once, with how often each came among the new and changed records.
 pub(super) fn find(gathered: &Gathered) -> Result<HashSet<Key>> {
-    let mut keys: HashSet<Key> = gathered.repeated.iter().copied().collect();
+    let mut keys: HashSet<Key> = gathered.tally.repeated.iter().copied().collect();
     for partition in 0..PARTITIONS {
         let entries = read_partition(&gathered.spills, partition)?;
         keys.extend(entries.windows(2).filter(|pair| pair[0].key == pair[1].key).map(|pair| pair[0].key));
@@ -58,8 +57,8 @@ pub(super) fn remove(
     }
     // The first of a repeated key may have had the same state as before: it was counted as unchanged, and is in no change set.
     let unwritten = keys.len() as u64 - written.len() as u64;
-    gathered.unchanged = gathered.unchanged.saturating_sub(unwritten);
-    gathered.rejections.count(Reason::DuplicateId, unwritten);
+    gathered.tally.unchanged = gathered.tally.unchanged.saturating_sub(unwritten);
+    gathered.tally.rejections.count(Reason::DuplicateId, unwritten);
     Ok(removed)
 }
 
@@ -108,15 +107,11 @@ fn rewrite(
 }
 
 fn count(batch: &RecordBatch, i: usize, added: bool, gathered: &mut Gathered) {
-    let op = if added { Op::Added } else { Op::Updated };
-    let less = |n: &mut u64| *n = n.saturating_sub(1);
-    match op {
-        Op::Added => less(&mut gathered.counts.added),
-        _ => less(&mut gathered.counts.updated),
-    }
-    let rejections: &mut Rejections = &mut gathered.rejections;
+    let counts = &mut gathered.tally.counts;
+    let counted = if added { &mut counts.added } else { &mut counts.updated };
+    *counted = counted.saturating_sub(1);
     match values_of(batch) {
-        Ok(values) => rejections.add(Reason::DuplicateId, &values, i),
-        Err(_) => rejections.count(Reason::DuplicateId, 1),
+        Ok(values) => gathered.tally.rejections.add(Reason::DuplicateId, &values, i),
+        Err(_) => gathered.tally.rejections.count(Reason::DuplicateId, 1),
     }
 }

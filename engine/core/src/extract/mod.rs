@@ -1,22 +1,22 @@
 //! extract: one pass over a model's result, and one new version of the model.
 //!
 //! ```text
-//! source ─► batches ─┬─► worker 0 ─► part 0 (changed records with their values), spilled keys
-//!                    └─► worker 1 ─► part 1
-//! the stream has ended well ─► duplicates out ─► deletes ─► key index ─► commit of the version (durable)
+//! source ─► partitions ─► DiffExec ─► changes ─┬─► writer 0 ─► part 0 (changed records with their values), spilled keys
+//!                                              └─► writer 1 ─► part 1
+//! the stream has ended well ─► duplicates out ─► deletes ─► hash file ─► commit of the version (durable)
 //! ```
 //!
 //! A stream that ends in an error leaves nothing behind: parts without a commit are not part of the state (I7).
-//! Memory: the key index of the snapshot, and a few batches for each worker.
+//! Memory: that of [`crate::diff`], and a row group for each writer.
 
 mod duplicates;
 mod publish;
 mod rebase;
-mod reject;
-mod sizes;
+#[cfg(test)]
+mod differential;
 #[cfg(test)]
 mod tests;
-mod worker;
+mod writer;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -24,7 +24,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Schema, SchemaRef};
+use datafusion::execution::TaskContext;
+use datafusion::execution::memory_pool::GreedyMemoryPool;
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::display::DisplayableExecutionPlan;
 use futures::StreamExt;
+use futures::stream::BoxStream;
 use outflow_contract::clock::Clock;
 use outflow_contract::limits::Limits;
 use outflow_contract::plan::{Model, OnBadId};
@@ -37,14 +43,12 @@ use outflow_ledger::commit::ModelCommit;
 use tokio::sync::mpsc;
 
 use crate::blocking;
-use crate::diff::{HASH_FORMAT, RecordHasher, Spill};
-use crate::snapshot::schema_of;
-use crate::snapshot::{KeyIndex, index_file};
+use crate::diff::{Comparison, DiffExec, HASH_FORMAT, Reason, Rebase, RecordHasher, Spill, Tally, source_of, told};
+use crate::snapshot::{HashSnapshot, Indexed, schema_of};
 pub(crate) use publish::hash_key;
-use reject::{Reason, Rejections};
-use worker::{Part, Shared, Worker};
+use writer::{Part, Writer};
 
-/// Batches that may wait for a worker.
+/// Batches that may wait for a writer.
 const QUEUE: usize = 2;
 
 /// What an extraction works with.
@@ -57,7 +61,7 @@ pub struct Extraction<'a> {
     pub model: &'a Model,
     /// The project's limits.
     pub limits: &'a Limits,
-    /// Threads that hash and compare.
+    /// Threads that compare, and as many that write.
     pub workers: usize,
     /// Counts records as they arrive, for the progress display.
     pub progress: Arc<AtomicU64>,
@@ -87,17 +91,13 @@ impl Extracted {
     }
 }
 
-/// The sum of the workers.
+/// What the diff and the writers found.
 #[derive(Default)]
 struct Gathered {
+    tally: Tally,
     parts: Vec<Part>,
     spills: Vec<Spill>,
-    rejections: Rejections,
-    repeated: Vec<outflow_contract::Key>,
-    counts: Counts,
-    unchanged: u64,
-    extracted: u64,
-    nulls: Vec<u64>,
+    deleted: Vec<Indexed>,
 }
 
 impl Extraction<'_> {
@@ -112,87 +112,96 @@ impl Extraction<'_> {
         let salt = head.as_ref().map_or_else(|| publish::new_salt(self.clock), |head| head.salt);
         let key = publish::hash_key(salt);
         let hasher = RecordHasher::new(&key, &schema, &self.model.id, None)?;
-        let (index, comparing) = self.snapshot(head.clone(), &schema, key).await?;
+        let (snapshot, rebase) = self.snapshot(head.clone(), &schema, key).await?;
         let mut notices = Vec::new();
-        if comparing.is_some() {
+        if rebase.is_some() {
             notices.push("the query returns other columns than last time: what is common to both was compared".to_owned());
         }
-        let scratch = self.store.scratch()?;
-        let shared = Arc::new(Shared {
-            store: Arc::clone(&self.store),
-            index: Arc::new(index),
+        let diff = Arc::new(Comparison {
+            snapshot,
             hasher,
             id: self.model.id.iter().filter_map(|id| schema.index_of(id).ok()).collect(),
             schema: Arc::clone(&schema),
             limits: self.limits.clone(),
             version: head.as_ref().map_or(0, |head| head.version) + 1,
-            comparing,
+            null_ids: head.as_ref().map_or(0, |head| head.extraction.null_ids),
+            rebase,
+            scratch: self.store.scratch()?,
+            threads: self.workers,
         });
-        let publication = publish::Publication::new(self, head, Arc::clone(&shared), salt, notices);
-        let workers = (0..self.workers).map(|i| {
-            let spill = Spill::new(scratch.path(), i);
-            Worker::new(Arc::clone(&shared), publication.output(i, "changes"), publication.output(self.workers + i, "snapshot"), spill)
+        let publication = publish::Publication::new(self, head, Arc::clone(&diff), salt, notices);
+        let writers = (0..self.workers.max(1)).map(|i| {
+            let snapshot = diff.rebase.is_some().then(|| publication.output(self.workers + i, "snapshot"));
+            Writer::new(Arc::clone(&self.store), publication.output(i, "changes"), snapshot, Spill::new(diff.scratch.path(), i))
         });
-        let workers = workers.collect();
-        let gathered = self.gather(stream, &schema, workers).await?;
-        self.policies(&gathered)?;
+        let writers = writers.collect();
+        let gathered = self.gather(stream, diff, writers).await?;
+        self.policies(&gathered.tally)?;
         blocking(move || publication.publish(gathered)).await
     }
 
     /// The snapshot to compare with, and what to compare by if the columns have changed.
-    async fn snapshot(&self, head: Option<ModelCommit>, schema: &SchemaRef, key: [u8; 32]) -> Result<(KeyIndex, Option<RecordHasher>)> {
-        let Some(head) = head else { return Ok((KeyIndex::default(), None)) };
+    async fn snapshot(&self, head: Option<ModelCommit>, schema: &SchemaRef, key: [u8; 32]) -> Result<(HashSnapshot, Option<Rebase>)> {
+        let Some(head) = head else { return Ok((HashSnapshot::default(), None)) };
         let (store, schema) = (Arc::clone(&self.store), Arc::clone(schema));
         blocking(move || {
-            let mut index = index_file::load(store.as_ref(), &head)?;
-            let Some(common) = rebase::common_columns(&*schema_of(&head)?, &schema) else { return Ok((index, None)) };
-            let shared: SchemaRef =
-                Arc::new(Schema::new(schema.fields().iter().filter(|f| common.contains(f.name())).cloned().collect::<Vec<_>>()));
-            let over_old = RecordHasher::projected(&key, &shared, &common)?;
-            rebase::compare_common(store.as_ref(), &head, &mut index, &over_old, &shared)?;
-            Ok((index, Some(RecordHasher::projected(&key, &schema, &common)?)))
+            let snapshot = HashSnapshot::open(store.as_ref(), &head)?;
+            let Some(common) = rebase::common_columns(&*schema_of(&head)?, &schema) else { return Ok((snapshot, None)) };
+            let rebase = rebase::compare_common(store.as_ref(), &head, &snapshot, &key, &common, &schema)?;
+            Ok((snapshot, Some(rebase)))
         })
         .await
     }
 
-    /// Feeds every batch to the workers and adds up what they found.
-    async fn gather(&self, mut stream: RecordStream, schema: &SchemaRef, workers: Vec<Worker>) -> Result<Gathered> {
-        let (senders, tasks): (Vec<_>, Vec<_>) = workers.into_iter().map(spawn).unzip();
-        let mut total = 0u64;
+    /// Compares every record, and hands what has changed to the writers.
+    async fn gather(&self, stream: RecordStream, diff: Arc<Comparison>, writers: Vec<Writer>) -> Result<Gathered> {
+        let plan = DiffExec::new(source_of(self.counted(stream), &diff.schema)?, diff);
+        let mut changes = plan.execute(0, self.task()?).map_err(told)?;
+        let (senders, tasks): (Vec<_>, Vec<_>) = writers.into_iter().map(spawn).unzip();
         let mut next = 0;
-        while let Some(batch) = stream.batches.next().await {
-            let batch = relabel(&batch?, schema)?;
-            total += batch.num_rows() as u64;
-            self.progress.store(total, Ordering::Relaxed);
-            if total > self.limits.records {
-                return Err(Error::new(
-                    Kind::Limit,
-                    format!("model `{}` returns more than {} records", self.model.name, self.limits.records),
-                )
-                .remedy("narrow the query, or raise `limits: { records: … }`"));
-            }
-            // A worker that has failed has closed its queue: its error is told below.
-            if senders[next].send(batch).await.is_err() {
+        while let Some(batch) = changes.next().await {
+            // A writer that has failed has closed its queue: its error is told below.
+            if senders[next].send(batch.map_err(told)?).await.is_err() {
                 break;
             }
             next = (next + 1) % senders.len();
         }
-        drop(senders);
-        let mut gathered = Gathered { nulls: vec![0; schema.fields().len()], ..Gathered::default() };
+        drop((senders, changes));
+        let mut gathered = Gathered::default();
         for task in tasks {
-            let (worker, parts) = task.await.map_err(|e| Error::bug("an extraction worker stopped").caused_by(e))??;
+            let (writer, parts) = task.await.map_err(|e| Error::bug("an extraction's writer stopped").caused_by(e))??;
             gathered.parts.extend(parts);
-            gathered.spills.push(worker.spill);
-            gathered.rejections.merge(worker.rejections);
-            gathered.repeated.extend(worker.repeated);
-            for op in outflow_contract::Op::ALL {
-                gathered.counts.add(op, worker.counts.get(op));
-            }
-            gathered.unchanged += worker.unchanged;
-            gathered.extracted += worker.extracted;
-            gathered.nulls.iter_mut().zip(&worker.nulls).for_each(|(sum, nulls)| *sum += nulls);
+            gathered.spills.push(writer.spill);
+            gathered.deleted.extend(writer.deleted);
         }
+        gathered.tally = plan.tally();
+        tracing::debug!(model = self.model.name, "{}", DisplayableExecutionPlan::with_metrics(&plan).indent(true));
         Ok(gathered)
+    }
+
+    /// The stream, counted as it arrives: for the display, and for the limit.
+    fn counted(&self, stream: RecordStream) -> RecordStream {
+        let (model, limit) = (self.model.name.clone(), self.limits.records);
+        let count = |batches: BoxStream<'static, Result<RecordBatch>>| {
+            let (progress, model) = (Arc::clone(&self.progress), model.clone());
+            let counted = batches.map(move |batch| {
+                let batch = batch?;
+                let more = batch.num_rows() as u64;
+                if progress.fetch_add(more, Ordering::Relaxed) + more <= limit {
+                    return Ok(batch);
+                }
+                Err(Error::new(Kind::Limit, format!("model `{model}` returns more than {limit} records"))
+                    .remedy("narrow the query, or raise `limits: { records: … }`"))
+            });
+            counted.boxed()
+        };
+        RecordStream { schema: stream.schema, partitions: stream.partitions.into_iter().map(count).collect() }
+    }
+
+    fn task(&self) -> Result<Arc<TaskContext>> {
+        let Some(bytes) = self.limits.memory_bytes else { return Ok(Arc::default()) };
+        let runtime = RuntimeEnvBuilder::new().with_memory_pool(Arc::new(GreedyMemoryPool::new(bytes))).build_arc().map_err(told)?;
+        Ok(Arc::new(TaskContext::default().with_runtime(runtime)))
     }
 
     fn same_identity(&self, head: &ModelCommit, schema: &Schema) -> Result<()> {
@@ -233,8 +242,8 @@ impl Extraction<'_> {
         Ok(())
     }
 
-    fn policies(&self, gathered: &Gathered) -> Result<()> {
-        let nulls = gathered.rejections.get(Reason::NullId);
+    fn policies(&self, tally: &Tally) -> Result<()> {
+        let nulls = tally.rejections.get(Reason::NullId);
         if self.model.on_null_id == OnBadId::Abort && nulls > 0 {
             return Err(Error::new(Kind::Refused, format!("{} of model `{}` with a null identifier", records(nulls), self.model.name))
                 .remedy("mend the query, or let `on_null_id: reject` leave them out"));
@@ -263,16 +272,16 @@ fn kind_of(kind: &DataType) -> Comparable {
     }
 }
 
-type WorkerTask = tokio::task::JoinHandle<Result<(Worker, Vec<Part>)>>;
+type WriterTask = tokio::task::JoinHandle<Result<(Writer, Vec<Part>)>>;
 
-fn spawn(mut worker: Worker) -> (mpsc::Sender<RecordBatch>, WorkerTask) {
+fn spawn(mut writer: Writer) -> (mpsc::Sender<RecordBatch>, WriterTask) {
     let (sender, mut batches) = mpsc::channel::<RecordBatch>(QUEUE);
     let task = tokio::task::spawn_blocking(move || {
         while let Some(batch) = batches.blocking_recv() {
-            worker.take(&batch)?;
+            writer.take(&batch)?;
         }
-        let parts = worker.finish()?;
-        Ok((worker, parts))
+        let parts = writer.finish()?;
+        Ok((writer, parts))
     });
     (sender, task)
 }
@@ -322,10 +331,4 @@ fn has_interval(data_type: &DataType) -> bool {
         DataType::Struct(fields) => fields.iter().any(|field| has_interval(field.data_type())),
         _ => false,
     }
-}
-
-/// The same columns under the record schema.
-fn relabel(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
-    RecordBatch::try_new(Arc::clone(schema), batch.columns().to_vec())
-        .map_err(|e| Error::bug("the source returned a batch of another schema").caused_by(e))
 }

@@ -10,15 +10,14 @@ use outflow_contract::state_store::StateStore;
 use outflow_contract::{Before, Counts, Entry, Error, Key, Kind, Result};
 use outflow_ledger::chain::Chain;
 use outflow_ledger::changes::{EntryBuilder, Locator, assemble};
-use outflow_ledger::commit::{Dropped, ExtractionInfo, IndexFile, ModelCommit, ValueFile, VersionInfo, encode_schema};
+use outflow_ledger::commit::{Dropped, ExtractionInfo, HashFile, ModelCommit, ValueFile, VersionInfo, encode_schema};
 use outflow_ledger::paths;
 
 use super::duplicates::{self, Removed};
-use super::reject::Reason;
-use super::worker::{Output, Part, Shared};
+use super::writer::{Output, Part};
 use super::{Extracted, Extraction, Gathered};
-use crate::diff::{HASH_FORMAT, PARTITIONS, read_partition};
-use crate::snapshot::{Indexed, PartsWriter, index_file, values};
+use crate::diff::{Comparison, HASH_FORMAT, PARTITIONS, Reason, Tally, read_partition};
+use crate::snapshot::{Columns, HashFileWriter, Indexed, PartsWriter, SEGMENTS, hashes, segment_of, values};
 use crate::time::rfc3339;
 
 /// A new salt for a model's hashes.
@@ -34,7 +33,7 @@ pub(crate) fn hash_key(salt: u128) -> [u8; 32] {
 /// Everything that is needed to publish, owned, so that it can move to a thread that may block.
 pub(super) struct Publication {
     store: Arc<dyn StateStore>,
-    shared: Arc<Shared>,
+    diff: Arc<Comparison>,
     model: String,
     id: Vec<String>,
     on_duplicate_id: OnBadId,
@@ -52,13 +51,13 @@ impl Publication {
     pub(super) fn new(
         extraction: &Extraction<'_>,
         head: Option<ModelCommit>,
-        shared: Arc<Shared>,
+        diff: Arc<Comparison>,
         salt: u128,
         notices: Vec<String>,
     ) -> Self {
         Self {
             store: Arc::clone(&extraction.store),
-            shared,
+            diff,
             model: extraction.model.name.clone(),
             id: extraction.model.id.clone(),
             on_duplicate_id: extraction.model.on_duplicate_id,
@@ -89,20 +88,25 @@ impl Publication {
     }
 
     fn path(&self, name: &str) -> String {
-        paths::version_file(&self.model, self.shared.version, name)
+        paths::version_file(&self.model, self.diff.version, name)
     }
 
     pub(super) fn publish(mut self, mut gathered: Gathered) -> Result<Extracted> {
         let mut notices = std::mem::take(&mut self.notices);
-        let removed = self.without_duplicates(&mut gathered)?;
-        let (deleted, null_ids) = self.deletes(&gathered, &mut notices);
-        gathered.counts.deleted = deleted.len() as u64;
-        gathered.parts.extend(self.write_deletes(&deleted)?);
+        let (duplicates, removed) = self.without_duplicates(&mut gathered)?;
+        let null_ids = self.null_ids(&gathered.tally, &mut notices);
+        gathered.deleted.sort_unstable_by_key(|record| record.at);
+        gathered.parts.extend(self.write_deletes(&gathered.deleted)?);
         let mut head = self.next_commit(&gathered, null_ids)?;
-        let changes = gathered.counts.total();
-        let rebased = self.shared.comparing.is_some();
-        if rebased || changes > 0 && self.head.as_ref().is_none_or(|head| index_file::wants_new_base(head, changes)) {
-            head.index = Some(self.write_index(head.version, &gathered, &removed, &deleted)?);
+        let changes = gathered.tally.counts.total();
+        let rebased = self.diff.rebase.is_some();
+        if rebased || changes > 0 {
+            let anew = rebased || self.head.as_ref().is_none_or(|head| hashes::wants_new_base(head, changes));
+            let file = self.write_hashes(head.version, &gathered, &duplicates, &removed, anew)?;
+            if anew {
+                head.hashes.clear();
+            }
+            head.hashes.push(file);
         }
         if self.head.as_ref().is_none_or(|old| !same_state(old, &head)) {
             let owner = format!("model `{}`", self.model);
@@ -110,14 +114,8 @@ impl Publication {
         } else if let Some(old) = self.head {
             head = old;
         }
-        Ok(Extracted {
-            head,
-            extracted: gathered.extracted,
-            counts: gathered.counts,
-            unchanged: gathered.unchanged,
-            rejected: gathered.rejections.into_report(),
-            notices,
-        })
+        let Tally { extracted, counts, unchanged, rejections, .. } = gathered.tally;
+        Ok(Extracted { head, extracted, counts, unchanged, rejected: rejections.into_report(), notices })
     }
 
     fn without_duplicates(&self, gathered: &mut Gathered) -> Result<(HashSet<Key>, Removed)> {
@@ -131,33 +129,24 @@ impl Publication {
         }
         let path = |file: u32| self.path(&format!("changes-{:016x}-unique-{file}.parquet", self.nonce));
         let removed = duplicates::remove(self.store.as_ref(), gathered, &keys, path)?;
-        // A known record that came back twice is neither deleted nor changed.
-        for key in &keys {
-            if let Some(rank) = self.shared.index.rank(*key) {
-                self.shared.index.mark(rank);
-            }
-        }
         Ok((keys, removed))
     }
 
-    /// The records that the query no longer returns, in the order of their values' places, and the number of null identifiers that
-    /// the next extraction is to be compared with. A rejected record is not among them (rule 17), and none is while one without an
-    /// identifier may be one of them.
-    fn deletes(&self, gathered: &Gathered, notices: &mut Vec<String>) -> (Vec<Indexed>, u64) {
-        let nulls = gathered.rejections.get(Reason::NullId);
-        let before = self.head.as_ref().map_or(0, |head| head.extraction.null_ids);
-        let mut deleted: Vec<Indexed> = self.shared.index.unseen().map(|rank| self.shared.index.get(rank)).collect();
-        if nulls > before && !deleted.is_empty() {
-            notices.push(format!(
-                "{} no longer returned, but {} with a null identifier ({before} last time) may be the same: nothing counts as deleted",
-                records(deleted.len() as u64),
-                records(nulls)
-            ));
-            // The next extraction compares with the same number: these records are still not known to be gone.
-            return (Vec::new(), before);
+    /// The number of null identifiers that the next extraction is to be compared with. A rejected record is not among the deleted ones
+    /// (rule 17), and none is while one without an identifier may be one of them.
+    fn null_ids(&self, tally: &Tally, notices: &mut Vec<String>) -> u64 {
+        let nulls = tally.rejections.get(Reason::NullId);
+        if tally.kept_back == 0 {
+            return nulls;
         }
-        deleted.sort_unstable_by_key(|record| record.at.0);
-        (deleted, nulls)
+        let before = self.diff.null_ids;
+        notices.push(format!(
+            "{} no longer returned, but {} with a null identifier ({before} last time) may be the same: nothing counts as deleted",
+            records(tally.kept_back),
+            records(nulls)
+        ));
+        // The next extraction compares with the same number: these records are still not known to be gone.
+        before
     }
 
     fn write_deletes(&self, deleted: &[Indexed]) -> Result<Vec<Part>> {
@@ -165,11 +154,11 @@ impl Publication {
         let mut parts = PartsWriter::new(self.store.as_ref(), |i| self.path(&format!("deleted-{:016x}-{i}.parquet", self.nonce)));
         let places: Vec<Locator> = deleted.iter().map(|record| record.at).collect();
         let mut gone = deleted.iter();
-        values::fetch(self.store.as_ref(), &head.files, &places, &self.shared.schema, |found| {
+        values::fetch(self.store.as_ref(), &head.files, &places, &self.diff.schema, |found| {
             let mut entries = EntryBuilder::new();
             for record in gone.by_ref().take(found.places.len()) {
                 let before = Before::Known(record.row);
-                entries.push(&Entry::new(record.key, before, None, self.shared.version), Some(record.at));
+                entries.push(&Entry::new(record.key, before, None, self.diff.version), Some(record.at));
             }
             parts.write(&assemble(entries.finish(), &found.values)?).map(|_| ())
         })?;
@@ -177,37 +166,43 @@ impl Publication {
         Ok(parts.finish()?.into_iter().enumerate().map(part).collect())
     }
 
-    /// The snapshot at the new version: the old one without what was deleted, with what is new or changed in its place.
-    fn write_index(
+    /// What the new version lays over the snapshot's hashes; or, `anew`, the whole snapshot at that version.
+    fn write_hashes(
         &self,
         version: u64,
         gathered: &Gathered,
-        (duplicates, removed): &(HashSet<Key>, Removed),
-        deleted: &[Indexed],
-    ) -> Result<IndexFile> {
-        let path = paths::snapshot_file(&self.model, version, &format!("keys-{:016x}.parquet", self.nonce));
-        let mut writer = index_file::IndexWriter::new(self.store.as_ref(), &path)?;
-        let gone: HashSet<Key> = deleted.iter().map(|record| record.key).collect();
-        let mut old = self.shared.index.iter().filter(|record| !gone.contains(&record.key)).peekable();
+        duplicates: &HashSet<Key>,
+        removed: &Removed,
+        anew: bool,
+    ) -> Result<HashFile> {
+        let path = paths::snapshot_file(&self.model, version, &format!("hashes-{:016x}", self.nonce));
+        let mut writer = HashFileWriter::begin(self.store.as_ref(), &path)?;
         for partition in 0..PARTITIONS {
             let fresh = read_partition(&gathered.spills, partition)?;
-            for mut entry in fresh.into_iter().filter(|entry| !duplicates.contains(&entry.key)) {
-                while let Some(record) = old.next_if(|record| record.key < entry.key) {
-                    writer.push(record)?;
-                }
-                old.next_if(|record| record.key == entry.key);
-                entry.at = removed.moved(entry.at);
-                writer.push(entry)?;
+            let fresh = fresh.into_iter().filter(|entry| !duplicates.contains(&entry.key));
+            let mut fresh = fresh.map(|entry| Indexed { at: removed.moved(entry.at), ..entry }).peekable();
+            if !anew {
+                fresh.try_for_each(|entry| writer.push(entry))?;
+                continue;
             }
-        }
-        for record in old {
-            writer.push(record)?;
+            for segment in partition * SEGMENTS / PARTITIONS..(partition + 1) * SEGMENTS / PARTITIONS {
+                let mut merged = self.diff.snapshot.segment(segment, Columns::All)?;
+                merged.lay_over(std::iter::from_fn(|| fresh.next_if(|entry| segment_of(entry.key.halves().0) == segment)));
+                let mut written = Ok(());
+                merged.each(|_, place| {
+                    if written.is_ok() {
+                        written = writer.push(merged.get(place));
+                    }
+                });
+                written?;
+            }
         }
         writer.finish(version)
     }
 
     fn next_commit(&self, gathered: &Gathered, null_ids: u64) -> Result<ModelCommit> {
-        let counts: Counts = gathered.counts;
+        let tally = &gathered.tally;
+        let counts: Counts = tally.counts;
         let mut next = self.head.clone().unwrap_or_else(|| ModelCommit {
             number: 0,
             version: 0,
@@ -218,7 +213,7 @@ impl Publication {
             hash_format: HASH_FORMAT,
             query_hash: String::new(),
             files: Vec::new(),
-            index: None,
+            hashes: Vec::new(),
             versions: Vec::new(),
             dropped: Dropped::default(),
             next_file: 0,
@@ -226,12 +221,12 @@ impl Publication {
         });
         next.number += 1;
         next.at.clone_from(&self.now);
-        next.schema = Some(encode_schema(&self.shared.schema)?);
+        next.schema = Some(encode_schema(&self.diff.schema)?);
         next.query_hash.clone_from(&self.query_hash);
-        let columns = self.shared.schema.fields().iter().zip(&gathered.nulls);
+        let columns = self.diff.schema.fields().iter().zip(&tally.nulls);
         next.extraction = ExtractionInfo {
-            extracted: gathered.extracted,
-            rejected: gathered.rejections.total(),
+            extracted: tally.extracted,
+            rejected: tally.rejections.total(),
             null_ids,
             records: (next.extraction.records + counts.added).saturating_sub(counts.deleted),
             nulls: columns.filter(|(_, nulls)| **nulls > 0).map(|(field, nulls)| (field.name().clone(), *nulls)).collect(),
@@ -240,7 +235,7 @@ impl Publication {
         next.files.extend(gathered.parts.iter().map(|part| self.value_file(part)));
         next.next_file = gathered.parts.iter().map(|part| part.file + 1).fold(next.next_file, u32::max);
         if counts.total() > 0 {
-            next.version = self.shared.version;
+            next.version = self.diff.version;
             let files = gathered.parts.iter().filter(|part| !part.snapshot).map(|part| part.file).collect();
             next.versions.push(VersionInfo { version: next.version, at: self.now.clone(), counts, files });
         }
@@ -252,7 +247,7 @@ impl Publication {
         ValueFile {
             id: part.file,
             path: info.path.clone(),
-            version: self.shared.version,
+            version: self.diff.version,
             retired: None,
             rows: info.rows,
             bytes: info.bytes,

@@ -1,20 +1,21 @@
 //! A query that returns other columns than last time: what is common to both is compared, and the snapshot is written anew.
 //!
-//! The key index holds row hashes over the old columns. For this one extraction they are replaced by hashes over the common
+//! The hash snapshot holds row hashes over the old columns. For this one extraction they are replaced by hashes over the common
 //! columns, computed from the values; every record of the result goes into new value files, so that the next extraction
 //! finds row hashes, and deleted records last-known values, in the new columns. Costs a pass over the old values and a
 //! copy of the new ones, once for each change of the columns.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use arrow::datatypes::{Schema, SchemaRef};
+use outflow_contract::Result;
 use outflow_contract::state_store::StateStore;
-use outflow_contract::{Result, RowHash};
 use outflow_ledger::changes::Locator;
 use outflow_ledger::commit::ModelCommit;
 
-use crate::diff::{Lanes, RecordHasher};
-use crate::snapshot::{KeyIndex, values};
+use crate::diff::{Lanes, Rebase, RecordHasher};
+use crate::snapshot::{Columns, HashSnapshot, SEGMENTS, values};
 
 /// The columns that both have, if they do not have the same ones.
 pub(super) fn common_columns(old: &Schema, new: &Schema) -> Option<Vec<String>> {
@@ -27,28 +28,36 @@ pub(super) fn common_columns(old: &Schema, new: &Schema) -> Option<Vec<String>> 
     })
 }
 
-/// Lets `index` compare by hashes over the columns `common` only. `schema` is the new one: values are compared in its types.
+/// What to compare by: hashes over the columns `common` only. `schema` is the new one: values are compared in its types.
+/// Memory: 24 bytes a record.
 pub(super) fn compare_common(
     store: &dyn StateStore,
     head: &ModelCommit,
-    index: &mut KeyIndex,
-    hasher: &RecordHasher,
+    snapshot: &HashSnapshot,
+    key: &[u8; 32],
+    common: &[String],
     schema: &SchemaRef,
-) -> Result<()> {
-    let mut ranks: Vec<(Locator, usize)> = (0..index.len()).map(|rank| (index.get(rank).at, rank)).collect();
-    ranks.sort_unstable_by_key(|(at, _)| at.0);
-    let places: Vec<Locator> = ranks.iter().map(|(at, _)| *at).collect();
+) -> Result<Rebase> {
+    let shared: SchemaRef =
+        Arc::new(Schema::new(schema.fields().iter().filter(|field| common.contains(field.name())).cloned().collect::<Vec<_>>()));
+    let hasher = RecordHasher::projected(key, &shared, common)?;
+    let (mut starts, mut order) = (Vec::with_capacity(SEGMENTS), Vec::with_capacity(snapshot.all_records_at_most()));
+    for segment in 0..SEGMENTS {
+        starts.push(order.len());
+        let merged = snapshot.segment(segment, Columns::All)?;
+        merged.each(|_, place| order.push((merged.get(place).at, order.len() as u32)));
+    }
+    order.sort_unstable();
+    let places: Vec<Locator> = order.iter().map(|(at, _)| *at).collect();
     let (mut keys, mut rows) = (Lanes::default(), Lanes::default());
-    let mut hashes = vec![RowHash(0); index.len()];
-    let mut next = 0;
-    values::fetch(store, &head.files, &places, schema, |found| {
+    let mut hashes = vec![0; order.len()];
+    let mut next = order.iter();
+    values::fetch(store, &head.files, &places, &shared, |found| {
         hasher.hash(&found.values, &mut keys, &mut rows)?;
-        for i in 0..found.places.len() {
-            hashes[ranks[next + i].1] = rows.row(i);
+        for (&high, (_, record)) in rows.high.iter().zip(next.by_ref()) {
+            hashes[*record as usize] = high;
         }
-        next += found.places.len();
         Ok(())
     })?;
-    index.compare_by(hashes);
-    Ok(())
+    Ok(Rebase { hasher: RecordHasher::projected(key, schema, common)?, hashes, starts })
 }

@@ -1,5 +1,5 @@
-//! `apply(S, diff(S, M)) == M`, asked of the real path: extraction after extraction over arbitrary tables, in arbitrary batches, by any
-//! number of workers, against a plain map.
+//! `apply(S, diff(S, M)) == M`, asked of the real path: extraction after extraction over tables with missing and repeated identifiers, in
+//! arbitrary batches and partitions, with and without room in memory, against a plain map.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,10 +20,10 @@ use outflow_ledger::store::MemoryStore;
 use proptest::prelude::*;
 
 use super::{Extracted, Extraction};
-use crate::snapshot::{index_file, schema_of, values};
+use crate::snapshot::{KeyIndex, schema_of, values};
 
 /// A clock that stands still and counts instead of drawing.
-struct Counting(AtomicU64);
+pub(super) struct Counting(pub(super) AtomicU64);
 
 impl Clock for Counting {
     fn wall(&self) -> SystemTime {
@@ -85,8 +85,12 @@ impl Bench {
         self.extract_batches(batches, workers, with_note)
     }
 
+    /// In as many partitions as there are workers.
     fn extract_batches(&self, batches: Vec<Result<RecordBatch, Error>>, workers: usize, with_note: bool) -> Result<Extracted, Error> {
-        let stream = RecordStream { schema: batch(&[], with_note).schema(), batches: stream::iter(batches).boxed() };
+        let mut partitions: Vec<Vec<Result<RecordBatch, Error>>> = (0..workers).map(|_| Vec::new()).collect();
+        batches.into_iter().enumerate().for_each(|(i, batch)| partitions[i % workers].push(batch));
+        let partitions = partitions.into_iter().map(|batches| stream::iter(batches).boxed()).collect();
+        let stream = RecordStream { schema: batch(&[], with_note).schema(), partitions };
         let extraction = Extraction {
             store: Arc::clone(&self.store),
             clock: &self.clock,
@@ -101,7 +105,7 @@ impl Bench {
 
     /// What the snapshot says there is: every record with its values, read through the index.
     fn snapshot(&self, extracted: &Extracted) -> BTreeMap<i64, (i64, Option<String>)> {
-        let index = index_file::load(self.store.as_ref(), &extracted.head).unwrap();
+        let index = KeyIndex::load(self.store.as_ref(), &extracted.head).unwrap();
         let mut places: Vec<_> = index.iter().map(|record| record.at).collect();
         places.sort_unstable();
         let schema = schema_of(&extracted.head).unwrap();
@@ -152,11 +156,15 @@ fn expected(
     (after, counts)
 }
 
-fn tables() -> impl Strategy<Value = Vec<(Rows, usize, usize)>> {
+/// None; some; so little that every record that waits is looked up at once, and the table is read in eight parts.
+pub(super) const MEMORY: [Option<usize>; 3] = [None, Some(20 << 10), Some(4 << 10)];
+
+/// Records, the size of batches, workers, memory.
+fn tables() -> impl Strategy<Value = Vec<(Rows, usize, usize, Option<usize>)>> {
     let id = prop_oneof![9 => (0..40i64).prop_map(Some), 1 => Just(None)];
     let row = (id, 0..3i64, prop::option::of("[a-c]{0,2}"));
     let size = prop_oneof![Just(1usize), Just(2), Just(7), Just(49), Just(8192)];
-    prop::collection::vec((prop::collection::vec(row, 0..60), size, 1..4usize), 1..6)
+    prop::collection::vec((prop::collection::vec(row, 0..60), size, 1..9usize, prop::sample::select(&MEMORY)), 1..6)
 }
 
 proptest! {
@@ -164,9 +172,10 @@ proptest! {
 
     #[test]
     fn the_snapshot_is_the_result_after_every_extraction(tables in tables()) {
-        let bench = Bench::new();
+        let mut bench = Bench::new();
         let (mut known, mut nulls) = (BTreeMap::new(), 0);
-        for (rows, batch_size, workers) in tables {
+        for (rows, batch_size, workers, memory) in tables {
+            bench.limits.memory_bytes = memory;
             let extracted = bench.extract(&rows, batch_size, workers, true).unwrap();
             let (after, counts) = expected(&known, &rows, &mut nulls);
             prop_assert_eq!(extracted.counts, counts);

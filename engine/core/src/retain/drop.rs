@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use outflow_contract::Result;
 use outflow_ledger::chain::Chain;
 use outflow_ledger::changes::{EntryBuilder, EntryReader, Locator, Reasons, assemble, values_of};
-use outflow_ledger::commit::{Dropped, IndexFile, MappingCommit, ModelCommit, ValueFile, VersionInfo};
+use outflow_ledger::commit::{Dropped, HashFile, MappingCommit, ModelCommit, ValueFile, VersionInfo};
 use outflow_ledger::retention::{self, Asked, Dated, Fate, File};
 use outflow_ledger::{paths, runs};
 
@@ -13,7 +13,7 @@ use super::members::Member;
 use super::{Retained, RetainedMapping, Retaining};
 use crate::commit::PendingWriter;
 use crate::seal::Fold;
-use crate::snapshot::{Compaction, Moved, PartReader, PartsWriter, index_file};
+use crate::snapshot::{Compaction, Moved, PartReader, PartsWriter, hashes};
 use crate::time::{parsed_ms, rfc3339};
 
 impl Retaining {
@@ -58,14 +58,12 @@ impl Retaining {
         let mut next = next;
         if moved.records() > 0 {
             // Beside what is there: until pending records name the copies, the files that they name are listed.
-            let index = self.index(head, &moved)?;
-            let beside = ModelCommit { files: [head.files.clone(), moved.files.clone()].concat(), index, ..head.clone() };
+            let hashes = vec![self.hashes(head, &moved)?];
+            let beside = ModelCommit { files: [head.files.clone(), moved.files.clone()].concat(), hashes, ..head.clone() };
             let beside = ModelCommit { next_file: head.next_file + moved.files.len() as u32, ..beside };
             let beside = self.commit_model(beside)?;
             self.relocate(&moved)?;
             next = without_versions(&beside, through);
-        } else if through.is_some_and(|through| head.index.as_ref().is_none_or(|index| index.version < through)) {
-            next.index = self.index(head, &moved)?;
         }
         for file in &mut next.files {
             if matches!(fates.get(&file.id), Some(Fate::Copied | Fate::Retired)) {
@@ -73,7 +71,7 @@ impl Retaining {
             }
         }
         next.files.retain(|file| fates.get(&file.id) != Some(&Fate::Dropped));
-        if (&next.files, &next.versions, &next.index) != (&head.files, &head.versions, &head.index) {
+        if (&next.files, &next.versions, &next.hashes) != (&head.files, &head.versions, &head.hashes) {
             self.commit_model(next)?;
         }
         Ok(())
@@ -99,16 +97,15 @@ impl Retaining {
     }
 
     /// The snapshot as a base of its own, which names the copies.
-    fn index(&self, head: &ModelCommit, moved: &Moved) -> Result<Option<IndexFile>> {
-        let path = paths::snapshot_file(&self.model, head.version, &format!("keys-{:016x}.parquet", self.clock.random()));
-        index_file::rewrite(self.store.as_ref(), head, &path, |place| moved.place(place)).map(Some)
+    fn hashes(&self, head: &ModelCommit, moved: &Moved) -> Result<HashFile> {
+        let path = paths::snapshot_file(&self.model, head.version, &format!("hashes-{:016x}", self.clock.random()));
+        hashes::rewrite(self.store.as_ref(), head, &path, |place| moved.place(place))
     }
 
     /// What becomes of the value files once the versions of `head` are those of `next`.
     fn fates(&self, head: &ModelCommit, next: &ModelCommit, pending: &[Locator]) -> Result<HashMap<u32, Fate>> {
         let mut indexed: HashMap<u32, u64> = HashMap::new();
-        // Of the head: what lies over the base of its index are versions that may be going.
-        index_file::for_each(self.store.as_ref(), head, |record| {
+        hashes::for_each(self.store.as_ref(), head, |record| {
             *indexed.entry(record.at.file()).or_default() += 1;
             Ok(())
         })?;

@@ -17,7 +17,7 @@ use outflow_ledger::{decide, paths};
 
 use super::{Sealed, Sealing, sealed_part};
 use crate::map::identifiers;
-use crate::snapshot::{KeyIndex, KeyRange, PartReader, PartsWriter, each_entry, index_file};
+use crate::snapshot::{KeyIndex, KeyRange, PartReader, PartsWriter, each_entry};
 
 /// So many of the records that are kept back are named.
 const EXAMPLES_MAX: usize = 3;
@@ -82,7 +82,7 @@ pub fn seal(sealing: &Sealing<'_>, replay: &Replay) -> Result<(Sealed, Sorted)> 
         replay,
         mapped: Mapped { cursor: sealing.state.and_then(|state| state.cursor), selection: replay.selection, shared: sealing.shared },
         classes: classes(sealing, past)?,
-        index: index_file::load(sealing.store, sealing.head)?,
+        index: KeyIndex::load(sealing.store, sealing.head)?,
         unused: unused.clone(),
         due: Due::new(sealing),
         selected: Counts::default(),

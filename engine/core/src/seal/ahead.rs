@@ -9,7 +9,7 @@ use outflow_ledger::paths;
 use outflow_ledger::runs::SealedPart;
 
 use super::{Only, Sealing, compose, sealed_part};
-use crate::snapshot::{Indexed, PartReader, PartsWriter, index_file, values};
+use crate::snapshot::{Indexed, KeyIndex, PartReader, PartsWriter, values};
 
 /// Writes their entries; nothing of a record that neither the model nor the mapping knows.
 pub(super) fn write(sealing: &Sealing<'_>, only: &Only) -> Result<Vec<SealedPart>> {
@@ -35,7 +35,7 @@ pub(super) fn write(sealing: &Sealing<'_>, only: &Only) -> Result<Vec<SealedPart
 }
 
 fn of_snapshot(sealing: &Sealing<'_>, keys: &BTreeSet<Key>) -> Result<Vec<SealedPart>> {
-    let index = index_file::load(sealing.store, sealing.head)?;
+    let index = KeyIndex::load(sealing.store, sealing.head)?;
     let entry = |key: Key, record: &Indexed| -> Entry {
         let version = u64::from(record.version);
         match sealing.state {

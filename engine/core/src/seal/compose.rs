@@ -15,7 +15,7 @@ use outflow_ledger::runs::SealedPart;
 
 use super::{Sealing, file_part, lack_columns, sealed_part};
 use crate::snapshot::values::{complete, fetch};
-use crate::snapshot::{Indexed, KeyIndex, KeyRange, PartReader, PartsWriter, each_entry, index_file, schema_of};
+use crate::snapshot::{Indexed, KeyIndex, KeyRange, PartReader, PartsWriter, each_entry, schema_of};
 
 /// A part to compose from.
 struct Input {
@@ -145,7 +145,7 @@ impl Composing<'_> {
     /// The records that no step is left of, as added ones.
     fn untouched(&self, inputs: &[Input]) -> Result<Vec<PartInfo>> {
         let pending: HashSet<Key> = self.load(&inputs[..self.pending.len()], |_| true)?.into_iter().map(|item| item.entry.key).collect();
-        let index = index_file::load(self.store, self.head)?;
+        let index = KeyIndex::load(self.store, self.head)?;
         let wanted = |record: &Indexed| u64::from(record.version) <= self.head.dropped.through && !pending.contains(&record.key);
         super::snapshot::write_records(self.store, self.head, &index, wanted, false, &|i| (self.path)(&format!("oldest-{i:03}")))
     }
@@ -166,7 +166,7 @@ impl Composing<'_> {
             }
             // From before a column was added: the newest values of what is still there are in the snapshot.
             if index.is_none() {
-                index = Some(index_file::load(self.store, self.head)?);
+                index = Some(KeyIndex::load(self.store, self.head)?);
             }
             let now = |net: &Net| {
                 index.as_ref().filter(|_| net.entry.after.is_some()).and_then(|index| Some(index.get(index.rank(net.entry.key)?).at))

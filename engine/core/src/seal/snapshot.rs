@@ -9,12 +9,12 @@ use outflow_ledger::paths;
 use outflow_ledger::runs::SealedPart;
 
 use super::{Sealing, compose, sealed_part};
-use crate::snapshot::{Indexed, KeyIndex, PartsWriter, index_file, schema_of, values};
+use crate::snapshot::{Indexed, KeyIndex, PartsWriter, schema_of, values};
 
 /// Writes every record of the snapshot as an added one. After a reset (`state`) the destination may hold any of them: their state
 /// before is unknown, and records that are gone since stay to be deleted (rule 15).
 pub(super) fn write(sealing: &Sealing<'_>, state: Option<&MappingCommit>) -> Result<Vec<SealedPart>> {
-    let index = index_file::load(sealing.store, sealing.head)?;
+    let index = KeyIndex::load(sealing.store, sealing.head)?;
     let path = |i: usize| paths::run_file(&sealing.mapping.name, sealing.epoch, &format!("snapshot-{i:03}.parquet"));
     let parts = write_records(sealing.store, sealing.head, &index, |_| true, state.is_some(), &path)?;
     let mut parts: Vec<SealedPart> = parts.into_iter().map(sealed_part).collect();

@@ -17,7 +17,7 @@ use outflow_ledger::changes::{EntryBuilder, EntryReader, Locator, assemble, valu
 use outflow_ledger::commit::{ModelCommit, ValueFile};
 
 use super::values::complete;
-use super::{PartReader, PartsWriter, index_file, schema_of};
+use super::{PartReader, PartsWriter, hashes, schema_of};
 
 /// What is copied.
 pub(crate) struct Compaction<'a> {
@@ -44,7 +44,7 @@ impl Compaction<'_> {
     /// Copies every record of the files that are to be left which the snapshot or a pending record names.
     pub(crate) fn copy(mut self) -> Result<Moved> {
         let mut places = std::mem::take(&mut self.pending);
-        index_file::for_each(self.store, self.head, |record| {
+        hashes::for_each(self.store, self.head, |record| {
             if self.leaving.contains(&record.at.file()) {
                 places.push(record.at);
             }

@@ -1,45 +1,18 @@
-//! The snapshot of a model as the diff needs it: for every record its key, its row hash, and where its values are.
+//! The snapshot of a model in memory, to look records up by their keys: for what is not the main path. 44 bytes a record.
 //!
-//! Sorted by key, with a directory over the keys' top bits: keys are uniform, so a look-up reads one directory entry
-//! and then a handful of neighbours. Which records the new extraction has returned is a bitmap beside it, set
-//! from several threads at once. 44 bytes and a bit for each record.
+//! Sorted by key, with a directory over the keys' top bits: keys are uniform, so a look-up reads one directory entry and then a handful of
+//! neighbours.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
-use outflow_contract::{Key, RowHash};
+use outflow_contract::state_store::StateStore;
+use outflow_contract::{Key, Result, RowHash};
 use outflow_ledger::changes::Locator;
+use outflow_ledger::commit::ModelCommit;
+
+use super::hash_file::Indexed;
+use super::hashes;
 
 /// How many keys share one entry of the directory, on average.
 const KEYS_PER_ENTRY: usize = 4;
-
-/// One record of a snapshot.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Indexed {
-    /// Which record.
-    pub key: Key,
-    /// Its state.
-    pub row: RowHash,
-    /// Where its values are.
-    pub at: Locator,
-    /// The version in which this state appeared.
-    pub version: u32,
-}
-
-/// What the snapshot knows of a record that the extraction returned.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Probe {
-    /// Nothing: it is new.
-    New,
-    /// Its rank in the index.
-    Known {
-        /// Its place in the index.
-        rank: usize,
-        /// The row hash is the same.
-        same: bool,
-        /// The extraction has returned this key before.
-        again: bool,
-    },
-}
 
 /// The snapshot of a model, in memory.
 #[derive(Default)]
@@ -48,34 +21,29 @@ pub struct KeyIndex {
     rows: Vec<(u64, u64)>,
     at: Vec<u64>,
     versions: Vec<u32>,
-    /// What records are compared by, where it is not their row hash.
-    compared: Option<Vec<(u64, u64)>>,
     /// For each value of a key's top bits, the first rank that is not smaller; one more at the end.
     directory: Vec<u32>,
     shift: u32,
-    seen: Vec<AtomicU64>,
 }
 
 impl KeyIndex {
-    /// From records in the order of their keys, each key once. `most`: how many there may be, so that no room is wasted on growing.
-    pub fn from_sorted(records: impl Iterator<Item = Indexed>, most: usize) -> Self {
-        let mut index = Self {
-            keys: Vec::with_capacity(most),
-            rows: Vec::with_capacity(most),
-            at: Vec::with_capacity(most),
-            versions: Vec::with_capacity(most),
-            ..Self::default()
-        };
-        for record in records {
-            debug_assert!(index.keys.last().is_none_or(|&last| last < record.key.halves()), "keys must ascend");
-            index.keys.push(record.key.halves());
-            index.rows.push(record.row.halves());
-            index.at.push(record.at.0);
-            index.versions.push(record.version);
-        }
+    /// Loads the snapshot at the head of a model.
+    pub fn load(store: &dyn StateStore, head: &ModelCommit) -> Result<Self> {
+        let mut index = Self::default();
+        hashes::for_each(store, head, |record| {
+            index.push(record);
+            Ok(())
+        })?;
         index.build_directory();
-        index.seen = (0..index.keys.len().div_ceil(64)).map(|_| AtomicU64::new(0)).collect();
-        index
+        Ok(index)
+    }
+
+    /// The next record, in the order of keys.
+    fn push(&mut self, record: Indexed) {
+        self.keys.push(record.key.halves());
+        self.rows.push(record.row.halves());
+        self.at.push(record.at.0);
+        self.versions.push(record.version);
     }
 
     fn build_directory(&mut self) {
@@ -125,30 +93,6 @@ impl KeyIndex {
         let (from, to) = (*self.directory.get(entry)? as usize, *self.directory.get(entry + 1)? as usize);
         self.keys[from..to].iter().position(|&key| key == wanted).map(|at| from + at)
     }
-
-    /// Compares records by other hashes than their row hashes: one for each rank.
-    pub fn compare_by(&mut self, hashes: Vec<RowHash>) {
-        debug_assert_eq!(hashes.len(), self.len(), "one hash for each record");
-        self.compared = Some(hashes.into_iter().map(RowHash::halves).collect());
-    }
-
-    /// Looks a record up and marks it as returned.
-    pub fn probe(&self, key: Key, row: RowHash) -> Probe {
-        let Some(rank) = self.rank(key) else { return Probe::New };
-        let compared = self.compared.as_ref().unwrap_or(&self.rows)[rank];
-        Probe::Known { rank, same: compared == row.halves(), again: self.mark(rank) }
-    }
-
-    /// Marks the record at `rank` as returned; true if it already was.
-    pub fn mark(&self, rank: usize) -> bool {
-        let bit = 1u64 << (rank % 64);
-        self.seen[rank / 64].fetch_or(bit, Ordering::Relaxed) & bit != 0
-    }
-
-    /// The ranks that were not marked, ascending.
-    pub fn unseen(&self) -> impl Iterator<Item = usize> {
-        (0..self.len()).filter(|&rank| self.seen[rank / 64].load(Ordering::Relaxed) >> (rank % 64) & 1 == 0)
-    }
 }
 
 #[cfg(test)]
@@ -156,8 +100,12 @@ mod tests {
     use super::*;
 
     fn index(keys: &[u128]) -> KeyIndex {
-        let record = |(i, &key): (usize, &u128)| Indexed { key: Key(key), row: RowHash(key + 1), at: Locator(i as u64), version: 1 };
-        KeyIndex::from_sorted(keys.iter().enumerate().map(record), keys.len())
+        let mut index = KeyIndex::default();
+        for (i, &key) in keys.iter().enumerate() {
+            index.push(Indexed { key: Key(key), row: RowHash(key + 1), at: Locator(i as u64), version: 1 });
+        }
+        index.build_directory();
+        index
     }
 
     #[test]
@@ -172,14 +120,5 @@ mod tests {
             assert_eq!(index.rank(Key(0)), None);
             assert_eq!(index.rank(Key(u128::MAX)), None);
         }
-    }
-
-    #[test]
-    fn a_probe_tells_same_from_changed_and_once_from_twice() {
-        let index = index(&[5 << 64, 9 << 64]);
-        assert_eq!(index.probe(Key(1), RowHash(0)), Probe::New);
-        assert_eq!(index.probe(Key(9 << 64), RowHash((9 << 64) + 1)), Probe::Known { rank: 1, same: true, again: false });
-        assert_eq!(index.probe(Key(9 << 64), RowHash(0)), Probe::Known { rank: 1, same: false, again: true });
-        assert_eq!(index.unseen().collect::<Vec<_>>(), vec![0]);
     }
 }

@@ -2,21 +2,25 @@
 //!
 //! | file | holds | read by |
 //! |---|---|---|
-//! | [`index`] | every record's key, row hash, place of its values, version | the diff |
-//! | [`index_file`] | the same on disk: a base as Parquet, sorted by key, and the versions after it laid over | |
+//! | [`hash_file`] | records' keys, row hashes, places of values, versions, by key and in columns | |
+//! | [`hashes`] | a base of all records, and the files that versions lay over it | the diff |
+//! | [`index`] | all of it in memory, by key | first syncs, replays |
 //! | `compact` | the values that still count, brought together, so that old files can go | retention |
 //! | [`values`] | values by place, from whatever version wrote them | deletes, plans, compositions |
 
 mod compact;
+pub mod hash_file;
+pub mod hashes;
 pub mod index;
-pub mod index_file;
 mod part;
 mod parts;
 mod ranges;
 pub mod values;
 
 pub(crate) use compact::{Compaction, Moved};
-pub use index::{Indexed, KeyIndex, Probe};
+pub use hash_file::{Columns, HashFileWriter, Indexed, SEGMENTS, segment_of};
+pub use hashes::{HashSnapshot, Merged};
+pub use index::KeyIndex;
 pub use part::PartReader;
 pub use parts::PartsWriter;
 pub use ranges::{KeyRange, each_entry};

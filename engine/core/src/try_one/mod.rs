@@ -109,9 +109,9 @@ impl Engine {
         let source = self.sources.get(&model.source);
         let source = source.ok_or_else(|| Error::bug(format!("the source `{}` was not opened", model.source)))?;
         let timeout = self.project.source(&model.source).and_then(|source| source.query_timeout);
-        let mut stream = source.stream(&Query { sql: model.sql.clone(), timeout }).await?;
+        let mut batches = source.stream(&Query { sql: model.sql.clone(), timeout }).await?.into_batches();
         let mut looked = 0;
-        while let Some(batch) = stream.batches.next().await {
+        while let Some(batch) = batches.next().await {
             let batch = batch?;
             let ids = identifiers(&batch, &model.id)?;
             let is_wanted = |id: &String| !id.is_empty() && wanted.is_none_or(|wanted| is_same_id(id, wanted));

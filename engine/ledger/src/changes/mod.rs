@@ -30,7 +30,7 @@ use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef};
 use outflow_contract::{Error, Result};
 
 pub use entries::{EntryBuilder, EntryReader};
-pub use part::{PartFile, PartInfo, PartWriter, open_named, open_part};
+pub use part::{FileWriter, PartFile, PartInfo, PartWriter, open_named, open_part};
 pub use reasons::{ReasonBuilder, Reasons};
 
 /// The column of the values.

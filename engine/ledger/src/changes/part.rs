@@ -45,15 +45,15 @@ pub struct PartInfo {
 /// Writes a part. Dropping it instead of finishing leaves nothing behind.
 pub struct PartWriter {
     path: String,
-    arrow: ArrowWriter<Tally>,
+    arrow: ArrowWriter<FileWriter>,
     rows: u64,
 }
 
 impl PartWriter {
     /// Begins a part of that schema, such as [`super::change_schema`].
     pub fn begin(store: &dyn StateStore, path: &str, schema: SchemaRef) -> Result<Self> {
-        let tally = Tally { inner: store.writer(path)?, hasher: blake3::Hasher::new(), bytes: 0 };
-        let arrow = ArrowWriter::try_new(tally, schema, Some(properties()?)).map_err(|error| failed("begin", path, error))?;
+        let file = FileWriter::begin(store, path)?;
+        let arrow = ArrowWriter::try_new(file, schema, Some(properties()?)).map_err(|error| failed("begin", path, error))?;
         Ok(Self { path: path.to_owned(), arrow, rows: 0 })
     }
 
@@ -77,10 +77,7 @@ impl PartWriter {
 
     /// Makes it durable and visible.
     pub fn finish(self) -> Result<PartInfo> {
-        let tally = self.arrow.into_inner().map_err(|error| failed("finish", &self.path, error))?;
-        let (bytes, blake3) = (tally.bytes, tally.hasher.finalize().to_hex().to_string());
-        expect_own(&self.path, &tally.inner.finish()?)?;
-        Ok(PartInfo { path: self.path, rows: self.rows, bytes, blake3 })
+        self.arrow.into_inner().map_err(|error| failed("finish", &self.path, error))?.finish(self.rows)
     }
 }
 
@@ -104,14 +101,28 @@ fn properties() -> Result<WriterProperties> {
     Ok(builder.build())
 }
 
-/// Counts and hashes what passes through.
-struct Tally {
+/// Writes a file of the state, and counts and hashes what passes through. Dropping it instead of finishing leaves nothing behind.
+pub struct FileWriter {
+    path: String,
     inner: Box<dyn ObjectWriter>,
     hasher: blake3::Hasher,
     bytes: u64,
 }
 
-impl Write for Tally {
+impl FileWriter {
+    /// Begins the file at `path`, where nothing is.
+    pub fn begin(store: &dyn StateStore, path: &str) -> Result<Self> {
+        Ok(Self { path: path.to_owned(), inner: store.writer(path)?, hasher: blake3::Hasher::new(), bytes: 0 })
+    }
+
+    /// Makes it durable and visible; there are so many rows in it.
+    pub fn finish(self, rows: u64) -> Result<PartInfo> {
+        expect_own(&self.path, &self.inner.finish()?)?;
+        Ok(PartInfo { path: self.path, rows, bytes: self.bytes, blake3: self.hasher.finalize().to_hex().to_string() })
+    }
+}
+
+impl Write for FileWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let written = self.inner.write(bytes)?;
         self.hasher.update(&bytes[..written]);
@@ -168,6 +179,11 @@ impl PartFile {
         let Some(failure) = self.failure.get() else { return Ok(()) };
         let error = Error::io(format!("could not read {} in the state", self.path), io::Error::other(failure.clone()));
         Err(error.remedy("check the disk, then run again"))
+    }
+
+    /// The bytes from `offset` on. An error of kind `Corrupt` if there are fewer, for whoever wrote it knows how many there are.
+    pub fn bytes(&self, offset: u64, length: usize) -> Result<Bytes> {
+        self.read_at(offset, length).map_err(|error| self.damaged(error))
     }
 
     fn sequential(self, offset: u64) -> BufReader<PartRead> {

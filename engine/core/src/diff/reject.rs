@@ -1,4 +1,4 @@
-//! Records that an extraction does not accept: counted by reason, with a few examples.
+//! Records that a diff does not accept: counted by reason, with a few examples.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ const EXAMPLE_CHARS_MAX: usize = 240;
 
 /// Why a record is not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Reason {
+pub enum Reason {
     /// A column of its identifier is null.
     NullId,
     /// Another record has the same identifier.
@@ -23,7 +23,7 @@ pub(super) enum Reason {
 
 impl Reason {
     /// The name in reports.
-    pub(super) fn as_str(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::NullId => "null_id",
             Self::DuplicateId => "duplicate_id",
@@ -34,11 +34,11 @@ impl Reason {
 
 /// What was rejected, by reason.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Rejections(BTreeMap<&'static str, Rejected>);
+pub struct Rejections(BTreeMap<&'static str, Rejected>);
 
 impl Rejections {
     /// Counts record `i` of `batch`.
-    pub(super) fn add(&mut self, reason: Reason, batch: &RecordBatch, i: usize) {
+    pub fn add(&mut self, reason: Reason, batch: &RecordBatch, i: usize) {
         let rejected = self.0.entry(reason.as_str()).or_default();
         rejected.records += 1;
         if rejected.examples.len() < EXAMPLES_MAX {
@@ -47,12 +47,12 @@ impl Rejections {
     }
 
     /// Counts `records` without an example.
-    pub(super) fn count(&mut self, reason: Reason, records: u64) {
+    pub fn count(&mut self, reason: Reason, records: u64) {
         self.0.entry(reason.as_str()).or_default().records += records;
     }
 
     /// Joins what another worker rejected.
-    pub(super) fn merge(&mut self, other: Self) {
+    pub fn merge(&mut self, other: Self) {
         for (reason, theirs) in other.0 {
             let ours = self.0.entry(reason).or_default();
             ours.records += theirs.records;
@@ -62,17 +62,17 @@ impl Rejections {
     }
 
     /// How many for `reason`.
-    pub(super) fn get(&self, reason: Reason) -> u64 {
+    pub fn get(&self, reason: Reason) -> u64 {
         self.0.get(reason.as_str()).map_or(0, |rejected| rejected.records)
     }
 
     /// How many in all.
-    pub(super) fn total(&self) -> u64 {
+    pub fn total(&self) -> u64 {
         self.0.values().map(|rejected| rejected.records).sum()
     }
 
     /// For a report.
-    pub(super) fn into_report(self) -> BTreeMap<String, Rejected> {
+    pub fn into_report(self) -> BTreeMap<String, Rejected> {
         self.0.into_iter().map(|(reason, rejected)| (reason.to_owned(), rejected)).collect()
     }
 }

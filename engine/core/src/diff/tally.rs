@@ -1,0 +1,47 @@
+//! What a diff has counted, beside the changes that it returns.
+
+use arrow::array::RecordBatch;
+use outflow_contract::{Counts, Key, Op};
+
+use super::reject::{Reason, Rejections};
+
+/// The counts of a diff, or of one of its threads.
+#[derive(Clone, Debug, Default)]
+pub struct Tally {
+    /// Records that were returned.
+    pub extracted: u64,
+    /// Records that are the same as before.
+    pub unchanged: u64,
+    /// Changes.
+    pub counts: Counts,
+    /// Records that were not accepted.
+    pub rejections: Rejections,
+    /// Keys that came more than once; not those that are new, or changed, each time.
+    pub repeated: Vec<Key>,
+    /// Records that are no longer returned, and do not count as deleted, since one without an identifier may be any of them.
+    pub kept_back: u64,
+    /// How many of the returned records are null in each column.
+    pub nulls: Vec<u64>,
+}
+
+impl Tally {
+    /// Counts record `i` of `batch`, whose key was returned before.
+    pub(super) fn again(&mut self, key: Key, batch: &RecordBatch, i: usize) {
+        self.repeated.push(key);
+        self.rejections.add(Reason::DuplicateId, batch, i);
+    }
+
+    /// Joins what another thread has counted.
+    pub(super) fn merge(&mut self, other: Self) {
+        self.extracted += other.extracted;
+        self.unchanged += other.unchanged;
+        self.kept_back += other.kept_back;
+        for op in Op::ALL {
+            self.counts.add(op, other.counts.get(op));
+        }
+        self.rejections.merge(other.rejections);
+        self.repeated.extend(other.repeated);
+        self.nulls.resize(self.nulls.len().max(other.nulls.len()), 0);
+        self.nulls.iter_mut().zip(other.nulls).for_each(|(sum, nulls)| *sum += nulls);
+    }
+}
