@@ -3,13 +3,15 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use arrow::array::{RecordBatch, RecordBatchOptions};
+use arrow::datatypes::Schema;
 use outflow_contract::clock::Clock;
 use outflow_contract::plan::OnBadId;
 use outflow_contract::report::records;
 use outflow_contract::state_store::StateStore;
 use outflow_contract::{Before, Counts, Entry, Error, Key, Kind, Result};
 use outflow_ledger::chain::Chain;
-use outflow_ledger::changes::{EntryBuilder, Locator, assemble};
+use outflow_ledger::changes::{EntryBuilder, assemble};
 use outflow_ledger::commit::{Dropped, ExtractionInfo, HashFile, ModelCommit, ValueFile, VersionInfo, encode_schema};
 use outflow_ledger::paths;
 
@@ -17,8 +19,11 @@ use super::duplicates::{self, Removed};
 use super::writer::{Output, Part};
 use super::{Extracted, Extraction, Gathered};
 use crate::diff::{Comparison, HASH_FORMAT, PARTITIONS, Reason, Tally, read_partition};
-use crate::snapshot::{Columns, HashFileWriter, Indexed, PartsWriter, SEGMENTS, hashes, segment_of, values};
+use crate::snapshot::{Columns, HashFileWriter, Indexed, SEGMENTS, hashes, segment_of};
 use crate::time::rfc3339;
+
+/// Deleted records that are laid out at once.
+const DELETED_AT_ONCE: usize = 64 << 10;
 
 /// A new salt for a model's hashes.
 pub(super) fn new_salt(clock: &dyn Clock) -> u128 {
@@ -82,7 +87,7 @@ impl Publication {
         Output::new(self.file(i), self.path(&format!("{what}-{:016x}-{i}.parquet", self.nonce)))
     }
 
-    /// The number of the first file of deleted records: the one after those of the workers.
+    /// The number of the file of deleted records: the one after those of the workers.
     fn deletes_file(&self) -> usize {
         2 * self.workers
     }
@@ -149,21 +154,23 @@ impl Publication {
         before
     }
 
+    /// The change set of deleted records: it says where their last values are, which is for those to read who need them.
     fn write_deletes(&self, deleted: &[Indexed]) -> Result<Vec<Part>> {
-        let Some(head) = self.head.as_ref().filter(|_| !deleted.is_empty()) else { return Ok(Vec::new()) };
-        let mut parts = PartsWriter::new(self.store.as_ref(), |i| self.path(&format!("deleted-{:016x}-{i}.parquet", self.nonce)));
-        let places: Vec<Locator> = deleted.iter().map(|record| record.at).collect();
-        let mut gone = deleted.iter();
-        values::fetch(self.store.as_ref(), &head.files, &places, &self.diff.schema, |found| {
+        if deleted.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut output = Output::new(self.file(self.deletes_file()), self.path(&format!("deleted-{:016x}.parquet", self.nonce)));
+        for deleted in deleted.chunks(DELETED_AT_ONCE) {
             let mut entries = EntryBuilder::new();
-            for record in gone.by_ref().take(found.places.len()) {
-                let before = Before::Known(record.row);
-                entries.push(&Entry::new(record.key, before, None, self.diff.version), Some(record.at));
+            for record in deleted {
+                entries.push(&Entry::new(record.key, Before::Known(record.row), None, self.diff.version), Some(record.at));
             }
-            parts.write(&assemble(entries.finish(), &found.values)?).map(|_| ())
-        })?;
-        let part = |(i, info)| Part { file: self.file(self.deletes_file() + i), snapshot: false, info };
-        Ok(parts.finish()?.into_iter().enumerate().map(part).collect())
+            let options = RecordBatchOptions::new().with_row_count(Some(deleted.len()));
+            let no_values = RecordBatch::try_new_with_options(Arc::new(Schema::empty()), Vec::new(), &options);
+            let no_values = no_values.map_err(|e| Error::bug("could not lay out deleted records").caused_by(e))?;
+            output.write(self.store.as_ref(), &assemble(entries.finish(), &no_values)?)?;
+        }
+        Ok(output.finish(false)?.into_iter().collect())
     }
 
     /// What the new version lays over the snapshot's hashes; or, `anew`, the whole snapshot at that version.

@@ -49,7 +49,7 @@ impl Output {
     }
 
     /// Appends a batch of a change set.
-    fn write(&mut self, store: &dyn StateStore, batch: &RecordBatch) -> Result<()> {
+    pub(super) fn write(&mut self, store: &dyn StateStore, batch: &RecordBatch) -> Result<()> {
         let part = match &mut self.part {
             Some(part) => part,
             none => none.insert(PartWriter::begin(store, &self.path, batch.schema())?),
@@ -59,7 +59,7 @@ impl Output {
         Ok(())
     }
 
-    fn finish(&mut self, snapshot: bool) -> Result<Option<Part>> {
+    pub(super) fn finish(&mut self, snapshot: bool) -> Result<Option<Part>> {
         let Some(part) = self.part.take() else { return Ok(None) };
         Ok(Some(Part { file: self.file, snapshot, info: part.finish()? }))
     }

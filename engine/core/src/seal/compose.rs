@@ -2,17 +2,19 @@
 //! keys that fit in memory; then the values of what remains are copied from where they stand.
 
 use std::collections::{BTreeSet, HashSet};
+use std::sync::Arc;
 
-use arrow::array::{RecordBatch, UInt32Array};
-use arrow::datatypes::SchemaRef;
+use arrow::array::{RecordBatch, RecordBatchOptions, UInt32Array};
+use arrow::datatypes::{Schema, SchemaRef};
 use outflow_contract::state_store::StateStore;
-use outflow_contract::{Before, Entry, Error, Key, Result};
+use outflow_contract::{Before, Entry, Error, Key, Op, Result};
 use outflow_ledger::changes::{EntryBuilder, Locator, PartInfo, Reasons, assemble, values_of};
 use outflow_ledger::commit::{ModelCommit, PendingFile};
 use outflow_ledger::compose::{Options, compose_key, fold_key, snapshot_entry};
 use outflow_ledger::paths;
 use outflow_ledger::runs::SealedPart;
 
+use super::deleted::{is_bare, unplaced};
 use super::{Sealing, file_part, lack_columns, sealed_part};
 use crate::snapshot::values::{complete, fetch};
 use crate::snapshot::{Indexed, KeyIndex, KeyRange, PartReader, PartsWriter, each_entry, schema_of};
@@ -25,6 +27,8 @@ struct Input {
     rows: u64,
     /// It is from before a column was added.
     lacks_columns: bool,
+    /// It has deleted records without their values.
+    is_bare: bool,
 }
 
 /// One entry of one part.
@@ -40,6 +44,8 @@ struct Item {
 struct Net {
     entry: Entry,
     before_at: Option<Locator>,
+    /// Where the last values of a deleted record lie, if not beside its entry.
+    values_at: Option<Locator>,
     input: u32,
     row: u32,
 }
@@ -85,7 +91,8 @@ impl Composing<'_> {
     fn inputs(&self) -> Result<Vec<Input>> {
         let input = |part: SealedPart, file: Option<u32>| -> Result<Input> {
             let lacks_columns = lack_columns(self.store, self.head, std::slice::from_ref(&part))?;
-            Ok(Input { path: part.path, file, rows: part.rows, lacks_columns })
+            let is_bare = is_bare(self.store, &part.path)?;
+            Ok(Input { path: part.path, file, rows: part.rows, lacks_columns, is_bare })
         };
         let mut inputs = Vec::new();
         for p in self.pending {
@@ -133,7 +140,7 @@ impl Composing<'_> {
         };
         // What was sent ahead stays as it is, with its own values; and why it failed stands beside them.
         let from = if from_pending && entry.version == first.entry.version { first } else { last };
-        Some(Net { entry, before_at, input: from.input, row: from.row })
+        Some(Net { entry, before_at, values_at: from.before_at, input: from.input, row: from.row })
     }
 
     /// What the oldest snapshot held of a record, as an added one: the first step that is left says what was there before.
@@ -160,6 +167,10 @@ impl Composing<'_> {
         for group in nets.chunk_by(|a, b| a.input == b.input) {
             let Some(first) = group.first() else { continue };
             let input = &inputs[first.input as usize];
+            if input.is_bare {
+                self.copy_bare(&input.path, group, &schema, &mut writer)?;
+                continue;
+            }
             if !input.lacks_columns {
                 self.copy_from(&input.path, group.iter(), &schema, &mut writer)?;
                 continue;
@@ -179,6 +190,30 @@ impl Composing<'_> {
             self.copy_from(&input.path, group.iter().filter(|net| now(net).is_none()), &schema, &mut writer)?;
         }
         writer.parts.finish()
+    }
+
+    /// Copies deleted records, with their last values where those are needed.
+    fn copy_bare(&self, path: &str, nets: &[Net], schema: &SchemaRef, writer: &mut Writer<'_>) -> Result<()> {
+        if !self.options.selection.contains(Op::Deleted) {
+            let mut entries = writer.entries();
+            nets.iter().for_each(|net| entries.push(&net.entry, net.values_at));
+            let options = RecordBatchOptions::new().with_row_count(Some(nets.len()));
+            let nothing = RecordBatch::try_new_with_options(Arc::new(Schema::empty()), Vec::new(), &options);
+            let nothing = nothing.map_err(|e| Error::bug("could not lay out deleted records").caused_by(e))?;
+            return writer.write(entries, &nothing, None);
+        }
+        let place = |net: &Net| net.values_at.ok_or_else(|| unplaced(path));
+        let mut placed = nets.iter().map(|net| Ok((place(net)?, net))).collect::<Result<Vec<_>>>()?;
+        placed.sort_unstable_by_key(|(at, _)| *at);
+        let places: Vec<Locator> = placed.iter().map(|(at, _)| *at).collect();
+        let mut next = placed.iter();
+        fetch(self.store, &self.head.files, &places, schema, |found| {
+            let mut entries = writer.entries();
+            for (_, net) in next.by_ref().take(found.places.len()) {
+                entries.push(&net.entry, net.before_at);
+            }
+            writer.write(entries, &found.values, None)
+        })
     }
 
     /// Why the records of `nets`, which stand in the part at `path` in this order, have failed.

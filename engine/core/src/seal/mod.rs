@@ -12,6 +12,7 @@
 //! pending and versions ahead         ─► their composition               (written)
 //! beside others, first versions gone ─► what the oldest snapshot held, and what came after (written)
 //! any of it lacks a newer column     ─► the same, with the values of now  (written)
+//! deletions are sent                 ─► their last values                 (written)
 //! some records ahead of their sync   ─► those, or what waits of them      (written)
 //! what is set aside is asked for     ─► the composition, without the mark (written)
 //! an earlier sync once more          ─► its own parts
@@ -20,6 +21,7 @@
 mod again;
 mod ahead;
 mod compose;
+mod deleted;
 mod fold;
 mod guard;
 mod snapshot;
@@ -101,7 +103,7 @@ impl Sealing<'_> {
 
     /// Composes what this mapping has to do, up to the model's head.
     pub fn seal(&self) -> Result<Sealed> {
-        let parts = self.parts()?;
+        let parts = deleted::complete(self, self.parts()?)?;
         for part in &parts {
             // Before anything trusts what a damaged disk may have changed.
             open_named(self.store, &part.path)?.verify(&part.blake3)?;
@@ -222,7 +224,8 @@ fn lack_columns(store: &dyn StateStore, head: &ModelCommit, parts: &[SealedPart]
     let schema = schema_of(head)?;
     for part in parts {
         let has = PartReader::open(store, &part.path)?.value_columns()?;
-        if schema.fields().iter().any(|field| !has.contains(field.name())) {
+        // Deleted records have no values here, of any column.
+        if !has.is_empty() && schema.fields().iter().any(|field| !has.contains(field.name())) {
             return Ok(true);
         }
     }
