@@ -57,7 +57,8 @@ impl Waiting {
     }
 }
 
-/// What is true of records that were not returned.
+/// What is true of records that were not returned. One that was returned and not accepted is not among them (rule 17), and none counts
+/// as deleted while one without an identifier may be it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Missing {
     /// They may still be.

@@ -137,8 +137,7 @@ impl Publication {
         Ok((keys, removed))
     }
 
-    /// The number of null identifiers that the next extraction is to be compared with. A rejected record is not among the deleted ones
-    /// (rule 17), and none is while one without an identifier may be one of them.
+    /// The number of null identifiers that the next extraction is to be compared with.
     fn null_ids(&self, tally: &Tally, notices: &mut Vec<String>) -> u64 {
         let nulls = tally.rejections.get(Reason::NullId);
         if tally.kept_back == 0 {
