@@ -1,9 +1,9 @@
-//! Which records are over the limits of size. Cheap where nothing is: a column whose whole data is smaller than one value
-//! may be, as nearly every column of every batch is, is never looked into.
+//! Which records are over the limits of size. Cheap where nothing is: as long as the longest values of all columns together are no record
+//! that is too large, as in nearly every batch, none is looked at by itself.
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use arrow::array::{Array, ArrayRef, AsArray, OffsetSizeTrait, RecordBatch};
 use arrow::datatypes::DataType;
 use outflow_contract::limits::Limits;
 
@@ -11,8 +11,8 @@ use outflow_contract::limits::Limits;
 pub(super) fn oversized(batch: &RecordBatch, limits: &Limits) -> Vec<usize> {
     let records = batch.num_rows();
     let suspects: Vec<&ArrayRef> = batch.columns().iter().filter(|column| is_variable(column.data_type())).collect();
-    let bytes: usize = suspects.iter().map(|column| data_bytes(column)).sum();
-    if bytes <= limits.value_bytes.min(limits.record_bytes) {
+    let longest: Vec<usize> = suspects.iter().map(|column| longest(column)).collect();
+    if longest.iter().all(|&bytes| bytes <= limits.value_bytes) && longest.iter().sum::<usize>() <= limits.record_bytes {
         return Vec::new();
     }
     let mut sums = vec![0usize; records];
@@ -31,23 +31,22 @@ fn is_variable(kind: &DataType) -> bool {
     kind.is_string() || kind.is_binary() || kind.is_nested()
 }
 
-/// At least the bytes that the column's values have.
-fn data_bytes(column: &ArrayRef) -> usize {
+/// At least the bytes of the column's longest value.
+fn longest(column: &ArrayRef) -> usize {
     match column.data_type() {
-        // A view's buffers may be shared by many batches: the lengths in the views are what counts.
-        DataType::Utf8View => column.as_string_view().lengths().map(|length| length as usize).sum(),
-        DataType::BinaryView => column.as_binary_view().lengths().map(|length| length as usize).sum(),
-        DataType::Utf8 => span(column.as_string::<i32>().value_offsets()),
-        DataType::Binary => span(column.as_binary::<i32>().value_offsets()),
+        DataType::Utf8View => column.as_string_view().lengths().max().unwrap_or_default() as usize,
+        DataType::BinaryView => column.as_binary_view().lengths().max().unwrap_or_default() as usize,
+        DataType::Utf8 => widest(column.as_string::<i32>().value_offsets()),
+        DataType::Binary => widest(column.as_binary::<i32>().value_offsets()),
+        DataType::LargeUtf8 => widest(column.as_string::<i64>().value_offsets()),
+        DataType::LargeBinary => widest(column.as_binary::<i64>().value_offsets()),
+        DataType::Dictionary(_, _) => longest(column.as_any_dictionary().values()),
         _ => column.get_array_memory_size(),
     }
 }
 
-fn span(offsets: &[i32]) -> usize {
-    match offsets {
-        [first, .., last] => (last - first) as usize,
-        _ => 0,
-    }
+fn widest<O: OffsetSizeTrait>(offsets: &[O]) -> usize {
+    offsets.array_windows().map(|[from, to]| to.as_usize() - from.as_usize()).max().unwrap_or_default()
 }
 
 fn value_bytes(column: &ArrayRef, i: usize) -> usize {

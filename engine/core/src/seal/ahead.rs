@@ -9,7 +9,7 @@ use outflow_ledger::paths;
 use outflow_ledger::runs::SealedPart;
 
 use super::{Only, Sealing, compose, sealed_part};
-use crate::snapshot::{Indexed, KeyIndex, PartReader, PartsWriter, values};
+use crate::snapshot::{Indexed, PartReader, PartsWriter, hashes, values};
 
 /// Writes their entries; nothing of a record that neither the model nor the mapping knows.
 pub(super) fn write(sealing: &Sealing<'_>, only: &Only) -> Result<Vec<SealedPart>> {
@@ -35,7 +35,6 @@ pub(super) fn write(sealing: &Sealing<'_>, only: &Only) -> Result<Vec<SealedPart
 }
 
 fn of_snapshot(sealing: &Sealing<'_>, keys: &BTreeSet<Key>) -> Result<Vec<SealedPart>> {
-    let index = KeyIndex::load(sealing.store, sealing.head)?;
     let entry = |key: Key, record: &Indexed| -> Entry {
         let version = u64::from(record.version);
         match sealing.state {
@@ -44,8 +43,8 @@ fn of_snapshot(sealing: &Sealing<'_>, keys: &BTreeSet<Key>) -> Result<Vec<Sealed
             _ => snapshot_entry(key, record.row, version, false),
         }
     };
-    let known = |&key: &Key| index.rank(key).map(|rank| index.get(rank)).map(|record| (record.at, entry(key, &record)));
-    let mut found: Vec<(Locator, Entry)> = keys.iter().filter_map(known).collect();
+    let known = hashes::find(sealing.store, sealing.head, keys)?;
+    let mut found: Vec<(Locator, Entry)> = known.iter().map(|record| (record.at, entry(record.key, record))).collect();
     found.sort_unstable_by_key(|(at, _)| at.0);
     let path = |i: usize| paths::run_file(&sealing.mapping.name, sealing.epoch, &format!("ahead-{i:03}.parquet"));
     let mut writer = PartsWriter::new(sealing.store, path);

@@ -152,9 +152,8 @@ impl Composing<'_> {
     /// The records that no step is left of, as added ones.
     fn untouched(&self, inputs: &[Input]) -> Result<Vec<PartInfo>> {
         let pending: HashSet<Key> = self.load(&inputs[..self.pending.len()], |_| true)?.into_iter().map(|item| item.entry.key).collect();
-        let index = KeyIndex::load(self.store, self.head)?;
         let wanted = |record: &Indexed| u64::from(record.version) <= self.head.dropped.through && !pending.contains(&record.key);
-        super::snapshot::write_records(self.store, self.head, &index, wanted, false, &|i| (self.path)(&format!("oldest-{i:03}")))
+        super::snapshot::write_records(self.store, self.head, wanted, false, &|i| (self.path)(&format!("oldest-{i:03}")))
     }
 
     /// Writes the net entries with their values, which stand in the inputs in this order.

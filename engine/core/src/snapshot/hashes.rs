@@ -3,12 +3,14 @@
 //! A version writes what it has changed, so a sync costs as much as has changed; the base is written anew once what lies over it has
 //! grown ([`wants_new_base`]), so that reading stays proportional to the number of records. Memory: a segment, some 1/256 of the model.
 
+use std::collections::BTreeSet;
+
 use outflow_contract::state_store::StateStore;
 use outflow_contract::{Key, Result};
 use outflow_ledger::changes::Locator;
 use outflow_ledger::commit::{HashFile, ModelCommit};
 
-use super::hash_file::{Columns, HashFileReader, HashFileWriter, Indexed, SEGMENTS, Segment};
+use super::hash_file::{Columns, HashFileReader, HashFileWriter, Indexed, SEGMENTS, Segment, segment_of};
 
 /// The base is written anew once what lies over it is more than an eighth of it …
 const OVERLAY_SHARE: u64 = 8;
@@ -184,6 +186,23 @@ pub fn for_each(store: &dyn StateStore, head: &ModelCommit, mut each: impl FnMut
     Ok(())
 }
 
+/// Those of `keys` that the snapshot at the head of a model has, in their order.
+pub fn find(store: &dyn StateStore, head: &ModelCommit, keys: &BTreeSet<Key>) -> Result<Vec<Indexed>> {
+    let snapshot = HashSnapshot::open(store, head)?;
+    let mut found = Vec::new();
+    let mut segments: Vec<usize> = keys.iter().map(|key| segment_of(key.halves().0)).collect();
+    segments.dedup();
+    for segment in segments {
+        let merged = snapshot.segment(segment, Columns::All)?;
+        merged.each(|_, place| {
+            if keys.contains(&merged.key(place)) {
+                found.push(merged.get(place));
+            }
+        });
+    }
+    Ok(found)
+}
+
 /// Writes the snapshot at the head of a model as a base of its own, with each record's values where `place` says that they are now.
 pub fn rewrite(store: &dyn StateStore, head: &ModelCommit, path: &str, place: impl Fn(Locator) -> Locator) -> Result<HashFile> {
     let mut writer = HashFileWriter::begin(store, path)?;
@@ -257,6 +276,16 @@ mod tests {
         }
         let halves = |record: &Indexed| (record.key.halves().0, record.row.halves().0);
         assert_eq!(upper, all(&store, &head).iter().map(halves).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_few_records_are_found_by_their_keys() {
+        let store = MemoryStore::new();
+        let records: Vec<Indexed> = (0..1000).map(|i| at(i, 1)).collect();
+        let head = head(vec![file(&store, 1, &records), file(&store, 2, &[Indexed::gone(at(7, 1).key, 2), at(9, 2)])]);
+        let keys = [7, 8, 9, 900, 5000].map(|i| at(i, 0).key).into_iter().collect();
+        let found = find(&store, &head, &keys).unwrap();
+        assert_eq!(found, vec![at(8, 1), at(9, 2), at(900, 1)]);
     }
 
     #[test]
