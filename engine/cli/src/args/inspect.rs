@@ -16,6 +16,29 @@ pub(crate) struct PreviewArgs {
     pub(crate) refresh: bool,
 }
 
+/// `outflow diff`
+#[derive(Debug, Args)]
+pub(crate) struct DiffArgs {
+    /// The model.
+    #[arg(value_name = "MODEL")]
+    pub(crate) model: String,
+    /// The version to begin with; the one before the newest.
+    #[arg(value_name = "FROM")]
+    pub(crate) from: Option<u64>,
+    /// The version to end with; the newest.
+    #[arg(value_name = "TO")]
+    pub(crate) to: Option<u64>,
+    /// At the most so many records of each operation, 5 without it; with --versions so many versions, 20 without it.
+    #[arg(long, short = 'n', value_name = "NUMBER")]
+    pub(crate) limit: Option<u64>,
+    /// Every record that differs; with --versions every version.
+    #[arg(long, conflicts_with = "limit")]
+    pub(crate) all: bool,
+    /// List the versions that there are, newest first.
+    #[arg(long, conflicts_with_all = ["from", "to"])]
+    pub(crate) versions: bool,
+}
+
 /// `outflow test`
 #[derive(Debug, Args)]
 pub(crate) struct TestArgs {
