@@ -211,7 +211,7 @@ fn what_changed_between_versions_fits_its_terminal() {
     shop.table.set(1, "total", "1234.5");
     shop.table.set(1, "vip", json!(null));
     shop.table.set(33, "name", "");
-    shop.table.set(33, "note", "one\rline\u{202e}");
+    shop.table.set(33, "note", "one\rline\u{7}");
     shop.table.delete(2);
     shop.table.push(json!([4, "Dora", "", "7.25", true, "2020-02-20", "null"]));
     shop.project.parquet("people.parquet", &shop.table);

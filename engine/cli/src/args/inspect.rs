@@ -22,13 +22,13 @@ pub(crate) struct DiffArgs {
     /// The model.
     #[arg(value_name = "MODEL")]
     pub(crate) model: String,
-    /// The version to begin with; the one before the newest.
+    /// The version to begin with. Without it, the one before the newest.
     #[arg(value_name = "FROM")]
     pub(crate) from: Option<u64>,
-    /// The version to end with; the newest.
+    /// The version to end with. Without it, the newest.
     #[arg(value_name = "TO")]
     pub(crate) to: Option<u64>,
-    /// At the most so many records of each operation, 5 without it; with --versions so many versions, 20 without it.
+    /// At the most so many records of each operation (otherwise 5); with --versions so many versions (otherwise 20).
     #[arg(long, short = 'n', value_name = "NUMBER")]
     pub(crate) limit: Option<u64>,
     /// Every record that differs; with --versions every version.
