@@ -245,3 +245,22 @@ fn a_damaged_change_set_is_told_and_never_half_shown() {
     assert_eq!(run.json()["error"]["kind"], "corrupt", "{run}");
     assert_eq!(told(&shop.diff("3 4")), ["deleted 3", "deleted 5"], "what is whole can still be told");
 }
+
+#[test]
+fn what_fails_in_the_middle_of_many_records_is_still_one_document() {
+    let mut shop = Shop::new(3);
+    shop.run(0);
+    let first = shop.head("models/people")["files"][0]["path"].as_str().unwrap().to_owned();
+    (4..=1200).for_each(|id| shop.table.push(json!([id, "new", null, 0])));
+    shop.table.set(1, "name", "else");
+    shop.version();
+    std::fs::remove_file(shop.project.path(&format!("state/{first}"))).unwrap();
+    let run = shop.outflow("diff people --all --output json").expect(1);
+    let document = run.json();
+    assert_eq!((counted(&document), &document["error"]["kind"]), ([1197, 1, 0, 1198], &json!("corrupt")), "{run}");
+    assert!(told(&document).len() >= 1000 && run.stderr.is_empty(), "{run}");
+    let run = shop.outflow("diff people --output json").expect(1);
+    assert_eq!((run.json()["error"]["kind"].as_str(), run.json().get("records")), (Some("corrupt"), None), "{run}");
+    let text = shop.outflow("diff people --all").expect(1);
+    assert!(text.stderr.contains(&first), "{text}");
+}

@@ -153,7 +153,9 @@ impl<'a> Comparison<'a> {
     pub fn counts(&self) -> Result<Counts> {
         let mut counts = Counts::default();
         self.each_chunk(self.entries(), |nets| {
-            nets.iter().for_each(|net| counts.add(net.op, 1));
+            for net in &nets {
+                counts.add(net.op, 1);
+            }
             Ok(ControlFlow::Continue(()))
         })?;
         Ok(counts)

@@ -109,7 +109,9 @@ impl Comparison<'_> {
             self.drop_same(&mut nets)?;
         }
         if self.span.is_backwards() {
-            nets.iter_mut().for_each(|net| *net = net.turned());
+            for net in &mut nets {
+                *net = net.turned();
+            }
         }
         nets.sort_unstable_by_key(Net::place);
         Ok(nets)

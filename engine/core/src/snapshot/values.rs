@@ -57,13 +57,8 @@ fn read(
         let rows: Vec<u32> = group.iter().map(|place| place.row()).collect();
         let mut done = 0;
         let part = PartReader::open(store, &file.path)?;
-        let part = match names {
-            Some(names) => part.values(names),
-            None => {
-                let names = part.value_columns()?;
-                part.values(&names)
-            }
-        };
+        let own = if names.is_none() { part.value_columns()? } else { Vec::new() };
+        let part = part.values(names.unwrap_or(&own));
         for batch in part.select(&rows).read()? {
             let values = values_of(&batch?)?;
             let next = done + values.num_rows();
