@@ -58,7 +58,9 @@ fn versions(head: &ModelCommit, model: &str, limit: u64, console: &Console) {
 /// Shows it record by record: of `--all`, nobody holds them all.
 fn show(comparison: &Comparison<'_>, found: &Found<'_>, limit: u64, console: &Console) -> Result<Exit> {
     let mut wanted = Counts::default();
-    Op::ALL.into_iter().for_each(|op| wanted.add(op, found.counts.get(op).min(limit)));
+    for op in Op::ALL {
+        wanted.add(op, found.counts.get(op).min(limit));
+    }
     let more = wanted.total() < found.counts.total();
     if !console.is_json() {
         diff::begin(console, found);
