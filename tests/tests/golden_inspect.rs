@@ -200,3 +200,37 @@ fn a_replay_says_what_goes_out_and_what_is_kept_back() {
     golden!("replay_refused", shop.run(&format!("replay {first} --force")));
     golden!("replay_unknown", shop.run("replay peeple_to_hook"));
 }
+
+#[test]
+fn what_changed_between_versions_fits_its_terminal() {
+    let mut shop = Shop::new();
+    golden!("diff_no_version", shop.run("diff people"));
+    shop.run("run").expect(0);
+    golden!("diff_first", shop.run("diff people"));
+    shop.table.set(1, "note", "prefers calls; writes only in the evening, and never reads what is longer than a line");
+    shop.table.set(1, "total", "1234.5");
+    shop.table.set(1, "vip", json!(null));
+    shop.table.set(33, "name", "");
+    shop.table.set(33, "note", "one\rline\u{7}");
+    shop.table.delete(2);
+    shop.table.push(json!([4, "Dora", "", "7.25", true, "2020-02-20", "null"]));
+    shop.project.parquet("people.parquet", &shop.table);
+    shop.run("run").expect(0);
+    for columns in [60, 80, 140] {
+        golden!(format!("diff_{columns}"), shop.at(columns, "diff people"));
+    }
+    golden!("diff_json", shop.run("diff people --output json"));
+    golden!("diff_backwards", shop.run("diff people 2 1"));
+    golden!("diff_limited", shop.run("diff people 0 2 --limit 1"));
+    golden!("diff_itself", shop.run("diff people 2"));
+    golden!("diff_itself_json", shop.run("diff people 2 --output json"));
+    golden!("diff_versions", shop.run("diff people --versions"));
+    golden!("diff_versions_json", shop.run("diff people --versions --limit 1 --output json"));
+    golden!("diff_never", shop.run("diff people 1 7"));
+    golden!("diff_unknown", shop.run("diff peple"));
+    golden!("diff_of_mapping", shop.run("diff people_to_hook"));
+    shop.project.edit("outflow.yml", "version: 1", "version: 1\nretention: { versions: 0s }");
+    shop.run("gc").expect(0);
+    golden!("diff_dropped", shop.run("diff people 0"));
+    golden!("diff_versions_dropped", shop.run("diff people --versions"));
+}

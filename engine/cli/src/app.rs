@@ -58,6 +58,7 @@ fn dispatch(cli: &Cli, console: &Console) -> Result<Exit, Failure> {
         Command::Pending(args) => on_runtime(commands::pending::run(&cli.global, args, console)),
         Command::History(args) => commands::history::run(&cli.global, args, console),
         Command::Show(args) => commands::show::run(&cli.global, args, console),
+        Command::Diff(args) => commands::diff::run(&cli.global, args, console),
         Command::Reset(args) => on_runtime(commands::reset::run(&cli.global, args, console)),
         Command::Preview(args) => on_runtime(commands::preview::run(&cli.global, args, console)),
         Command::Test(args) => on_runtime(commands::test::run(&cli.global, args, console)),

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub(crate) use inspect::{CatalogArgs, PreviewArgs, TestArgs};
+pub(crate) use inspect::{CatalogArgs, DiffArgs, PreviewArgs, TestArgs};
 pub(crate) use keep::{DoctorArgs, GcArgs};
 pub(crate) use mend::{BaselineArgs, PauseArgs, PendingArgs, RenameArgs, ReplayArgs, ResumeArgs, RetryArgs};
 pub(crate) use overview::command;
@@ -144,6 +144,14 @@ pub(crate) enum Command {
     /// Show one sync: counts, phases, failures with samples and what to do about them.
     #[command(after_help = "Examples:\n  outflow show\n  outflow show customers_to_crm\n  outflow show 20260301-123000-2509a2c")]
     Show(ShowArgs),
+    /// Show what changed between two versions of a model.
+    ///
+    /// Each extraction that finds a change makes a version. Without numbers: the newest, compared with the one before it. The state is
+    /// only read, and no source is asked.
+    #[command(
+        after_help = "0 is before the first version. Two versions in the other order are compared backwards: what going back would change.\n\nExamples:\n  outflow diff customers\n  outflow diff customers --versions\n  outflow diff customers 3 7 --limit 20\n  outflow diff customers 3 --all --output json"
+    )]
+    Diff(DiffArgs),
     /// Make the next sync of a mapping treat every record as added.
     #[command(after_help = "Example:\n  outflow reset customers_to_crm --yes")]
     Reset(ResetArgs),

@@ -260,13 +260,12 @@ pub(crate) fn unknown(message: String, name: &str, all: &str, names: &[&str]) ->
     }
 }
 
-/// An error that suggests a model.
-pub(crate) fn unknown_model(project: &Project, name: &str) -> Error {
+/// An error that suggests a model; of a mapping's name, what to do with its model.
+pub(crate) fn unknown_model(project: &Project, name: &str, of_model: impl FnOnce(&str) -> String) -> Error {
     let names: Vec<&str> = project.models.iter().map(|model| model.name.as_str()).collect();
     let model = |mapping: &str| project.mapping(mapping).map(|mapping| mapping.model.clone());
     match model(name) {
-        Some(model) => Error::new(Kind::NotFound, format!("`{name}` is a mapping, not a model"))
-            .remedy(format!("preview its model: `outflow preview {model}`; or try the mapping: `outflow test {name}`")),
+        Some(model) => Error::new(Kind::NotFound, format!("`{name}` is a mapping, not a model")).remedy(of_model(&model)),
         None => unknown(format!("there is no model `{name}`"), name, "models", &names),
     }
 }

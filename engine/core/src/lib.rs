@@ -14,6 +14,7 @@
 //! | [`plan`] | what a run would do, without doing it |
 //! | [`try_one`] | one record of a mapping, looked at or sent ahead |
 //! | [`preview`] | the first records of a model |
+//! | [`compare`] | what changed between two versions of a model |
 //! | [`check`] | tries a destination, without changing anything there |
 //! | [`cancel`] | how what is under way is asked to end |
 //! | [`clock`], [`time`] | the real clock; moments as text |
@@ -22,6 +23,7 @@ pub mod cancel;
 pub mod check;
 pub mod clock;
 pub mod commit;
+pub mod compare;
 pub mod deliver;
 pub mod diff;
 pub mod extract;

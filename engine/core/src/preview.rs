@@ -60,7 +60,8 @@ impl Preview {
     }
 }
 
-fn redact(value: &mut Value, redactor: &Redactor) {
+/// Takes the secrets of `redactor` out of every text in `value`.
+pub(crate) fn redact(value: &mut Value, redactor: &Redactor) {
     match value {
         Value::String(text) => *text = redactor.clean(text),
         Value::Array(items) => items.iter_mut().for_each(|item| redact(item, redactor)),
@@ -130,15 +131,15 @@ fn append(columns: &[Column], batch: &RecordBatch, records: &mut Vec<Vec<Value>>
 }
 
 /// Reads the values of one column.
-struct Column {
-    shown: PreviewColumn,
+pub(crate) struct Column {
+    pub(crate) shown: PreviewColumn,
     schema: SchemaRef,
     /// `None` for a type that has no JSON form.
     mapper: Option<Mapper>,
 }
 
 impl Column {
-    fn new(field: &Field) -> Self {
+    pub(crate) fn new(field: &Field) -> Self {
         let shown = PreviewColumn {
             name: field.name().clone(),
             kind: if is_json(field) { "json".to_owned() } else { type_name(field.data_type()) },
@@ -152,7 +153,7 @@ impl Column {
     }
 
     /// As they would look in a payload; what no payload can hold, as Arrow shows it.
-    fn values(&self, array: &ArrayRef) -> Result<Vec<Value>> {
+    pub(crate) fn values(&self, array: &ArrayRef) -> Result<Vec<Value>> {
         let records = array.len();
         let mut values: Vec<Option<Value>> = vec![None; records];
         if let Some(mapper) = &self.mapper {

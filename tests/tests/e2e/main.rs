@@ -15,6 +15,7 @@ mod columns;
 mod commands;
 mod crashes;
 mod damage;
+mod diff;
 mod disk;
 mod failures;
 mod guards;

@@ -16,6 +16,29 @@ pub(crate) struct PreviewArgs {
     pub(crate) refresh: bool,
 }
 
+/// `outflow diff`
+#[derive(Debug, Args)]
+pub(crate) struct DiffArgs {
+    /// The model.
+    #[arg(value_name = "MODEL")]
+    pub(crate) model: String,
+    /// The version to begin with. Without it, the one before the newest.
+    #[arg(value_name = "FROM")]
+    pub(crate) from: Option<u64>,
+    /// The version to end with. Without it, the newest.
+    #[arg(value_name = "TO")]
+    pub(crate) to: Option<u64>,
+    /// At the most so many records of each operation (otherwise 5); with --versions so many versions (otherwise 20).
+    #[arg(long, short = 'n', value_name = "NUMBER")]
+    pub(crate) limit: Option<u64>,
+    /// Every record that differs; with --versions every version.
+    #[arg(long, conflicts_with = "limit")]
+    pub(crate) all: bool,
+    /// List the versions that there are, newest first.
+    #[arg(long, conflicts_with_all = ["from", "to"])]
+    pub(crate) versions: bool,
+}
+
 /// `outflow test`
 #[derive(Debug, Args)]
 pub(crate) struct TestArgs {

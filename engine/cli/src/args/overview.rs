@@ -9,7 +9,7 @@ use super::{Cli, STYLES};
 const GROUPS: [(&str, &[&str]); 6] = [
     ("Start", &["init", "check", "catalog", "test", "preview"]),
     ("Run", &["plan", "run", "retry"]),
-    ("Look", &["history", "show", "pending"]),
+    ("Look", &["history", "show", "pending", "diff"]),
     ("Keep", &["doctor", "gc"]),
     ("Mend", &["pause", "resume", "replay", "reset", "baseline", "rename"]),
     ("Help", &["schema", "completions", "man", "help"]),

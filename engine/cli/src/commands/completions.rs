@@ -10,7 +10,7 @@ use crate::args::{self, CompletionsArgs};
 use crate::exit::Exit;
 
 /// The commands whose first argument is a name, and of what.
-const NAMED: [(&str, &str); 11] = [
+const NAMED: [(&str, &str); 12] = [
     ("reset", "mapping"),
     ("retry", "mapping"),
     ("pending", "mapping"),
@@ -20,6 +20,7 @@ const NAMED: [(&str, &str); 11] = [
     ("show", "sync"),
     ("replay", "sync"),
     ("preview", "model"),
+    ("diff", "model"),
     ("test", "testable"),
     ("catalog", "type"),
 ];

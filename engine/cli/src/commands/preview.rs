@@ -13,7 +13,11 @@ use crate::{previews, project};
 pub(crate) async fn run(global: &Global, args: &PreviewArgs, console: &Console) -> Result<Exit, Failure> {
     let loaded = project::load(global)?;
     let known = &loaded.project;
-    let model = known.model(&args.model).ok_or_else(|| project::unknown_model(known, &args.model))?;
+    let model = known.model(&args.model).ok_or_else(|| {
+        let remedy =
+            |model: &str| format!("preview its model: `outflow preview {model}`; or try the mapping: `outflow test {}`", args.model);
+        project::unknown_model(known, &args.model, remedy)
+    })?;
     console.warnings_in_brief(&loaded.warnings);
     console.protect(&known.redactor);
     let engine = project::open_sources(&loaded)?;

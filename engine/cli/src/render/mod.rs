@@ -2,6 +2,7 @@
 
 pub(crate) mod catalog;
 mod cells;
+pub(crate) mod diff;
 mod error;
 pub(crate) mod examined;
 pub(crate) mod history;
@@ -192,6 +193,11 @@ impl Console {
     /// A line of results. A reader that has gone away is no error.
     pub(crate) fn line(&self, text: &str) {
         drop(writeln!(std::io::stdout().lock(), "{text}"));
+    }
+
+    /// A part of a result, without a line break.
+    pub(crate) fn part(&self, text: &str) {
+        drop(std::io::stdout().lock().write_all(text.as_bytes()));
     }
 
     /// Something on standard error, without a line break.

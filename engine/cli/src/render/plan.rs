@@ -4,7 +4,7 @@ use outflow_contract::Op;
 use outflow_engine::plan::{MappingPlan, Sample};
 
 use super::sync::reason_in_words;
-use super::text::width;
+use super::text::{share, width};
 use super::{Align, Console, Table, Tone, bytes, counted, cut, plain, records, seconds, thousands, wrap};
 
 /// A line for each mapping, then samples.
@@ -88,11 +88,9 @@ fn show(console: &Console, sample: &Sample) {
     for change in &sample.changes {
         let unused = if change.mapped { "" } else { "  (not mapped)" };
         let column = cut(&plain(&change.column), console.width() / 2);
-        // What is before and what is after share the rest of the line: half of it each, or what the other leaves.
+        // What is before and what is after share the rest of the line.
         let room = console.width().saturating_sub(11 + width(&column) + width(unused)).max(24);
-        let [before, after] = [&change.before, &change.after].map(|value| plain(value));
-        let left = width(&before).min((room / 2).max(room.saturating_sub(width(&after))));
-        let (before, after) = (cut(&before, left), cut(&after, room - left));
+        let (before, after) = share(&plain(&change.before), &plain(&change.after), room);
         console.line(&format!("      {column}: {before} → {after}{unused}"));
     }
 }

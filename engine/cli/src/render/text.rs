@@ -25,6 +25,12 @@ pub(crate) fn cut(text: &str, columns: usize) -> String {
     kept
 }
 
+/// What is before and what is after in a room that they share: half of it each, or what the other leaves.
+pub(crate) fn share(before: &str, after: &str, room: usize) -> (String, String) {
+    let left = width(before).min((room / 2).max(room.saturating_sub(width(after))));
+    (cut(before, left), cut(after, room - left))
+}
+
 /// As much of `text` as fits into `columns` columns; marks stay with their letter.
 fn head(text: &str, columns: usize) -> &str {
     let mut taken = 0;

@@ -14,7 +14,7 @@ use outflow_ledger::commit::ValueFile;
 pub struct Found {
     /// One for each record of `values`.
     pub places: Vec<Locator>,
-    /// In the columns that were asked for, in the types that they were written in.
+    /// In the types that they were written in.
     pub values: RecordBatch,
 }
 
@@ -28,6 +28,27 @@ pub fn fetch(
     mut each: impl FnMut(Found) -> Result<()>,
 ) -> Result<()> {
     let names: Vec<String> = schema.fields().iter().map(|field| field.name().clone()).collect();
+    read(store, files, places, Some(&names), |found| each(Found { values: complete(&found.values, schema)?, ..found }))
+}
+
+/// The same in the columns of then: each batch has all those of its file.
+pub fn fetch_as_written(
+    store: &dyn StateStore,
+    files: &[ValueFile],
+    places: &[Locator],
+    each: impl FnMut(Found) -> Result<()>,
+) -> Result<()> {
+    read(store, files, places, None, each)
+}
+
+/// Reads the columns of these names as far as a file has them, or all of them.
+fn read(
+    store: &dyn StateStore,
+    files: &[ValueFile],
+    places: &[Locator],
+    names: Option<&[String]>,
+    mut each: impl FnMut(Found) -> Result<()>,
+) -> Result<()> {
     for group in places.chunk_by(|a, b| a.file() == b.file()) {
         let Some(first) = group.first() else { continue };
         let file = files.iter().find(|file| file.id == first.file());
@@ -35,8 +56,11 @@ pub fn fetch(
             file.ok_or_else(|| Error::corrupt(format!("the values of a record are in file {}, which is no longer kept", first.file())))?;
         let rows: Vec<u32> = group.iter().map(|place| place.row()).collect();
         let mut done = 0;
-        for batch in PartReader::open(store, &file.path)?.values(&names).select(&rows).read()? {
-            let values = complete(&values_of(&batch?)?, schema)?;
+        let part = PartReader::open(store, &file.path)?;
+        let own = if names.is_none() { part.value_columns()? } else { Vec::new() };
+        let part = part.values(names.unwrap_or(&own));
+        for batch in part.select(&rows).read()? {
+            let values = values_of(&batch?)?;
             let next = done + values.num_rows();
             let places =
                 group.get(done..next).ok_or_else(|| Error::corrupt(format!("{} holds fewer records than its commit says", file.path)))?;
