@@ -76,6 +76,11 @@ pub trait ObjectReader: Send + Sync {
     fn size(&self) -> u64;
     /// The bytes from `offset` on; an error if there are fewer than `length`.
     fn read_at(&self, offset: u64, length: usize) -> io::Result<Bytes>;
+    /// The same into a buffer, which is filled whole.
+    fn read_into(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
+        buffer.copy_from_slice(&self.read_at(offset, buffer.len())?);
+        Ok(())
+    }
 }
 
 /// An append-only log: the journal of a run.

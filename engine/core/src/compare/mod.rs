@@ -186,7 +186,9 @@ impl<'a> Comparison<'a> {
     pub fn other_columns(&self) -> Result<OtherColumns> {
         let columns = |version: u64| {
             let info = self.head.versions.iter().find(|info| info.version == version);
-            info.and_then(|info| info.files.first()).map(|&file| self.columns_of(file)).transpose()
+            // Deleted records stand in a file of their own, without values.
+            let with_values = info.into_iter().flat_map(|info| &info.files).map(|&file| self.columns_of(file));
+            with_values.filter(|columns| columns.as_ref().map_or(true, |columns| !columns.is_empty())).next().transpose()
         };
         let (Some(from), Some(to)) = (columns(self.span.from)?, columns(self.span.to)?) else { return Ok(OtherColumns::default()) };
         let only = |a: &BTreeSet<String>, b: &BTreeSet<String>| a.difference(b).cloned().collect();

@@ -39,8 +39,8 @@ impl Net {
         Some(match op {
             Op::Added => Self { op, from: None, to: Some(last.at) },
             Op::Updated => Self { op, from: first.before_at, to: Some(last.at) },
-            // Beside a delete stand the values that it has deleted: those of then, where it is the only step.
-            Op::Deleted => Self { op, from: first.before_at.or(Some(last.at)), to: None },
+            // A delete has no values of its own: it says where those are that it has deleted.
+            Op::Deleted => Self { op, from: first.before_at, to: None },
         })
     }
 

@@ -108,7 +108,7 @@ impl Past {
         let mut head = None;
         for table in tables {
             let batches: Vec<_> = table.batches(batch_size).into_iter().map(Ok).collect();
-            let stream = RecordStream { schema: table.batch(&[]).schema(), batches: stream::iter(batches).boxed() };
+            let stream = RecordStream::single(table.batch(&[]).schema(), stream::iter(batches).boxed());
             let progress = Arc::new(AtomicU64::new(0));
             let extraction = Extraction { store: Arc::clone(&store), clock: &clock, model: &model, limits: &limits, workers, progress };
             let extracted = runtime.block_on(extraction.run(stream)).unwrap();

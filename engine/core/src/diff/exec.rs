@@ -345,8 +345,9 @@ impl Comparison {
     fn tables(&self, round: &Round) -> Result<Vec<Table>> {
         let threads = self.threads.max(1);
         let of = |lane: usize| -> Result<Vec<(usize, Table)>> {
+            let mut buffer = Vec::new();
             let segments = round.segments.clone().skip(lane).step_by(threads);
-            segments.map(|segment| Ok((segment, self.table(segment)?))).collect()
+            segments.map(|segment| Ok((segment, self.table(segment, &mut buffer)?))).collect()
         };
         let mut tables = std::thread::scope(|scope| {
             let of = &of;
@@ -361,15 +362,21 @@ impl Comparison {
         Ok(tables.into_iter().map(|(_, table)| table).collect())
     }
 
-    fn table(&self, segment: usize) -> Result<Table> {
+    fn table(&self, segment: usize, buffer: &mut Vec<u8>) -> Result<Table> {
         if self.snapshot.is_empty() {
             return Ok(Table::default());
         }
-        let merged = self.snapshot.segment(segment, Columns::Upper)?;
-        let Some(rebase) = &self.rebase else { return Ok(Table::of(&merged)) };
-        let (mut table, mut next) = (Table::with_room(merged.records_at_most()), 0);
-        let mut hashes = rebase.hashes[rebase.starts[segment]..].iter();
-        merged.each(|key_high, _| next = table.put(next, key_high, hashes.next().copied().unwrap_or_default()));
+        let merged = self.snapshot.segment_in(segment, Columns::Upper, std::mem::take(buffer))?;
+        let table = match &self.rebase {
+            None => Table::of(&merged),
+            Some(rebase) => {
+                let (mut table, mut next) = (Table::with_room(merged.records_at_most()), 0);
+                let mut hashes = rebase.hashes[rebase.starts[segment]..].iter();
+                merged.each(|key_high, _| next = table.put(next, key_high, hashes.next().copied().unwrap_or_default()));
+                table
+            }
+        };
+        *buffer = merged.into_buffer();
         Ok(table)
     }
 }

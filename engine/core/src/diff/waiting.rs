@@ -149,7 +149,8 @@ impl Comparison {
             shares[i % threads].push((i, refs));
         }
         let work = |share: Vec<(usize, Vec<Ref>)>| -> Result<Vec<Resolved>> {
-            share.into_iter().map(|(i, refs)| self.resolve_segment(round, i, refs, chunks, last)).collect()
+            let mut buffer = Vec::new();
+            share.into_iter().map(|(i, refs)| self.resolve_segment(round, i, refs, chunks, last, &mut buffer)).collect()
         };
         std::thread::scope(|scope| {
             let (work, mut shares) = (&work, shares.into_iter());
@@ -164,13 +165,13 @@ impl Comparison {
     }
 
     /// The `i`th segment of the round, its table's entries and the records that wait, in lock step.
-    fn resolve_segment(&self, round: &Round, i: usize, mut refs: Vec<Ref>, chunks: &[Chunk], last: bool) -> Result<Resolved> {
+    fn resolve_segment(&self, round: &Round, i: usize, mut refs: Vec<Ref>, chunks: &[Chunk], last: bool, buffer: &mut Vec<u8>) -> Result<Resolved> {
         let (table, mut found) = (&round.tables[i], Resolved::default());
         if refs.is_empty() && (!last || table.entries().all(was_returned)) {
             return Ok(found);
         }
         refs.sort_unstable_by_key(|waits| waits.key);
-        let merged = self.snapshot.segment(round.segments.start + i, Columns::All)?;
+        let merged = self.snapshot.segment_in(round.segments.start + i, Columns::All, std::mem::take(buffer))?;
         let (mut entries, mut next, mut complete) = (table.entries(), 0, true);
         merged.each(|key_high, place| {
             let Some(entry) = entries.next() else {
@@ -190,6 +191,7 @@ impl Comparison {
         if !complete || entries.next().is_some() {
             return Err(Error::bug("the table of a snapshot has other records than its file"));
         }
+        *buffer = merged.into_buffer();
         Ok(found)
     }
 

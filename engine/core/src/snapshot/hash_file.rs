@@ -14,7 +14,6 @@
 
 use std::io::Write;
 
-use bytes::Bytes;
 use outflow_contract::state_store::StateStore;
 use outflow_contract::{Error, Key, Result, RowHash};
 use outflow_ledger::changes::{FileWriter, Locator, PartFile, open_named};
@@ -207,28 +206,32 @@ impl HashFileReader {
         self.segments[segment].records
     }
 
-    /// Reads columns of a segment, and checks them.
-    pub fn segment(&self, segment: usize, columns: Columns) -> Result<Segment> {
+    /// Reads columns of a segment, and checks them. `buffer` is used for that, whatever it holds.
+    pub fn segment(&self, segment: usize, columns: Columns, mut buffer: Vec<u8>) -> Result<Segment> {
         let info = &self.segments[segment];
         let widths = &WIDTHS[..columns.count()];
-        let bytes = self.file.bytes(info.offset, info.records * widths.iter().sum::<usize>())?;
-        let mut from = 0;
-        let mut found: [Bytes; 6] = Default::default();
-        for ((column, width), checksum) in found.iter_mut().zip(widths).zip(info.checksums) {
-            *column = bytes.slice(from..from + width * info.records);
-            from += column.len();
-            if crc32fast::hash(column) != checksum {
+        buffer.resize(info.records * widths.iter().sum::<usize>(), 0);
+        self.file.fill(info.offset, &mut buffer)?;
+        let (mut from, mut starts) = (0, [0; 7]);
+        for (column, (width, checksum)) in widths.iter().zip(info.checksums).enumerate() {
+            let to = from + width * info.records;
+            if crc32fast::hash(&buffer[from..to]) != checksum {
                 return Err(self.file.damaged(format!("segment {segment} does not hold")));
             }
+            starts[column + 1] = to;
+            from = to;
         }
-        Ok(Segment { columns: found, records: info.records })
+        starts[widths.len() + 1..].fill(from);
+        Ok(Segment { bytes: buffer, starts, records: info.records })
     }
 }
 
 /// Columns of a segment of one file.
 #[derive(Clone, Debug, Default)]
 pub struct Segment {
-    columns: [Bytes; 6],
+    bytes: Vec<u8>,
+    /// Where each column begins, and where the last one ends.
+    starts: [usize; 7],
     records: usize,
 }
 
@@ -238,8 +241,17 @@ impl Segment {
         self.records
     }
 
+    /// What it was read into, to read the next one into.
+    pub fn into_buffer(self) -> Vec<u8> {
+        self.bytes
+    }
+
+    fn column(&self, column: usize) -> &[u8] {
+        &self.bytes[self.starts[column]..self.starts[column + 1]]
+    }
+
     fn words(&self, column: usize) -> &[[u8; 8]] {
-        self.columns[column].as_chunks().0
+        self.column(column).as_chunks().0
     }
 
     /// The upper halves of the keys, ascending.
@@ -265,7 +277,7 @@ impl Segment {
     /// Record `i`; [`Columns::All`] must have been read.
     pub fn get(&self, i: usize) -> Indexed {
         let word = |column: usize| u64::from_le_bytes(self.words(column)[i]);
-        let version = self.columns[5].as_chunks::<4>().0[i];
+        let version = self.column(5).as_chunks::<4>().0[i];
         Indexed { key: self.key(i), row: RowHash::from_halves(word(1), word(3)), at: Locator(word(4)), version: u32::from_le_bytes(version) }
     }
 }
@@ -298,10 +310,10 @@ mod tests {
             let reader = HashFileReader::open(&store, &named).unwrap();
             let mut all = Vec::new();
             for segment in 0..SEGMENTS {
-                let found = reader.segment(segment, Columns::All).unwrap();
+                let found = reader.segment(segment, Columns::All, Vec::new()).unwrap();
                 assert_eq!(found.len(), reader.records(segment));
                 all.extend((0..found.len()).map(|i| found.get(i)));
-                let upper = reader.segment(segment, Columns::Upper).unwrap();
+                let upper = reader.segment(segment, Columns::Upper, vec![7; 5]).unwrap();
                 assert!(upper.key_highs().all(|key| segment_of(key) == segment));
                 assert!(upper.row_highs().zip(0..).all(|(high, i)| high == found.get(i).row.halves().0));
             }
@@ -326,7 +338,7 @@ mod tests {
             let store = MemoryStore::new();
             store.create(&named.path, bytes.into()).unwrap();
             let reader = HashFileReader::open(&store, &named)?;
-            (0..SEGMENTS).try_for_each(|segment| reader.segment(segment, Columns::All).map(|_| ()))
+            (0..SEGMENTS).try_for_each(|segment| reader.segment(segment, Columns::All, Vec::new()).map(|_| ()))
         };
         read(whole.to_vec()).unwrap();
         // The magic of the start is not looked at: that of the end says the same.

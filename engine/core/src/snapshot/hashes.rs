@@ -60,12 +60,17 @@ impl HashSnapshot {
 
     /// Reads a segment.
     pub fn segment(&self, segment: usize, columns: Columns) -> Result<Merged> {
+        self.segment_in(segment, columns, Vec::new())
+    }
+
+    /// Reads a segment into a buffer that an earlier one was read into.
+    pub fn segment_in(&self, segment: usize, columns: Columns, buffer: Vec<u8>) -> Result<Merged> {
         let Some((base, later)) = self.files.split_first() else { return Ok(Merged::default()) };
         // Which record of the base a later one replaces is told by the whole key.
         let columns = if later.is_empty() || columns != Columns::Upper { columns } else { Columns::Keys };
-        let mut merged = Merged { base: base.segment(segment, columns)?, later: Vec::new() };
+        let mut merged = Merged { base: base.segment(segment, columns, buffer)?, later: Vec::new() };
         for file in later {
-            let found = file.segment(segment, Columns::All)?;
+            let found = file.segment(segment, Columns::All, Vec::new())?;
             merged.lay_over((0..found.len()).map(|i| found.get(i)));
         }
         Ok(merged)
@@ -90,6 +95,11 @@ pub enum Place {
 }
 
 impl Merged {
+    /// What it was read into.
+    pub fn into_buffer(self) -> Vec<u8> {
+        self.base.into_buffer()
+    }
+
     /// Lays records over it, which ascend.
     pub fn lay_over(&mut self, newer: impl Iterator<Item = Indexed>) {
         let old = std::mem::take(&mut self.later);

@@ -186,17 +186,27 @@ impl PartFile {
         self.read_at(offset, length).map_err(|error| self.damaged(error))
     }
 
+    /// The same into a buffer, which is filled whole.
+    pub fn fill(&self, offset: u64, buffer: &mut [u8]) -> Result<()> {
+        self.reader.read_into(offset, buffer).map_err(|error| {
+            self.note(&error);
+            self.damaged(error)
+        })
+    }
+
     fn sequential(self, offset: u64) -> BufReader<PartRead> {
         BufReader::with_capacity(READ_BYTES, PartRead { part: self, offset })
     }
 
     fn read_at(&self, offset: u64, length: usize) -> io::Result<Bytes> {
-        self.reader.read_at(offset, length).inspect_err(|error| {
-            // A damaged footer leads beyond the end; that is no fault of the disk's.
-            if error.kind() != io::ErrorKind::UnexpectedEof {
-                self.failure.get_or_init(|| error.to_string());
-            }
-        })
+        self.reader.read_at(offset, length).inspect_err(|error| self.note(error))
+    }
+
+    fn note(&self, error: &io::Error) {
+        // A damaged footer leads beyond the end; that is no fault of the disk's.
+        if error.kind() != io::ErrorKind::UnexpectedEof {
+            self.failure.get_or_init(|| error.to_string());
+        }
     }
 }
 

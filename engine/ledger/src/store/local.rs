@@ -498,6 +498,10 @@ impl ObjectReader for LocalReader {
         self.file.read_exact_at(&mut bytes, offset)?;
         Ok(Bytes::from(bytes))
     }
+
+    fn read_into(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
+        self.file.read_exact_at(buffer, offset)
+    }
 }
 
 /// An append-only log. After one error it refuses everything, since what is on disk is no longer known.
