@@ -11,9 +11,11 @@
 //! values are equal; the hash is keyed by a salt of the model's own.
 
 mod canonical;
+mod columns;
 mod hash;
+mod mix;
+mod nested;
 mod spill;
-mod words;
 
 #[cfg(test)]
 mod tests;
