@@ -11,7 +11,6 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::error::DataFusionError;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
@@ -21,17 +20,16 @@ use datafusion::physical_plan::execution_plan::{
     Boundedness, ChildrenPropertiesMode, EmissionType, PlanProperties, ReplaceChildrenOptions,
 };
 use datafusion::physical_plan::metrics::{Count, ExecutionPlanMetricsSet, Gauge, MetricBuilder, MetricsSet, Time};
-use datafusion::physical_plan::stream::{RecordBatchReceiverStream, RecordBatchStreamAdapter};
-use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
+use datafusion::physical_plan::stream::RecordBatchReceiverStream;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties};
 use futures::StreamExt;
-use outflow_contract::source::RecordStream;
-use outflow_contract::{Error, Kind, Result};
+use outflow_contract::{Error, Result};
 use outflow_ledger::changes::change_schema;
 use tokio::sync::mpsc::Sender;
 use tokio::task::JoinSet;
 
 use super::compare::Lane;
+use super::input::{carried, told};
 use super::reject::Reason;
 use super::rounds::{self, Budget, Later};
 use super::table::Table;
@@ -388,73 +386,6 @@ impl Round {
     }
 }
 
-/// The records of a source as the input of an operator, all of its columns nullable as in `schema`.
-///
-/// # Errors
-/// `Bug` if the source has other columns than `schema`.
-pub fn source_of(stream: RecordStream, schema: &SchemaRef) -> Result<Arc<dyn ExecutionPlan>> {
-    let partitions = stream.partitions.into_iter().map(|batches| -> Arc<dyn PartitionStream> {
-        let schema = Arc::clone(schema);
-        let relabelled = Arc::clone(&schema);
-        let batches = batches.map(move |batch| relabel(&batch?, &relabelled));
-        Arc::new(Partition { schema, batches: Mutex::new(Some(batches.boxed())) })
-    });
-    let plan = StreamingTableExec::try_new(Arc::clone(schema), partitions.collect(), None, [], false, None);
-    Ok(Arc::new(plan.map_err(told)?))
-}
-
-/// The same columns under another schema.
-fn relabel(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
-    RecordBatch::try_new(Arc::clone(schema), batch.columns().to_vec())
-        .map_err(|e| Error::bug("the source returned a batch of another schema").caused_by(e))
-}
-
-struct Partition {
-    schema: SchemaRef,
-    /// Can be read once.
-    batches: Mutex<Option<futures::stream::BoxStream<'static, Result<RecordBatch>>>>,
-}
-
-impl fmt::Debug for Partition {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a partition of the source")
-    }
-}
-
-impl PartitionStream for Partition {
-    fn schema(&self) -> &SchemaRef {
-        &self.schema
-    }
-
-    fn execute(&self, _: Arc<TaskContext>) -> SendableRecordBatchStream {
-        let again = || futures::stream::once(async { Err(Error::bug("the source can be read only once")) }).boxed();
-        let batches = lock(&self.batches).take().unwrap_or_else(again);
-        let batches = batches.map(|batch| batch.map_err(carried));
-        Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&self.schema), batches))
-    }
-}
-
-/// An error of ours on its way through DataFusion.
-fn carried(error: Error) -> DataFusionError {
-    DataFusionError::External(Box::new(error))
-}
-
-/// What DataFusion says, and if it is an error of ours, that one.
-pub fn told(error: DataFusionError) -> Error {
-    match error {
-        DataFusionError::External(inner) => match inner.downcast::<Error>() {
-            Ok(error) => *error,
-            Err(other) => Error::bug("the comparison failed").caused_by(other),
-        },
-        DataFusionError::Context(_, inner) => told(*inner),
-        DataFusionError::Shared(inner) => Arc::try_unwrap(inner).map_or_else(|shared| Error::bug(shared.to_string()), told),
-        DataFusionError::ResourcesExhausted(message) => {
-            Error::new(Kind::Limit, "the comparison needs more memory than the limit allows").caused_by(message).remedy("raise the limit on memory")
-        }
-        other => Error::bug("the comparison failed").caused_by(other),
-    }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

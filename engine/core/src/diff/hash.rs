@@ -1,44 +1,72 @@
 //! The two hashes of a record: its key (the identifier's columns) and its row hash (every column).
 //!
-//! Each column gives each record two words ([`super::canonical`]); mixed with the column's salt they become 128 bits, and
-//! a record's hash is the *sum* of its columns' parts. So the order of the select list does not matter, and the
-//! hash over fewer columns is the sum over fewer parts. The salt is random and belongs to the state: who does not
-//! know it cannot build two records with one hash.
+//! ```text
+//! column ─► canonical words of a value ─► part, 2 × 64 bits ─► sum per record ─► finish ─► Lanes
+//!             canonical.rs                  mix.rs             columns.rs, nested.rs
+//! ```
+//!
+//! Each value's part is keyed by the column's name and a random salt that belongs to the state, and a record's hash is
+//! the *sum* of its columns' parts (engine/adr/0005). So the order of the select list does not matter, and the hash over fewer columns is the sum over
+//! fewer parts. Who does not know the salt cannot build two records with one hash. Records are taken a tile at a time, whose sums stay in
+//! the nearest cache while its columns are added (engine/adr/0014).
+
+use std::ops::Range;
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Field, Schema};
 use outflow_contract::source::{is_json, type_name};
 use outflow_contract::{Error, Key, Result, RowHash};
 
-use super::canonical::{Words, fold};
-use super::words::Walker;
+use super::columns::Tile;
+use super::mix::{Part, Salt, Salts};
+use super::nested::Walker;
 
 /// The version of the canonical form and of the hash. A change of either is a new number.
-pub const HASH_FORMAT: u32 = 1;
+pub const HASH_FORMAT: u32 = 2;
+
+/// Records whose sums are under way at once: 32 KiB of them.
+const TILE: usize = 1024;
 
 /// Hashes of many records, as two columns.
 #[derive(Clone, Debug, Default)]
 pub struct Lanes {
-    /// The upper halves.
+    /// The upper halves. Those of row hashes are odd, so a row hash has 127 bits: an index may keep a flag in bit 0, and 0 is no hash.
     pub high: Vec<u64>,
     /// The lower halves.
     pub low: Vec<u64>,
 }
 
 impl Lanes {
-    fn reset(&mut self, records: usize) {
-        for lane in [&mut self.high, &mut self.low] {
-            lane.clear();
-            lane.resize(records, 0);
-        }
+    pub(super) fn zeros(records: usize) -> Self {
+        Self { high: vec![0; records], low: vec![0; records] }
     }
 
-    /// Spreads the sums over all bits.
-    fn finish(&mut self) {
-        for (high, low) in self.high.iter_mut().zip(&mut self.low) {
-            let (a, b) = (*high ^ low.rotate_left(32), *low ^ high.rotate_left(17));
-            *high = scramble(a);
-            *low = scramble(b);
+    fn resize(&mut self, records: usize) {
+        self.high.resize(records, 0);
+        self.low.resize(records, 0);
+    }
+
+    fn clear(&mut self, records: Range<usize>) {
+        self.high[records.clone()].fill(0);
+        self.low[records].fill(0);
+    }
+
+    #[inline]
+    pub(super) fn part(&self, i: usize) -> Part {
+        (self.high[i], self.low[i])
+    }
+
+    #[inline]
+    pub(super) fn add(&mut self, i: usize, (a, b): Part) {
+        self.high[i] = self.high[i].wrapping_add(a);
+        self.low[i] = self.low[i].wrapping_add(b);
+    }
+
+    /// Spreads the sums over all bits. `set`: bits of the upper half that are always set.
+    fn finish(&mut self, records: Range<usize>, salt: &Salt, set: u64) {
+        for (high, low) in self.high[records.clone()].iter_mut().zip(&mut self.low[records]) {
+            let (a, b) = salt.part((*high, *low));
+            (*high, *low) = (a | set, b);
         }
     }
 
@@ -53,57 +81,19 @@ impl Lanes {
     }
 }
 
-#[inline]
-fn scramble(mut x: u64) -> u64 {
-    x ^= x >> 33;
-    x = x.wrapping_mul(0xff51_afd7_ed55_8ccd);
-    x ^= x >> 33;
-    x = x.wrapping_mul(0xc4ce_b9fe_1a85_ec53);
-    x ^ (x >> 33)
-}
-
-/// The salt of one column: four words.
-#[derive(Clone, Copy)]
-struct Salt([u64; 4]);
-
-impl Salt {
-    fn of(key: &[u8; 32], domain: &str, column: &str) -> Self {
-        let mut hasher = blake3::Hasher::new_keyed(key);
-        hasher.update(domain.as_bytes()).update(&[0]).update(column.as_bytes());
-        let bytes = *hasher.finalize().as_bytes();
-        let mut words = [0u64; 4];
-        for (word, chunk) in words.iter_mut().zip(bytes.chunks_exact(8)) {
-            // Odd, so that no word is zero and the product loses nothing.
-            *word = chunk.iter().fold(0, |word, &byte| word << 8 | u64::from(byte)) | 1;
-        }
-        Self(words)
-    }
-
-    #[inline]
-    fn part(&self, (a, b): Words) -> Words {
-        let [s0, s1, s2, s3] = self.0;
-        (fold(a ^ s0, s1 ^ b.rotate_left(29)), fold(b ^ s2, s3 ^ a.rotate_left(41)))
-    }
-
-    fn add(&self, words: &[Words], lanes: &mut Lanes) {
-        for ((high, low), &words) in lanes.high.iter_mut().zip(&mut lanes.low).zip(words) {
-            let (a, b) = self.part(words);
-            *high = high.wrapping_add(a);
-            *low = low.wrapping_add(b);
-        }
-    }
-}
-
 /// Hashes the records of one schema.
 pub struct RecordHasher {
     walker: Walker,
     columns: Vec<Column>,
+    has_keys: bool,
+    key_end: Salt,
+    row_end: Salt,
 }
 
 struct Column {
     index: usize,
-    row: Option<Salt>,
-    key: Option<Salt>,
+    row: Option<Salts>,
+    key: Option<Salts>,
 }
 
 impl RecordHasher {
@@ -116,14 +106,17 @@ impl RecordHasher {
         for (index, field) in schema.fields().iter().enumerate() {
             check_type(field)?;
             let name = field.name();
-            let row = compared.is_none_or(|names| names.contains(name)).then(|| Salt::of(salt, "row", name));
-            let key = id.contains(name).then(|| Salt::of(salt, "key", name));
+            let row = compared.is_none_or(|names| names.contains(name)).then(|| Salts::new(salt, "row", name));
+            let key = id.contains(name).then(|| Salts::new(salt, "key", name));
             columns.push(Column { index, row, key });
         }
         if let Some(missing) = id.iter().find(|id| schema.column_with_name(id).is_none()) {
             return Err(Error::invalid(format!("the identifier column `{missing}` is not among the query's columns")));
         }
-        Ok(Self { walker: Walker::new(salt), columns })
+        columns.retain(|column| column.row.is_some() || column.key.is_some());
+        let has_keys = columns.iter().any(|column| column.key.is_some());
+        let ends = (Salt::new(salt, "end of key"), Salt::new(salt, "end of row"));
+        Ok(Self { walker: Walker::new(salt), columns, has_keys, key_end: ends.0, row_end: ends.1 })
     }
 
     /// For batches of `schema`, row hashes over its columns `names` only; no keys.
@@ -132,27 +125,60 @@ impl RecordHasher {
     }
 
     /// The hashes of every record of `batch`, which has the columns of the schema in their order, in whatever types.
+    /// The upper half of every row hash is odd. Without an identifier there are no keys: they are empty.
     pub fn hash(&self, batch: &RecordBatch, keys: &mut Lanes, rows: &mut Lanes) -> Result<()> {
-        keys.reset(batch.num_rows());
-        rows.reset(batch.num_rows());
-        let mut words: Vec<Words> = Vec::with_capacity(batch.num_rows());
-        for column in &self.columns {
-            if column.row.is_none() && column.key.is_none() {
-                continue;
-            }
-            words.clear();
-            let json = is_json(batch.schema_ref().field(column.index));
-            self.walker.words(batch.column(column.index), json, &mut words)?;
-            if let Some(salt) = &column.row {
-                salt.add(&words, rows);
-            }
-            if let Some(salt) = &column.key {
-                salt.add(&words, keys);
+        let records = batch.num_rows();
+        rows.resize(records);
+        keys.resize(if self.has_keys { records } else { 0 });
+        let columns = self.columns.iter().map(|column| column.of(batch));
+        let (walked, plain): (Vec<_>, Vec<_>) = columns.partition(|(_, array, json)| Walker::walks(array.data_type(), *json));
+        if !walked.is_empty() {
+            rows.clear(0..rows.high.len());
+            keys.clear(0..keys.high.len());
+        }
+        for &(column, array, json) in &walked {
+            column.row.iter().try_for_each(|salts| self.walker.add(array, json, salts, rows))?;
+            column.key.iter().try_for_each(|salts| self.walker.add(array, json, salts, keys))?;
+        }
+        for start in (0..records).step_by(TILE) {
+            let tile = start..records.min(start + TILE);
+            self.hash_tile(&plain, tile.clone(), walked.is_empty(), |column| column.row.as_ref(), rows)?;
+            rows.finish(tile.clone(), &self.row_end, 1);
+            if self.has_keys {
+                self.hash_tile(&plain, tile.clone(), walked.is_empty(), |column| column.key.as_ref(), keys)?;
+                keys.finish(tile, &self.key_end, 0);
             }
         }
-        keys.finish();
-        rows.finish();
         Ok(())
+    }
+
+    /// Adds what `salts` asks for to the sums of a tile. `fresh`: they are not there yet.
+    fn hash_tile<'a>(
+        &self,
+        columns: &[(&'a Column, &ArrayRef, bool)],
+        tile: Range<usize>,
+        fresh: bool,
+        salts: impl Fn(&'a Column) -> Option<&'a Salts>,
+        sums: &mut Lanes,
+    ) -> Result<()> {
+        if fresh {
+            sums.clear(tile.clone());
+        }
+        for &(column, array, _) in columns {
+            let Some(salts) = salts(column) else { continue };
+            let (high, low) = (&mut sums.high[tile.clone()], &mut sums.low[tile.clone()]);
+            if !(Tile { array, rows: tile.clone(), mixer: &self.walker.mixer, salts, high, low }).add() {
+                return Err(Error::bug(format!("a column of type {} has no tiles and is not walked", array.data_type())));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Column {
+    /// Its values in a batch, and whether they are JSON.
+    fn of<'a>(&'a self, batch: &'a RecordBatch) -> (&'a Self, &'a ArrayRef, bool) {
+        (self, batch.column(self.index), is_json(batch.schema_ref().field(self.index)))
     }
 }
 

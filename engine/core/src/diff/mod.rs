@@ -14,18 +14,22 @@
 //!
 //! | file | does |
 //! |---|---|
-//! | `canonical`, `words`, `hash` | two hashes of each record: of its identifier, and of all its columns |
+//! | `canonical`, `mix`, `columns`, `nested`, `hash` | two hashes of each record: of its identifier, and of all its columns |
 //! | [`table`] | the snapshot in memory |
 //! | `compare` | one thread: hashes batches and looks them up |
 //! | `waiting` | tells changed records from new ones and from repeated ones |
 //! | `rounds` | a table that does not fit in memory, a part at a time |
-//! | `exec` | the operator |
+//! | `exec`, `input` | the operator, and a source as its input |
 //! | `spill` | the keys of what has changed, by range, for the snapshot's next file |
 
 mod canonical;
+mod columns;
 mod compare;
 mod exec;
 mod hash;
+mod input;
+mod mix;
+mod nested;
 mod reject;
 mod rounds;
 mod sizes;
@@ -33,7 +37,6 @@ mod spill;
 mod table;
 mod tally;
 mod waiting;
-mod words;
 
 #[cfg(test)]
 mod tests;
@@ -45,8 +48,9 @@ use arrow::datatypes::SchemaRef;
 use outflow_contract::limits::Limits;
 use outflow_contract::state_store::Scratch;
 
-pub use exec::{DiffExec, source_of, told};
+pub use exec::DiffExec;
 pub use hash::{HASH_FORMAT, Lanes, RecordHasher, has_null_id};
+pub use input::{source_of, told};
 pub use reject::{Reason, Rejections};
 pub use spill::{PARTITIONS, Spill, read_partition};
 pub use tally::Tally;

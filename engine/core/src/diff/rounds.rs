@@ -77,7 +77,8 @@ impl Later {
     /// Keeps the records of `batch` where `mask` is set for `round`.
     pub(super) fn keep(&mut self, round: usize, batch: &RecordBatch, mask: &BooleanArray) -> Result<()> {
         let path = path(&self.folder, self.lane, round);
-        let wanted = filter_record_batch(batch, mask).map_err(|e| Error::bug("could not take the records of a later round").caused_by(e))?;
+        let wanted =
+            filter_record_batch(batch, mask).map_err(|e| Error::bug("could not take the records of a later round").caused_by(e))?;
         let wanted = compact(&wanted)?;
         let failed = |e: arrow::error::ArrowError| Error::io(format!("could not write {}", path.display()), e);
         let writer = match &mut self.files[round] {

@@ -165,7 +165,15 @@ impl Comparison {
     }
 
     /// The `i`th segment of the round, its table's entries and the records that wait, in lock step.
-    fn resolve_segment(&self, round: &Round, i: usize, mut refs: Vec<Ref>, chunks: &[Chunk], last: bool, buffer: &mut Vec<u8>) -> Result<Resolved> {
+    fn resolve_segment(
+        &self,
+        round: &Round,
+        i: usize,
+        mut refs: Vec<Ref>,
+        chunks: &[Chunk],
+        last: bool,
+        buffer: &mut Vec<u8>,
+    ) -> Result<Resolved> {
         let (table, mut found) = (&round.tables[i], Resolved::default());
         if refs.is_empty() && (!last || table.entries().all(was_returned)) {
             return Ok(found);
@@ -225,7 +233,8 @@ impl Comparison {
         }
         let mut values = chunk.values;
         if entries.len() < kept.len() {
-            values = filter_record_batch(&values, &BooleanArray::from(kept)).map_err(|e| Error::bug("could not leave repeated records out").caused_by(e))?;
+            values = filter_record_batch(&values, &BooleanArray::from(kept))
+                .map_err(|e| Error::bug("could not leave repeated records out").caused_by(e))?;
         }
         assemble(entries.finish(), &values).map(Some)
     }
@@ -237,7 +246,8 @@ impl Comparison {
             entries.push(&Entry::new(record.key, Before::Known(record.row), None, self.version), Some(record.at));
         }
         let nulls: Vec<ArrayRef> = self.schema.fields().iter().map(|field| new_null_array(field.data_type(), deleted.len())).collect();
-        let values = RecordBatch::try_new(self.schema.clone(), nulls).map_err(|e| Error::bug("could not lay out deleted records").caused_by(e))?;
+        let values =
+            RecordBatch::try_new(self.schema.clone(), nulls).map_err(|e| Error::bug("could not lay out deleted records").caused_by(e))?;
         assemble(entries.finish(), &values)
     }
 }

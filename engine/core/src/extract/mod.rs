@@ -9,11 +9,11 @@
 //! A stream that ends in an error leaves nothing behind: parts without a commit are not part of the state (I7).
 //! Memory: that of [`crate::diff`], and a row group for each writer.
 
+#[cfg(test)]
+mod differential;
 mod duplicates;
 mod publish;
 mod rebase;
-#[cfg(test)]
-mod differential;
 #[cfg(test)]
 mod tests;
 mod writer;

@@ -278,7 +278,12 @@ impl Segment {
     pub fn get(&self, i: usize) -> Indexed {
         let word = |column: usize| u64::from_le_bytes(self.words(column)[i]);
         let version = self.column(5).as_chunks::<4>().0[i];
-        Indexed { key: self.key(i), row: RowHash::from_halves(word(1), word(3)), at: Locator(word(4)), version: u32::from_le_bytes(version) }
+        Indexed {
+            key: self.key(i),
+            row: RowHash::from_halves(word(1), word(3)),
+            at: Locator(word(4)),
+            version: u32::from_le_bytes(version),
+        }
     }
 }
 
