@@ -16,6 +16,7 @@ mod commands;
 mod crashes;
 mod damage;
 mod disk;
+mod dividing;
 mod failures;
 mod guards;
 mod hostile;
