@@ -141,7 +141,9 @@ pub(super) async fn divide(delivery: &Arc<Delivery>, draft: Draft, refused: Refu
         }
     }
     // Their outcome is in the journal already.
-    open.iter().for_each(|part| results.refused_together(part, &refused.why, refused.answer.as_ref()));
+    for part in &open {
+        results.refused_together(part, &refused.why, refused.answer.as_ref());
+    }
     Ok(())
 }
 

@@ -95,6 +95,7 @@ impl Standings {
 
 #[cfg(test)]
 mod tests {
+    use super::Standing::{Accused, Clear, Guilty};
     use super::*;
 
     #[test]
@@ -105,7 +106,6 @@ mod tests {
             standings.note(position, code.map(|code| (code, "")));
         }
         let stand: Vec<Standing> = (0..6).map(|position| standings.of(position)).collect();
-        use Standing::{Accused, Clear, Guilty};
         assert_eq!(stand, [Guilty, Clear, Accused, Clear, Clear, Guilty]);
         assert!(standings.present().eq([Clear, Accused, Guilty]));
     }
