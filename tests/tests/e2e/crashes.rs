@@ -247,6 +247,28 @@ fn a_request_that_outlasts_the_grace_is_given_up_and_sent_again_under_its_key() 
 }
 
 #[test]
+fn a_request_of_an_earlier_run_that_outlasts_the_grace_is_given_up_too() {
+    let mut shop = Shop::new(10);
+    shop.project.edit("outflow.yml", "request_timeout: 2s", "request_timeout: 60s");
+    shop.project.edit("outflow.yml", "request_lifetime: 100ms", "request_lifetime: 1s");
+    shop.server.next(2, &Act::Hold(Duration::from_secs(50)));
+    let mut running = Outflow::at(&shop.project).args("run").spawn();
+    assert!(running.until(|| shop.server.arrived().requests == 1), "the request leaves");
+    running.kill();
+    let mut running = Outflow::at(&shop.project).args("run").spawn();
+    assert!(running.until(|| shop.server.arrived().requests == 2), "it is sent again");
+    running.signal(rustix::process::Signal::TERM);
+    let asked = Instant::now();
+    let run = running.wait().expect(1);
+    assert!(asked.elapsed() < Duration::from_secs(30), "{:?}: {run}", asked.elapsed());
+    assert_eq!(shop.result()["status"], "cancelled", "{run}");
+    shop.run(0);
+    let sent = shop.server.take_requests();
+    assert!(sent.iter().all(|request| request.idempotency_key == sent[0].idempotency_key), "each time under its first key");
+    shop.assert_mirrored();
+}
+
+#[test]
 fn a_second_signal_leaves_at_once_and_loses_nothing() {
     let mut shop = Shop::new(100);
     shop.server.next(8, &Act::Hold(Duration::from_secs(20)));

@@ -159,14 +159,12 @@ impl Pass {
     }
 }
 
-/// Every selected record of `pass` that is not among `done`, mapped.
-pub(crate) fn stream(reading: Arc<Reading>, pass: Pass, done: HashSet<u32>) -> impl Stream<Item = Result<Chunk>> + Send {
+/// Every selected record that is `wanted`, by position and operation, mapped.
+pub(crate) fn stream(reading: Arc<Reading>, wanted: impl Fn(u32, Op) -> bool + Send + 'static) -> impl Stream<Item = Result<Chunk>> + Send {
     let (sender, receiver) = mpsc::channel::<Result<Selected>>(READ_AHEAD);
     let for_task = Arc::clone(&reading);
     let task = tokio::task::spawn_blocking(move || {
-        let sent = read(&for_task, &|position, op| pass.takes(op) && !done.contains(&position), &mut |selected| {
-            sender.blocking_send(Ok(selected)).is_ok()
-        });
+        let sent = read(&for_task, &wanted, &mut |selected| sender.blocking_send(Ok(selected)).is_ok());
         if let Err(error) = sent {
             // Nobody may be listening any more; then there is nobody to tell.
             drop(sender.blocking_send(Err(error)));

@@ -16,10 +16,6 @@ use super::reasons::Reasons;
 use super::{Delivery, excerpt};
 use crate::commit::{Samples, Settled};
 
-/// Requests that may be divided in one sync: each costs two more.
-const DIVIDED_MAX: u32 = 8_192;
-/// After so many records that were refused alone, with none taken, nothing is divided any more.
-const REFUSED_ALONE_MAX: u32 = 16;
 /// After so many records in a row that each alone was forbidden (403), with none taken in between, it is not the records.
 const FORBIDDEN_MAX: u32 = 5;
 
@@ -47,9 +43,6 @@ struct Inner {
     /// Positions that requests of an earlier run carried again.
     again: HashSet<u32>,
     journal_error: Option<outflow_contract::Error>,
-    /// Requests that were divided, and records that were refused when they stood alone.
-    divided: u32,
-    refused_alone: u32,
 }
 
 /// What was read from an answer.
@@ -138,20 +131,6 @@ impl Results {
         if let Some(remedy) = error.remedy_text() {
             self.inner().failures.note_remedy(code, self.delivery.redactor.clean(remedy));
         }
-    }
-
-    /// May a request that was refused as a whole be divided? Not where everything is refused, whatever is in it; nor without end.
-    pub(super) fn may_divide(&self) -> bool {
-        let mut inner = self.inner();
-        let hopeless = inner.refused_alone >= REFUSED_ALONE_MAX && inner.delivered.total() == 0;
-        let may = !hopeless && inner.divided < DIVIDED_MAX;
-        inner.divided += u32::from(may);
-        may
-    }
-
-    /// A record was refused when it stood alone.
-    pub(super) fn note_alone(&self) {
-        self.inner().refused_alone += 1;
     }
 
     /// Records that were refused together, and are not divided any further. Their outcome is in the journal already.

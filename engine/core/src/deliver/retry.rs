@@ -53,9 +53,9 @@ pub enum Decision {
     GiveUp,
 }
 
-/// Decides after attempt number `attempt` (from 1). `random` is any number; it spreads the waits of several requests.
-pub fn decide(last: Attempt<'_>, attempt: u32, random: u64) -> Decision {
-    let wait = backoff(attempt, random);
+/// Decides after an attempt. `counted`: how many there were of those that count against the request. `wait`: for how long there is to be
+/// peace at least, which grows with every attempt ([`backoff`]).
+pub fn decide(last: Attempt<'_>, counted: u32, wait: Duration) -> Decision {
     let (again, after) = match last {
         Attempt::NotSent | Attempt::NoAnswer => (None, wait),
         Attempt::Answered(outcomes) => {
@@ -69,7 +69,7 @@ pub fn decide(last: Attempt<'_>, attempt: u32, random: u64) -> Decision {
     };
     match again {
         // The part has attempts of its own, but a destination that answers so for ever must not split one for ever.
-        _ if attempt >= REQUEST_ATTEMPTS_MAX => Decision::GiveUp,
+        _ if counted >= REQUEST_ATTEMPTS_MAX => Decision::GiveUp,
         Some(records) => Decision::RetryPart { records, after },
         None => Decision::RetryAll { after },
     }
@@ -177,7 +177,7 @@ mod tests {
     #[test]
     fn a_request_that_was_not_processed_goes_out_again_whole() {
         for last in [Attempt::NotSent, Attempt::NoAnswer, Attempt::Answered(&[Outcome::Retry(why()), throttled(0)])] {
-            assert_eq!(decide(last, 1, u64::MAX), Decision::RetryAll { after: BACKOFF_FIRST }, "{last:?}");
+            assert_eq!(decide(last, 1, BACKOFF_FIRST), Decision::RetryAll { after: BACKOFF_FIRST }, "{last:?}");
         }
     }
 
@@ -185,7 +185,7 @@ mod tests {
     fn an_answer_that_settles_every_record_is_final() {
         let outcomes = [Outcome::Acked, Outcome::Rejected(why()), unknown()];
         for n in 0..=outcomes.len() {
-            assert_eq!(decide(Attempt::Answered(&outcomes[..n]), 1, 0), Decision::Done);
+            assert_eq!(decide(Attempt::Answered(&outcomes[..n]), 1, Duration::ZERO), Decision::Done);
         }
     }
 
@@ -193,22 +193,22 @@ mod tests {
     fn records_left_over_by_an_answer_go_out_in_a_request_of_their_own() {
         let outcomes = [Outcome::Acked, throttled(7), Outcome::Rejected(why()), Outcome::Retry(why()), unknown()];
         let after = Duration::from_secs(7);
-        assert_eq!(decide(Attempt::Answered(&outcomes), 1, 0), Decision::RetryPart { records: vec![1, 3], after });
+        assert_eq!(decide(Attempt::Answered(&outcomes), 1, Duration::ZERO), Decision::RetryPart { records: vec![1, 3], after });
     }
 
     #[test]
     fn a_request_is_given_up_after_its_last_attempt() {
         let outcomes = [Outcome::Acked, throttled(1)];
         for last in [Attempt::NotSent, Attempt::NoAnswer, Attempt::Answered(&outcomes), Attempt::Answered(&outcomes[1..])] {
-            assert_ne!(decide(last, REQUEST_ATTEMPTS_MAX - 1, 0), Decision::GiveUp);
-            assert_eq!(decide(last, REQUEST_ATTEMPTS_MAX, 0), Decision::GiveUp);
+            assert_ne!(decide(last, REQUEST_ATTEMPTS_MAX - 1, Duration::ZERO), Decision::GiveUp);
+            assert_eq!(decide(last, REQUEST_ATTEMPTS_MAX, Duration::ZERO), Decision::GiveUp);
         }
-        assert_eq!(decide(Attempt::Answered(&outcomes[..1]), REQUEST_ATTEMPTS_MAX, 0), Decision::Done);
+        assert_eq!(decide(Attempt::Answered(&outcomes[..1]), REQUEST_ATTEMPTS_MAX, Duration::ZERO), Decision::Done);
     }
 
     #[test]
     fn the_longest_wait_asked_for_is_obeyed_up_to_the_limit() {
-        let after = |outcomes: &[Outcome]| match decide(Attempt::Answered(outcomes), 1, 0) {
+        let after = |outcomes: &[Outcome]| match decide(Attempt::Answered(outcomes), 1, Duration::ZERO) {
             Decision::RetryAll { after } => after,
             other => panic!("{other:?}"),
         };
