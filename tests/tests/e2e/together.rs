@@ -209,6 +209,30 @@ fn a_state_that_a_live_run_writes_is_neither_renamed_nor_dropped_from_by_an_edit
     shop.assert_mirrored();
 }
 
+/// Two projects that have two mappings the other way round want the same locks: whoever comes second waits, and neither for ever.
+#[test]
+fn runs_of_two_projects_that_want_the_locks_of_each_other_both_end() {
+    let mut shop = Shop::new(30);
+    let url = shop.server.url("/other");
+    let other = format!("  other:\n    type: webhook\n    request_lifetime: 100ms\n    settings: {{ url: '{url}' }}");
+    let copy = MIRROR.replace("mirror:", "copy:").replace("destination: hook", "destination: other");
+    shop.configure(&format!("{MIRROR}{copy}"), "batch: { records: 10, body: array }", &other);
+    shop.run(0);
+    for round in 0..if is_long() { 50 } else { 4 } {
+        change(&mut shop, round);
+        let of_one = spawn(&shop, "run --wait");
+        let of_both = [("/records'", "/x'"), ("/other'", "/records'"), ("/x'", "/other'")];
+        of_both.iter().for_each(|(from, to)| shop.project.edit("outflow.yml", from, to));
+        let of_other = [spawn(&shop, "run --wait"), spawn(&shop, "gc --wait"), spawn(&shop, "plan --wait")];
+        for run in of_other {
+            assert!(run.wait().code.is_some(), "round {round}");
+        }
+        assert!(of_one.wait().code.is_some(), "round {round}");
+        of_both.iter().rev().for_each(|(from, to)| shop.project.edit("outflow.yml", to, from));
+        shop.outflow("run --wait").expect(0);
+    }
+}
+
 /// Old values must not land over newer ones: the stopped run has what the source held before.
 #[test]
 fn a_stopped_run_is_not_taken_over_by_a_reset_of_an_edited_project() {
