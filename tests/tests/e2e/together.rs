@@ -222,13 +222,17 @@ fn runs_of_two_projects_that_want_the_locks_of_each_other_both_end() {
         change(&mut shop, round);
         let of_one = spawn(&shop, "run --wait");
         let of_both = [("/records'", "/x'"), ("/other'", "/records'"), ("/x'", "/other'")];
-        of_both.iter().for_each(|(from, to)| shop.project.edit("outflow.yml", from, to));
+        for (from, to) in of_both {
+            shop.project.edit("outflow.yml", from, to);
+        }
         let of_other = [spawn(&shop, "run --wait"), spawn(&shop, "gc --wait"), spawn(&shop, "plan --wait")];
         for run in of_other {
             assert!(run.wait().code.is_some(), "round {round}");
         }
         assert!(of_one.wait().code.is_some(), "round {round}");
-        of_both.iter().rev().for_each(|(from, to)| shop.project.edit("outflow.yml", to, from));
+        for (from, to) in of_both.into_iter().rev() {
+            shop.project.edit("outflow.yml", to, from);
+        }
         shop.outflow("run --wait").expect(0);
     }
 }

@@ -1,6 +1,6 @@
 //! The sealed change set as mapped records, a chunk at a time, in order; each chunk is mapped on a thread that may compute.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet, hash_map};
 use std::sync::Arc;
 
 use crate::snapshot::PartReader;
@@ -327,12 +327,14 @@ fn first_syncs(reading: &Reading, groups: &[Rebuild]) -> Result<HashMap<u32, Arc
     let mut of_epochs: HashMap<u64, Arc<str>> = HashMap::new();
     let mut of_positions = HashMap::new();
     for group in groups {
-        if !of_epochs.contains_key(&group.epoch) {
-            let sync = runs::sync_of(reading.store.as_ref(), &reading.mapping.name, group.epoch)?;
-            of_epochs.insert(group.epoch, sync.unwrap_or_else(|| reading.sync_id.clone()).into());
-        }
-        let sync = &of_epochs[&group.epoch];
-        of_positions.extend(group.positions.iter().map(|&position| (position, Arc::clone(sync))));
+        let sync = match of_epochs.entry(group.epoch) {
+            hash_map::Entry::Occupied(known) => Arc::clone(known.get()),
+            hash_map::Entry::Vacant(new) => {
+                let sync = runs::sync_of(reading.store.as_ref(), &reading.mapping.name, group.epoch)?;
+                Arc::clone(new.insert(sync.unwrap_or_else(|| reading.sync_id.clone()).into()))
+            }
+        };
+        of_positions.extend(group.positions.iter().map(|&position| (position, Arc::clone(&sync))));
     }
     Ok(of_positions)
 }
