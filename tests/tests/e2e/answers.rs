@@ -300,6 +300,24 @@ fn what_is_there_already_and_what_is_gone_already_count_where_the_settings_say_s
     assert_eq!(result["failure_groups"][0]["code"], "http_404", "an update of what is gone is no success: {result}");
 }
 
+/// All records go to one address: where nobody listens there any more, 404 and 410 say nothing of a record.
+#[test]
+fn a_delete_that_an_address_without_a_receiver_answers_stays_to_be_done() {
+    let mut shop = Shop::new(3);
+    shop.configure(MIRROR, "batch: { records: 1, body: array }", ONE_LANE);
+    shop.run(0);
+    for (id, status) in [(1, 404), (2, 410)] {
+        shop.table.delete(id);
+        shop.write();
+        shop.server.script([Act::Status(status)]);
+        let result = shop.run(1);
+        assert_eq!(counts(&result, "delivered"), (0, 0, 0), "{result}");
+        assert_eq!(result["failure_groups"][0]["code"], format!("http_{status}"), "{result}");
+        assert_eq!(counts(&shop.run(0), "delivered"), (0, 0, 1), "the next sync tries again");
+    }
+    shop.assert_mirrored();
+}
+
 /// The operations of each request, in the order of arrival.
 fn operations(shop: &Shop) -> Vec<Vec<String>> {
     let ops = |payloads: &[Value]| payloads.iter().map(|payload| payload["op"].as_str().unwrap_or_default().to_owned()).collect();

@@ -1,9 +1,9 @@
 //! Killed at any moment and run again, the destination ends with exactly the source.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use outflow_tests::{Act, Outflow, Server, ServerOptions};
+use outflow_tests::{Act, Outflow, Received, Server, ServerOptions};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use serde_json::json;
@@ -128,6 +128,37 @@ fn a_request_that_was_under_way_when_the_run_was_killed_keeps_its_key() {
     assert_eq!(again.len(), 1);
     assert_eq!(again[0].idempotency_key, first[0].idempotency_key);
     assert_eq!(again[0].body, first[0].body);
+    shop.assert_mirrored();
+}
+
+#[test]
+fn a_request_that_holds_the_id_of_its_sync_keeps_its_key_too_even_under_another_name() {
+    let mut shop = Shop::new(10);
+    let (fields, settings) = (MIRROR.replace("name: $.name,", "name: $.name, sync: $.__sync_id,"), "batch: { records: 10, body: array }");
+    shop.configure(&fields, settings, "");
+    let held = Act::Hold(Duration::from_secs(20));
+    shop.server.script([held.clone()]);
+    let mut running = Outflow::at(&shop.project).args("run").spawn();
+    assert!(running.until(|| shop.server.arrived().requests == 1), "the request leaves");
+    running.kill();
+    let first = shop.server.take_requests();
+    // The second sync gives that one up, and is killed with one of its own under way.
+    for id in 11..=20 {
+        shop.table.push(json!([id, "new", null, 0]));
+    }
+    shop.write();
+    shop.server.script([Act::DropAfter, Act::DropAfter, Act::DropAfter, Act::DropAfter, Act::DropAfter, held]);
+    let mut running = Outflow::at(&shop.project).args("run").spawn();
+    assert!(running.until(|| shop.server.arrived().requests == 7), "the request leaves");
+    running.kill();
+    let second = shop.server.take_requests();
+    assert!(second[..5].iter().all(|request| (&request.idempotency_key, &request.body) == (&first[0].idempotency_key, &first[0].body)));
+    shop.configure(&fields.replace("mirror:", "other:"), settings, "");
+    shop.outflow("rename mirror other --yes").expect(0);
+    shop.run(0);
+    let third = shop.server.take_requests();
+    let sent = |requests: &[&Received]| requests.iter().map(|r| (r.idempotency_key.clone(), r.body.clone())).collect::<BTreeSet<_>>();
+    assert_eq!(sent(&third.iter().collect::<Vec<_>>()), sent(&[&first[0], &second[5]]), "each as it was, under its first key");
     shop.assert_mirrored();
 }
 

@@ -137,6 +137,7 @@ fn tells(shop: &mut Shop, run: &Run, destination: Destination, case: &dyn Debug)
             assert!(said.contains("state"), "{case:?}: what failed\n{run}");
             let why = ["o space left", "nput/output error", "I/O error"];
             assert!(why.iter().any(|why| said.contains(why)), "{case:?}: why\n{run}");
+            assert!(!said.contains("o space left") || said.contains("free some"), "{case:?}: what to do\n{run}");
         }
         _ => panic!("{case:?}: it ends in an orderly way\n{run}"),
     }

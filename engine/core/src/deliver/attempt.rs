@@ -10,7 +10,7 @@ use outflow_ledger::journal::SendPermit;
 
 use super::breaker::Trouble;
 use super::pace::{Admission, Feedback};
-use super::retry::{Attempt, Decision, asked_for, backoff, decide, in_doubt};
+use super::retry::{Attempt, Decision, asked_for, backoff, decide, proven};
 use super::transport::Sent;
 use super::{Delivery, Results};
 
@@ -263,8 +263,7 @@ fn end(last: Tried, earlier: Option<Rejection>, decision: Decision) -> End {
     let (again, after) = if let Decision::RetryPart { records, after } = decision { (records, after) } else { Default::default() };
     let after = after.max(last.asked.unwrap_or_default().min(RETRY_AFTER_MAX));
     match (last.outcomes, earlier) {
-        (Some(outcomes), None) => End::Answered(outcomes, again, after),
-        (Some(outcomes), Some(_)) => End::Answered(in_doubt(outcomes), again, after),
+        (Some(outcomes), earlier) => End::Answered(proven(outcomes, earlier.is_some()), again, after),
         (None, Some(doubt)) => End::Unread(doubt),
         (None, None) if last.doubt => End::Unread(last.why),
         (None, None) => End::NotProcessed(last.why),

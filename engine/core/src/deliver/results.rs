@@ -13,6 +13,7 @@ use outflow_ledger::journal::{Answered, Answers, Outcome as JournalOutcome, Refu
 use super::batch::Draft;
 use super::payloads::Failed;
 use super::reasons::Reasons;
+use super::retry::answered;
 use super::{Delivery, excerpt};
 use crate::commit::{Samples, Settled};
 
@@ -215,15 +216,8 @@ impl Results {
     pub(super) fn answered_with(&self, sequence: u32, draft: &Draft, read: &Read<'_>) -> Result<()> {
         let &Read { outcomes, again, answer } = read;
         let redactor = &self.delivery.redactor;
-        let answered = outcomes.iter().map(|outcome| match outcome {
-            Outcome::Acked => Answered::Acked,
-            Outcome::Rejected(why) | Outcome::RejectedTogether(why) => {
-                Answered::Refused { code: why.code.clone(), message: redactor.clean(&why.message) }
-            }
-            Outcome::Throttled { .. } => Answered::NotProcessed,
-            Outcome::Retry(_) | Outcome::Unknown { .. } => Answered::Unknown,
-        });
-        if let Some(result) = conclude(answered.collect(), false) {
+        let answered = outcomes.iter().map(|outcome| answered(outcome, |words| redactor.clean(words)));
+        if let Some(result) = conclude(answered.collect()) {
             self.delivery.journal.outcome(JournalOutcome { sequence, result })?;
         }
         let mut again = again.iter().copied().peekable();

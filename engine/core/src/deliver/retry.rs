@@ -16,6 +16,8 @@ use std::time::{Duration, SystemTime};
 
 use outflow_contract::limits::{ASKED_MAX, BACKOFF_FIRST, BACKOFF_MAX, REQUEST_ATTEMPTS_MAX, RETRY_AFTER_MAX};
 use outflow_contract::outcome::{Answer, Outcome};
+use outflow_ledger::decide::is_definite;
+use outflow_ledger::journal::Answered;
 
 /// Headers that say when a quota begins anew, in the order in which they are asked.
 const QUOTA_RESETS: [&str; 4] = ["ratelimit-reset", "x-ratelimit-reset", "x-rate-limit-reset", "x-ratelimit-reset-after"];
@@ -87,16 +89,28 @@ fn patience(outcome: &Outcome) -> Option<Duration> {
     }
 }
 
-/// `outcomes` as they stand after an earlier attempt of the same request went unanswered: that one may have taken
-/// effect, so only an acknowledgement is definite (rule 8 of the state).
-pub fn in_doubt(outcomes: Vec<Outcome>) -> Vec<Outcome> {
+/// What the last answer proves. `in_doubt`: an earlier attempt of the same request went unanswered, and may have taken effect.
+pub fn proven(outcomes: Vec<Outcome>, in_doubt: bool) -> Vec<Outcome> {
     let doubt = |outcome| match outcome {
+        outcome if is_definite(&answered(&outcome, |_| String::new()), in_doubt) => outcome,
         Outcome::Acked | Outcome::Unknown { .. } | Outcome::Retry(_) => outcome,
         // What it says is kept for people; that it is definite is not.
         Outcome::Rejected(why) | Outcome::RejectedTogether(why) => Outcome::Retry(why),
         Outcome::Throttled { .. } => Outcome::Unknown { reason: "not processed, after an attempt that was not answered".to_owned() },
     };
     outcomes.into_iter().map(doubt).collect()
+}
+
+/// An outcome in the journal's words; `words` makes of the destination's what may be kept.
+pub(super) fn answered(outcome: &Outcome, words: impl Fn(&str) -> String) -> Answered {
+    match outcome {
+        Outcome::Acked => Answered::Acked,
+        Outcome::Rejected(why) | Outcome::RejectedTogether(why) => {
+            Answered::Refused { code: why.code.clone(), message: words(&why.message) }
+        }
+        Outcome::Throttled { .. } => Answered::NotProcessed,
+        Outcome::Retry(_) | Outcome::Unknown { .. } => Answered::Unknown,
+    }
 }
 
 /// The wait after attempt number `attempt` (from 1): anything from nothing to a bound that doubles each time, so that
@@ -218,7 +232,9 @@ mod tests {
 
     #[test]
     fn after_an_unanswered_attempt_only_an_acknowledgement_is_definite() {
-        let outcomes = in_doubt(vec![Outcome::Acked, Outcome::Rejected(why()), throttled(1), Outcome::Retry(why()), unknown()]);
+        let read = vec![Outcome::Acked, Outcome::Rejected(why()), throttled(1), Outcome::Retry(why()), unknown()];
+        assert_eq!(proven(read.clone(), false), read);
+        let outcomes = proven(read, true);
         assert_eq!(outcomes[0], Outcome::Acked);
         assert!(outcomes[1..].iter().all(|o| matches!(o, Outcome::Unknown { .. } | Outcome::Retry(_))), "{outcomes:?}");
         assert_eq!(outcomes[4], unknown());
