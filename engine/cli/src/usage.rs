@@ -11,7 +11,7 @@ use outflow_contract::Error;
 const COMMANDS: [(&[&str], &str); 19] = [
     (&["debug", "ping", "connect"], "`outflow test NAME` tries a source or a destination, `outflow check` the project"),
     (&["validate", "lint", "parse", "verify", "fmt"], "`outflow check` finds every mistake of the project"),
-    (&["compile", "diff", "dry-run"], "`outflow plan` shows what a run would send, `outflow preview MODEL` what a query returns"),
+    (&["compile", "dry-run"], "`outflow plan` shows what a run would send, `outflow preview MODEL` what a query returns"),
     (&["build", "apply", "sync", "push", "deploy", "start", "exec", "execute", "send"], "`outflow run` sends what has changed"),
     (&["rerun", "redo", "resend"], "`outflow run` tries again whatever failed; `outflow retry` does without asking the source"),
     (&["refresh", "full-refresh", "backfill", "resync"], "`outflow reset MAPPING` makes the next sync send every record again"),

@@ -1,6 +1,6 @@
 //! Failures that the caller cannot decide by matching on a value: what failed, on what, whose fault it is, what to do next.
 
-use std::fmt;
+use std::{fmt, io};
 
 /// The result of everything fallible in Outflow.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -90,9 +90,15 @@ impl Error {
         Self::new(Kind::Invalid, message)
     }
 
-    /// A file, network or disk failed: `what` was being done when `source` happened.
+    /// A file, network or disk failed: `what` was being done when `source` happened. If that is one of these already, which a reader or a
+    /// writer could only return as an [`io::Error`], it is taken out: it says itself what failed, and what to do.
     pub fn io(what: impl Into<String>, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
-        Self::new(Kind::Io, what).caused_by(source)
+        let source = source.into();
+        if !source.downcast_ref::<io::Error>().and_then(io::Error::get_ref).is_some_and(<dyn std::error::Error + Send + Sync>::is::<Self>) {
+            return Self::new(Kind::Io, what).caused_by(source);
+        }
+        let inner = source.downcast::<io::Error>().ok().and_then(|error| error.into_inner());
+        inner.and_then(|inner| inner.downcast().ok()).map_or_else(|| Self::new(Kind::Io, what), |error| *error)
     }
 
     /// Stored state is damaged.
@@ -219,5 +225,15 @@ mod tests {
         assert_eq!(error.to_string(), "could not write state/x: No space left on device");
         assert_eq!(error.remedy_text(), Some("free some space"));
         assert!(error.may_retry());
+    }
+
+    #[test]
+    fn an_error_of_ours_that_came_through_a_writer_is_told_once() {
+        let full = Error::io("could not write state/x", io::Error::from(io::ErrorKind::StorageFull)).remedy("free some space");
+        let told = full.to_string();
+        let through = Error::io("could not finish x", io::Error::new(io::ErrorKind::StorageFull, full));
+        assert_eq!((through.to_string(), through.remedy_text()), (told, Some("free some space")));
+        let other = Error::io("could not finish x", io::Error::other("odd"));
+        assert_eq!(other.to_string(), "could not finish x: odd");
     }
 }

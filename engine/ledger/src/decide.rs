@@ -62,13 +62,21 @@ pub fn deadline_after_recovery(any_intent: bool, lifetime_ms: u64, now_ms: u64, 
     deadline_after(&Ended { had_unread: any_intent, lifetime_ms, now_ms }, previous)
 }
 
-/// The outcome to append for a request, when no further attempt will be made under its intent (rule 8).
+/// Is what the last attempt of a request was answered of a record the last word about it (rule 8)? What is not is unknown.
 ///
 /// `in_doubt`: an earlier attempt of this request was never answered. Then only an acknowledgement is definite: a record that this
-/// attempt was refused may have landed by the other. `None` if the answers prove nothing: the intent stays open.
-pub fn conclude(answers: Vec<Answered>, in_doubt: bool) -> Option<Answers> {
-    let sure = |answer: Answered| if in_doubt && answer != Answered::Acked { Answered::Unknown } else { answer };
-    let answers: Vec<Answered> = answers.into_iter().map(sure).collect();
+/// attempt was refused may have landed by the other.
+pub fn is_definite(answer: &Answered, in_doubt: bool) -> bool {
+    match answer {
+        Answered::Acked => true,
+        Answered::Refused { .. } | Answered::NotProcessed => !in_doubt,
+        Answered::Unknown => false,
+    }
+}
+
+/// The outcome to append for a request, when no further attempt will be made under its intent: of what is definite ([`is_definite`]).
+/// `None` if the answers prove nothing: the intent stays open.
+pub fn conclude(answers: Vec<Answered>) -> Option<Answers> {
     let first = answers.first()?.clone();
     if answers.iter().all(|answer| *answer == first) {
         (first != Answered::Unknown).then_some(Answers::All(first))
@@ -125,19 +133,23 @@ mod tests {
 
     #[test]
     fn doubt_outlasts_refusal_after_an_unanswered_attempt_only_an_acknowledgement_is_definite() {
-        assert_eq!(conclude(vec![refused(), refused()], false), Some(Answers::All(refused())));
-        assert_eq!(conclude(vec![refused(), refused()], true), None);
-        assert_eq!(conclude(vec![Answered::NotProcessed], true), None);
-        assert_eq!(conclude(vec![Answered::Acked, Answered::Acked], true), Some(Answers::All(Answered::Acked)));
-        let mixed = conclude(vec![Answered::Acked, refused()], true);
-        assert_eq!(mixed, Some(Answers::Each(vec![Answered::Acked, Answered::Unknown])));
-        let mixed = conclude(vec![Answered::Acked, refused()], false);
+        let definite =
+            |in_doubt| [Answered::Acked, refused(), Answered::NotProcessed, Answered::Unknown].map(|a| is_definite(&a, in_doubt));
+        assert_eq!(definite(false), [true, true, true, false]);
+        assert_eq!(definite(true), [true, false, false, false]);
+    }
+
+    #[test]
+    fn answers_that_agree_are_one_outcome() {
+        assert_eq!(conclude(vec![refused(), refused()]), Some(Answers::All(refused())));
+        assert_eq!(conclude(vec![Answered::Acked, Answered::Acked]), Some(Answers::All(Answered::Acked)));
+        let mixed = conclude(vec![Answered::Acked, refused()]);
         assert_eq!(mixed, Some(Answers::Each(vec![Answered::Acked, refused()])));
     }
 
     #[test]
     fn an_answer_that_proves_nothing_is_no_outcome() {
-        assert_eq!(conclude(vec![], false), None);
-        assert_eq!(conclude(vec![Answered::Unknown, Answered::Unknown], false), None);
+        assert_eq!(conclude(vec![]), None);
+        assert_eq!(conclude(vec![Answered::Unknown, Answered::Unknown]), None);
     }
 }

@@ -103,6 +103,11 @@ pub fn extraction_lock(model: &str) -> String {
     lock("extract", &[model])
 }
 
+/// The lock of a mapping's state: whoever changes it holds this one, wherever the mapping writes.
+pub fn mapping_lock(mapping: &str) -> String {
+    lock("mapping", &[mapping])
+}
+
 /// The lock that a delivery holds: one for all mappings of the model that write to the same account (rule 18).
 pub fn delivery_lock(model: &str, account: &str) -> String {
     lock("deliver", &[model, account])
@@ -150,7 +155,7 @@ mod tests {
 
     #[test]
     fn locks_are_told_apart_by_every_name() {
-        let locks = [delivery_lock("a", "bc"), delivery_lock("ab", "c"), extraction_lock("a"), extraction_lock("b")];
+        let locks = [delivery_lock("a", "bc"), delivery_lock("ab", "c"), extraction_lock("a"), extraction_lock("b"), mapping_lock("a")];
         assert!(locks.iter().enumerate().all(|(i, a)| locks[i + 1..].iter().all(|b| a != b)));
         assert!(locks.iter().all(|lock| lock.len() < 64 && !lock.contains('/')));
     }

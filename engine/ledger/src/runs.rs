@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 use outflow_contract::report::SyncReport;
 use outflow_contract::state_store::StateStore;
-use outflow_contract::{Counts, Error, Key, Result, Selection};
+use outflow_contract::{Counts, Error, Key, Kind, Result, Selection};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -138,10 +138,31 @@ pub fn seal(store: &dyn StateStore, plan: &Plan, nonce: u64) -> Result<()> {
 /// The plan of a run. An error of kind `NotFound` if it has none, `Corrupt` if it is damaged.
 pub fn read_plan(store: &dyn StateStore, mapping: &str, epoch: u64) -> Result<Plan> {
     let path = paths::run_file(mapping, epoch, paths::PLAN);
-    let bytes = store.read(&path)?.ok_or_else(|| Error::new(outflow_contract::Kind::NotFound, format!("there is no {path}")))?;
+    let bytes = store.read(&path)?.ok_or_else(|| Error::new(Kind::NotFound, format!("there is no {path}")))?;
     let plan = object::decode(&path, &bytes)?;
     check(&path, &plan, mapping, epoch)?;
     Ok(plan)
+}
+
+/// The id of the sync that run `epoch` of a mapping was, whatever name the mapping had then: epochs go on counting when it is renamed.
+/// `None` where its plan is no longer kept, or cannot be understood.
+pub fn sync_of(store: &dyn StateStore, mapping: &str, epoch: u64) -> Result<Option<String>> {
+    let mut names = vec![mapping.to_owned()];
+    let mut looked = 0;
+    while let Some(name) = names.get(looked).cloned() {
+        match read_plan(store, &name, epoch) {
+            Ok(plan) => return Ok(Some(plan.sync_id)),
+            Err(error) if error.kind() == Kind::Io => return Err(error),
+            Err(_) => looked += 1,
+        }
+        for other in mappings(store)?.into_iter().filter(|other| !names.contains(other)).collect::<Vec<_>>() {
+            let head = Chain::of_mapping(&other).head(store)?;
+            if head.and_then(|head| head.ended).is_some_and(|to| to == name) {
+                names.push(other);
+            }
+        }
+    }
+    Ok(None)
 }
 
 /// Paths inside an object are never trusted: a plan names only parts of its own mapping's runs, of those of the name that the mapping had,

@@ -1,5 +1,7 @@
 //! What the program makes of destinations that are down, that want other credentials, and that answer what nobody asked.
 
+use std::time::Duration;
+
 use outflow_tests::{Act, Outflow, Refusal, Server, ServerOptions};
 use serde_json::{Value, json};
 
@@ -91,10 +93,24 @@ fn a_record_that_breaks_the_destination_keeps_no_other_mapping_back() {
 #[test]
 fn being_asked_for_patience_is_no_attempt() {
     let mut shop = Shop::new(10);
-    shop.server.next(7, &Act::Throttle(Some("0".into())));
+    shop.server.next(6, &Act::Throttle(Some("0".into())));
     let result = shop.run(0);
-    assert_eq!((counts(&result, "delivered").0, &result["requests"]), (10, &json!(8)), "{result}");
+    assert_eq!((counts(&result, "delivered").0, &result["requests"]), (10, &json!(7)), "{result}");
     shop.assert_mirrored();
+}
+
+#[test]
+fn a_destination_that_asks_for_patience_and_for_no_time_is_not_hammered() {
+    for after in ["0", "Sun, 06 Nov 1994 08:49:37 GMT"] {
+        let shop = Shop::new(10);
+        shop.server.next(1_000, &Act::Throttle(Some(after.into())));
+        let mut running = Outflow::at(&shop.project).args("run").spawn();
+        assert!(running.until(|| shop.server.arrived().requests > 0), "the first one leaves");
+        std::thread::sleep(Duration::from_secs(5));
+        running.kill();
+        let requests = shop.server.arrived().requests;
+        assert!((2..20).contains(&requests), "{requests} requests in 5 s that asked for {after}");
+    }
 }
 
 #[test]
@@ -121,6 +137,28 @@ fn a_record_that_is_forbidden_stops_no_sync_and_credentials_that_are_do() {
 }
 
 /// A shop whose destination issues access tokens.
+#[test]
+fn credentials_that_are_refused_after_a_failure_stop_the_sync_too_and_the_record_stays_in_doubt() {
+    for failure in [Act::Status(503), Act::DropBefore] {
+        let mut shop = Shop::new(100);
+        shop.configure(MIRROR, "batch: { records: 1, body: array }", ONE_LANE);
+        shop.server.script([Act::Usual]);
+        for _ in 0..100 {
+            shop.server.script([failure.clone(), Act::Status(401)]);
+        }
+        let result = shop.run(3);
+        let sent = shop.server.take_requests();
+        assert_eq!((counts(&result, "delivered").0, sent.len()), (1, 3), "{result}");
+        says(&result, "stopped: the credentials were refused with 401");
+        // An earlier attempt of it may have landed: it goes again under its key.
+        shop.server.accept_all();
+        assert_eq!(counts(&shop.run(0), "delivered").0, 99);
+        let again = &shop.server.take_requests()[0];
+        assert_eq!((&again.idempotency_key, &again.body), (&sent[1].idempotency_key, &sent[1].body));
+        shop.assert_mirrored();
+    }
+}
+
 fn with_tokens(n: i64) -> Shop {
     let shop = Shop::new(n);
     shop.server.issue_tokens("s3cr3t-of-the-client");
@@ -260,6 +298,24 @@ fn what_is_there_already_and_what_is_gone_already_count_where_the_settings_say_s
     shop.server.script([Act::Status(404)]);
     let result = shop.run(1);
     assert_eq!(result["failure_groups"][0]["code"], "http_404", "an update of what is gone is no success: {result}");
+}
+
+/// All records go to one address: where nobody listens there any more, 404 and 410 say nothing of a record.
+#[test]
+fn a_delete_that_an_address_without_a_receiver_answers_stays_to_be_done() {
+    let mut shop = Shop::new(3);
+    shop.configure(MIRROR, "batch: { records: 1, body: array }", ONE_LANE);
+    shop.run(0);
+    for (id, status) in [(1, 404), (2, 410)] {
+        shop.table.delete(id);
+        shop.write();
+        shop.server.script([Act::Status(status)]);
+        let result = shop.run(1);
+        assert_eq!(counts(&result, "delivered"), (0, 0, 0), "{result}");
+        assert_eq!(result["failure_groups"][0]["code"], format!("http_{status}"), "{result}");
+        assert_eq!(counts(&shop.run(0), "delivered"), (0, 0, 1), "the next sync tries again");
+    }
+    shop.assert_mirrored();
 }
 
 /// The operations of each request, in the order of arrival.

@@ -1,9 +1,9 @@
 //! Killed at any moment and run again, the destination ends with exactly the source.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use outflow_tests::{Act, Outflow, Server, ServerOptions};
+use outflow_tests::{Act, Outflow, Received, Server, ServerOptions};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use serde_json::json;
@@ -132,6 +132,37 @@ fn a_request_that_was_under_way_when_the_run_was_killed_keeps_its_key() {
 }
 
 #[test]
+fn a_request_that_holds_the_id_of_its_sync_keeps_its_key_too_even_under_another_name() {
+    let mut shop = Shop::new(10);
+    let (fields, settings) = (MIRROR.replace("name: $.name,", "name: $.name, sync: $.__sync_id,"), "batch: { records: 10, body: array }");
+    shop.configure(&fields, settings, "");
+    let held = Act::Hold(Duration::from_secs(20));
+    shop.server.script([held.clone()]);
+    let mut running = Outflow::at(&shop.project).args("run").spawn();
+    assert!(running.until(|| shop.server.arrived().requests == 1), "the request leaves");
+    running.kill();
+    let first = shop.server.take_requests();
+    // The second sync gives that one up, and is killed with one of its own under way.
+    for id in 11..=20 {
+        shop.table.push(json!([id, "new", null, 0]));
+    }
+    shop.write();
+    shop.server.script([Act::DropAfter, Act::DropAfter, Act::DropAfter, Act::DropAfter, Act::DropAfter, held]);
+    let mut running = Outflow::at(&shop.project).args("run").spawn();
+    assert!(running.until(|| shop.server.arrived().requests == 7), "the request leaves");
+    running.kill();
+    let second = shop.server.take_requests();
+    assert!(second[..5].iter().all(|request| (&request.idempotency_key, &request.body) == (&first[0].idempotency_key, &first[0].body)));
+    shop.configure(&fields.replace("mirror:", "other:"), settings, "");
+    shop.outflow("rename mirror other --yes").expect(0);
+    shop.run(0);
+    let third = shop.server.take_requests();
+    let sent = |requests: &[&Received]| requests.iter().map(|r| (r.idempotency_key.clone(), r.body.clone())).collect::<BTreeSet<_>>();
+    assert_eq!(sent(&third.iter().collect::<Vec<_>>()), sent(&[&first[0], &second[5]]), "each as it was, under its first key");
+    shop.assert_mirrored();
+}
+
+#[test]
 fn a_run_that_was_killed_just_before_its_commit_is_settled_by_the_next() {
     let mut shop = Shop::new(30);
     shop.server.refuse(["5"]);
@@ -243,6 +274,28 @@ fn a_request_that_outlasts_the_grace_is_given_up_and_sent_again_under_its_key() 
     shop.run(0);
     let again = shop.server.take_requests();
     assert_eq!((&again[0].idempotency_key, &again[0].body), (&first[0].idempotency_key, &first[0].body));
+    shop.assert_mirrored();
+}
+
+#[test]
+fn a_request_of_an_earlier_run_that_outlasts_the_grace_is_given_up_too() {
+    let mut shop = Shop::new(10);
+    shop.project.edit("outflow.yml", "request_timeout: 2s", "request_timeout: 60s");
+    shop.project.edit("outflow.yml", "request_lifetime: 100ms", "request_lifetime: 1s");
+    shop.server.next(2, &Act::Hold(Duration::from_secs(50)));
+    let mut running = Outflow::at(&shop.project).args("run").spawn();
+    assert!(running.until(|| shop.server.arrived().requests == 1), "the request leaves");
+    running.kill();
+    let mut running = Outflow::at(&shop.project).args("run").spawn();
+    assert!(running.until(|| shop.server.arrived().requests == 2), "it is sent again");
+    running.signal(rustix::process::Signal::TERM);
+    let asked = Instant::now();
+    let run = running.wait().expect(1);
+    assert!(asked.elapsed() < Duration::from_secs(30), "{:?}: {run}", asked.elapsed());
+    assert_eq!(shop.result()["status"], "cancelled", "{run}");
+    shop.run(0);
+    let sent = shop.server.take_requests();
+    assert!(sent.iter().all(|request| request.idempotency_key == sent[0].idempotency_key), "each time under its first key");
     shop.assert_mirrored();
 }
 

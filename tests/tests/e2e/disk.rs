@@ -67,6 +67,20 @@ fn a_limit_on_the_size_of_files_is_told_and_loses_nothing() {
     assert!((2..6).contains(&stopped), "{stopped} of the limits were in the way");
 }
 
+/// Values that are larger than what is gathered before it is written: the writer of the file meets the limit, not who closes it.
+#[test]
+fn a_large_file_that_does_not_fit_is_told_once_with_its_place_and_what_to_do() {
+    let mut shop = shop(40_000);
+    let run = limited(&shop, "ulimit -f 1024").run().expect(1);
+    let said = shop.result()["message"].as_str().unwrap().to_owned();
+    let folder = shop.project.path("state/models/people/versions");
+    assert!(said.starts_with(&format!("could not write {}", folder.display())), "{run}");
+    assert_eq!(said.matches("too large").count(), 1, "{said}");
+    assert!(said.contains("raise it, then run again"), "{said}");
+    assert_eq!(shop.server.arrived().requests, 0);
+    converges(&mut shop, "without the limit");
+}
+
 #[test]
 fn too_little_memory_loses_nothing() {
     let mut shop = shop(3_000);

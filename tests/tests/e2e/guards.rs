@@ -115,6 +115,43 @@ fn an_empty_result_is_stopped_unless_it_is_allowed() {
     shop.is_let_through((0, 0, 99));
 }
 
+/// The types of such a file are unknown: that the identifier is of another kind than before must not be what stops the run.
+#[test]
+fn a_text_file_without_a_record_is_an_empty_result_like_any_other() {
+    let mut shop = Shop::new(100);
+    shop.project.edit("outflow.yml", "people: people.parquet", "people: people.csv");
+    shop.project.edit("outflow.yml", "SELECT * FROM people", "'SELECT *, id * 2 AS twice, upper(name) AS loud FROM people'");
+    shop.project.csv("people.csv", &shop.table);
+    shop.run(0);
+    let full = shop.project.read("people.csv");
+    let header = full.lines().next().unwrap().to_owned();
+    shop.project.write("people.csv", format!("{header}\n"));
+    let stopped = shop.run(1);
+    assert_eq!(stopped["status"], "blocked", "{stopped}");
+    assert!(stopped["message"].as_str().unwrap().contains("returns no record"), "{stopped}");
+    // What the model is comes back as it was.
+    shop.project.write("people.csv", &full);
+    assert_eq!(shop.run(0)["status"], "no_changes");
+    shop.project.write("people.csv", format!("{header}\n"));
+    shop.outflow("run --allow-empty").expect(0);
+    assert_eq!(counts(&shop.result(), "delivered"), (0, 0, 100));
+    assert!(shop.server.records().is_empty());
+    shop.project.write("people.csv", &full);
+    assert_eq!(counts(&shop.run(0), "delivered"), (100, 0, 0));
+    shop.assert_mirrored();
+}
+
+#[test]
+fn a_table_that_begins_without_a_record_may_be_filled_later() {
+    let mut shop = Shop::new(3);
+    shop.project.edit("outflow.yml", "people: people.parquet", "people: people.csv");
+    shop.project.write("people.csv", "id,name,email,score\n");
+    assert_eq!(shop.run(0)["status"], "no_changes");
+    shop.project.csv("people.csv", &shop.table);
+    assert_eq!(counts(&shop.run(0), "delivered"), (3, 0, 0));
+    shop.assert_mirrored();
+}
+
 #[test]
 fn a_column_that_loses_its_values_is_stopped_past_the_growth_of_its_share() {
     let mut shop = synced(100, "");

@@ -17,6 +17,7 @@ mod crashes;
 mod damage;
 mod diff;
 mod disk;
+mod dividing;
 mod failures;
 mod guards;
 mod hostile;

@@ -126,7 +126,8 @@ fn sweep(destination: Destination, mishap: Mishap, (first, stride): (u64, u64), 
 /// A disk that refuses a step ends the run with an error that names the state and a way out, unless nothing hung on the step.
 #[track_caller]
 fn tells(shop: &mut Shop, run: &Run, destination: Destination, case: &dyn Debug) {
-    let said = format!("{}{}", run.stderr, run.stdout);
+    // Whatever the width of the terminal has made of it.
+    let said = format!("{} {}", run.stderr, run.stdout).split_whitespace().collect::<Vec<_>>().join(" ");
     match run.code {
         Some(0 | 3) => {
             if destination == Destination::Accepts {
@@ -137,6 +138,7 @@ fn tells(shop: &mut Shop, run: &Run, destination: Destination, case: &dyn Debug)
             assert!(said.contains("state"), "{case:?}: what failed\n{run}");
             let why = ["o space left", "nput/output error", "I/O error"];
             assert!(why.iter().any(|why| said.contains(why)), "{case:?}: why\n{run}");
+            assert!(!said.contains("o space left") || said.contains("free some"), "{case:?}: what to do\n{run}");
         }
         _ => panic!("{case:?}: it ends in an orderly way\n{run}"),
     }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use outflow_tests::{Fault, Faults, Outflow, Running, Server};
 use rustix::process::Signal;
 
-use crate::{MIRROR, Shop, is_long};
+use crate::{MIRROR, Shop, counts, is_long};
 
 /// How long a test waits for what must happen.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -129,6 +129,130 @@ fn a_run_that_is_stopped_for_a_while_is_not_taken_over() {
     assert_eq!(shop.server.applied(), (30, 0), "nothing was sent twice");
     shop.assert_mirrored();
     assert_eq!(shop.run(0)["status"], "no_changes");
+}
+
+/// A run whose requests are under way until the server lets them go.
+fn held(shop: &Shop) -> Running {
+    shop.server.hold();
+    let arrived = shop.server.arrived().requests;
+    let mut run = spawn(shop, "run");
+    assert!(run.until(|| shop.server.arrived().requests > arrived), "requests are under way");
+    run
+}
+
+/// A run has read the project, which is edited while it is under way: whoever comes with the new one writes to another account, or from
+/// another model, and to the same state.
+fn is_kept_off_by_a_live_run(from: &str, to: &str, is_first: bool) {
+    let mut shop = Shop::new(30);
+    shop.project.edit("outflow.yml", "request_timeout: 2s", "request_timeout: 60s");
+    shop.project.edit(
+        "outflow.yml",
+        "models:\n",
+        "models:\n  backwards: { source: warehouse, query: SELECT * FROM people ORDER BY id DESC, id: id }\n",
+    );
+    if !is_first {
+        shop.run(0);
+        change(&mut shop, 0);
+    }
+    let (before, wanted) = (shop.server.applied(), if is_first { 30 } else { 3 });
+    let live = held(&shop);
+    shop.project.edit("outflow.yml", from, to);
+    let commands = ["run", "plan", "retry mirror", "retry mirror --acknowledge --all", "test mirror --record 1 --send"];
+    let by_hand = ["reset mirror --yes", "baseline mirror --yes", "doctor --set-aside mirror --yes"];
+    for args in commands.iter().chain(&by_hand) {
+        let busy = shop.outflow(args).expect(4);
+        assert!(busy.stderr.contains("another run holds the lock of `mirror`"), "{args}: {busy}");
+    }
+    let waiting = spawn(&shop, "pause mirror");
+    wait_for("a pause waits", || waiting.stderr().contains("another run holds its lock"));
+    waiting.kill();
+    shop.server.release();
+    live.wait().expect(0);
+    let after = shop.server.applied();
+    assert_eq!((after.0 - before.0, after.1 - before.1), (wanted, 0), "each record is sent once");
+    shop.project.edit("outflow.yml", to, from);
+    assert_eq!(shop.run(0)["status"], "no_changes");
+    assert_eq!(shop.server.applied(), after);
+    shop.assert_mirrored();
+}
+
+#[test]
+fn a_run_is_not_taken_over_where_the_model_of_its_mapping_is_edited_meanwhile() {
+    is_kept_off_by_a_live_run("model: people", "model: backwards", true);
+    is_kept_off_by_a_live_run("model: people", "model: backwards", false);
+}
+
+#[test]
+fn a_run_is_not_taken_over_where_the_address_of_its_destination_is_edited_meanwhile() {
+    is_kept_off_by_a_live_run("/records'", "/records?other'", true);
+    is_kept_off_by_a_live_run("/records'", "/records?other'", false);
+}
+
+#[test]
+fn a_state_that_a_live_run_writes_is_neither_renamed_nor_dropped_from_by_an_edited_project() {
+    let mut shop = Shop::new(30);
+    shop.project.edit("outflow.yml", "request_timeout: 2s", "request_timeout: 60s");
+    shop.run(0);
+    change(&mut shop, 0);
+    let live = held(&shop);
+    shop.project.edit("outflow.yml", "/records'", "/records?other'");
+    shop.project.edit("outflow.yml", "  mirror:", "  other:");
+    let busy = shop.outflow("rename mirror other --yes").expect(4);
+    assert!(busy.stderr.contains("another run holds the lock of `mirror`"), "{busy}");
+    let busy = shop.outflow("gc").expect(4);
+    assert!(busy.stdout.contains("another run holds the lock of `mirror`"), "{busy}");
+    shop.server.release();
+    live.wait().expect(0);
+    shop.project.edit("outflow.yml", "  other:", "  mirror:");
+    shop.project.edit("outflow.yml", "/records?other'", "/records'");
+    assert_eq!(shop.run(0)["status"], "no_changes");
+    shop.assert_mirrored();
+}
+
+/// Two projects that have two mappings the other way round want the same locks: whoever comes second waits, and neither for ever.
+#[test]
+fn runs_of_two_projects_that_want_the_locks_of_each_other_both_end() {
+    let mut shop = Shop::new(30);
+    let url = shop.server.url("/other");
+    let other = format!("  other:\n    type: webhook\n    request_lifetime: 100ms\n    settings: {{ url: '{url}' }}");
+    let copy = MIRROR.replace("mirror:", "copy:").replace("destination: hook", "destination: other");
+    shop.configure(&format!("{MIRROR}{copy}"), "batch: { records: 10, body: array }", &other);
+    shop.run(0);
+    for round in 0..if is_long() { 50 } else { 4 } {
+        change(&mut shop, round);
+        let of_one = spawn(&shop, "run --wait");
+        let of_both = [("/records'", "/x'"), ("/other'", "/records'"), ("/x'", "/other'")];
+        for (from, to) in of_both {
+            shop.project.edit("outflow.yml", from, to);
+        }
+        let of_other = [spawn(&shop, "run --wait"), spawn(&shop, "gc --wait"), spawn(&shop, "plan --wait")];
+        for run in of_other {
+            assert!(run.wait().code.is_some(), "round {round}");
+        }
+        assert!(of_one.wait().code.is_some(), "round {round}");
+        for (from, to) in of_both.into_iter().rev() {
+            shop.project.edit("outflow.yml", to, from);
+        }
+        shop.outflow("run --wait").expect(0);
+    }
+}
+
+/// Old values must not land over newer ones: the stopped run has what the source held before.
+#[test]
+fn a_stopped_run_is_not_taken_over_by_a_reset_of_an_edited_project() {
+    let mut shop = Shop::new(30);
+    let mut stopped = held(&shop);
+    stopped.signal(Signal::STOP);
+    wait_for("it stops", || stopped.is_stopped());
+    change(&mut shop, 0);
+    shop.project.edit("outflow.yml", "/records'", "/records?other'");
+    shop.outflow("reset mirror --yes").expect(4);
+    shop.project.edit("outflow.yml", "/records?other'", "/records'");
+    shop.server.release();
+    stopped.signal(Signal::CONT);
+    stopped.wait().expect(0);
+    assert_eq!(counts(&shop.run(0), "delivered"), (0, 3, 0));
+    shop.assert_mirrored();
 }
 
 #[test]

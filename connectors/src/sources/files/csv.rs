@@ -4,7 +4,8 @@
 //! tells ([`begin::delimiter`]).
 //! Columns are matched by name, file by file. An empty value is null, quoted or not. Types are told from all records:
 //! boolean, integer, float, date, timestamp without a zone, or text. A type is only taken if it keeps every digit: numbers
-//! with leading zeros, beyond 64 bits, or with more than 15 significant digits and a fraction stay text.
+//! with leading zeros, beyond 64 bits, or with more than 15 significant digits and a fraction stay text. A table without a record has
+//! columns of no type at all (null).
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
@@ -42,6 +43,7 @@ pub(super) struct CsvReader {
 /// The columns of `files` and the types of their values: of all of them, for a type told from a sample would change what comes later.
 pub(super) fn infer(table: &str, files: &[DataFile], delimiter: Option<u8>) -> Result<Vec<FieldRef>> {
     let mut columns: Vec<(String, Guess)> = Vec::new();
+    let mut records = 0;
     for file in files {
         let header = header(table, &file.path, delimiter)?;
         let places: Vec<usize> = header
@@ -55,6 +57,7 @@ pub(super) fn infer(table: &str, files: &[DataFile], delimiter: Option<u8>) -> R
             .collect();
         for batch in text_batches((table, &file.path, delimiter), &header, None)? {
             let batch = batch?;
+            records += batch.num_rows();
             for (array, place) in batch.columns().iter().zip(&places) {
                 for value in array.as_string::<i32>().iter().flatten() {
                     columns[*place].1.see(value);
@@ -62,7 +65,9 @@ pub(super) fn infer(table: &str, files: &[DataFile], delimiter: Option<u8>) -> R
             }
         }
     }
-    Ok(columns.into_iter().map(|(name, guess)| Field::new(name, guess.data_type(), true).into()).collect())
+    // Without a record nothing is known of the types; a guess would look like a change to whoever knew them before.
+    let kind = |guess: &Guess| if records == 0 { DataType::Null } else { guess.data_type() };
+    Ok(columns.into_iter().map(|(name, guess)| Field::new(name, kind(&guess), true).into()).collect())
 }
 
 impl Reader for CsvReader {

@@ -2,7 +2,7 @@
 //! test looks through the sources for one that has none.
 
 /// The codes of Outflow, each with what to do about it.
-pub(super) const CODES: [(&str, &str); 24] = [
+pub(super) const CODES: [(&str, &str); 25] = [
     (
         "unauthorized",
         "check the credentials: in the destination's settings, and in the mapping's fields that are the same for every record; then run again",
@@ -20,6 +20,10 @@ pub(super) const CODES: [(&str, &str); 24] = [
     ("throttled", "set a lower `rate_limit` or `concurrency` on the destination, or run again later"),
     ("redirect", "put the final address into the destination's settings"),
     ("refused", "compare the sample's payload with what the destination expects, and mend the mapping or the model"),
+    (
+        "refused_together",
+        "see why others were refused that were tried alone: it may be all of them. If it is not, run again: these are tried apart from all others",
+    ),
     ("record_too_large", "map fewer or shorter values for these records"),
     ("value_too_large", "map fewer or shorter values for these records"),
     ("missing_user", "give these records a user in the model or the mapping, or leave them out with WHERE in the model"),

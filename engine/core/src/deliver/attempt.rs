@@ -10,9 +10,12 @@ use outflow_ledger::journal::SendPermit;
 
 use super::breaker::Trouble;
 use super::pace::{Admission, Feedback};
-use super::retry::{Attempt, Decision, asked_for, backoff, decide, in_doubt};
+use super::retry::{Attempt, Decision, asked_for, backoff, decide, proven};
 use super::transport::Sent;
 use super::{Delivery, Results};
+
+/// The code of what is refused because of who we are.
+const UNAUTHORIZED: &str = "unauthorized";
 
 /// What became of a request in the end, and the last answer to it.
 pub(super) struct Ended {
@@ -28,6 +31,13 @@ pub(super) enum End {
     NotProcessed(Rejection),
     /// Some attempt may have taken effect, and no answer settles it.
     Unread(Rejection),
+}
+
+impl End {
+    /// What an answer said of each record, if there was one.
+    pub(super) fn outcomes(&self) -> &[Outcome] {
+        if let Self::Answered(outcomes, ..) = self { outcomes } else { &[] }
+    }
 }
 
 /// Sends until there is an answer that settles it, or too many attempts were made, or nothing is to leave any more.
@@ -51,9 +61,14 @@ pub(super) async fn attempts(delivery: &Delivery, permit: &SendPermit, request: 
         }
         sent += 1;
         let mut tried = one_attempt(delivery, admission, permit, request, records, results, sent).await;
+        if let Some(why) = tried.refused_as_ourselves(records.len(), results) {
+            // Every further request would be refused alike. Whether an earlier attempt has landed, it does not say.
+            results.stop_because(why);
+        }
         answer = tried.answer.take().or(answer);
         counted += u32::from(!tried.is_throttled());
-        let decision = if tried.hopeless { Decision::GiveUp } else { decide(tried.seen(), counted, delivery.clock.random()) };
+        let wait = backoff(sent, delivery.clock.random());
+        let decision = if tried.hopeless { Decision::GiveUp } else { decide(tried.seen(), counted, wait) };
         let Decision::RetryAll { after } = decision else { return Ended { end: end(tried, doubt, decision), answer } };
         // Given up by this very answer: waiting for as long as it asks would only begin anew.
         if let Some(why) = delivery.link.pace.out_of_order() {
@@ -95,6 +110,16 @@ impl Tried {
             Some(outcomes) => Attempt::Answered(outcomes),
             None if self.doubt => Attempt::NoAnswer,
             None => Attempt::NotSent,
+        }
+    }
+
+    /// Why, if the answer refuses us rather than what we sent.
+    fn refused_as_ourselves(&self, records: usize, results: &Results) -> Option<&Rejection> {
+        match self.outcomes.as_deref() {
+            Some([Outcome::Rejected(why), ..]) if why.code == UNAUTHORIZED => {
+                results.is_refused_as_ourselves(self.answer.as_ref(), records).then_some(why)
+            }
+            _ => None,
         }
     }
 
@@ -188,16 +213,19 @@ fn no_token(error: Error) -> Error {
     error.retry(outflow_contract::Retry::No)
 }
 
-/// What an answer says of the destination. `backoff`: for how long others should wait if it asks for patience and does not say how long.
+/// What an answer says of the destination. `backoff`: for how long others should wait, at least, if it asks for patience.
 fn feedback(outcomes: &[Outcome], asked: Option<Duration>, why: &Rejection, backoff: Duration) -> Feedback {
     if outcomes.iter().any(is_throttled) {
-        Feedback::Throttled { wait: asked.unwrap_or(backoff) }
+        Feedback::Throttled { wait: asked.unwrap_or_default().max(backoff) }
     } else if !outcomes.is_empty() && outcomes.iter().all(|outcome| matches!(outcome, Outcome::Retry(_))) {
         match asked {
             // It says when it will be back: that is no failure to be counted.
             Some(wait) if !wait.is_zero() => Feedback::Throttled { wait },
             _ => Feedback::Failed(Trouble::Answered, why.clone()),
         }
+    } else if matches!(outcomes, [Outcome::Rejected(why), ..] if why.code == UNAUTHORIZED) {
+        // It was not even looked at: that does not show that the destination is well.
+        Feedback::Neutral
     } else {
         Feedback::Good
     }
@@ -219,7 +247,7 @@ fn log_attempt(delivery: &Delivery, records: usize, request: &Request, attempt: 
 /// What a failure is grouped by in which nothing left.
 fn not_sent_code(request: &Request, error: &Error) -> &'static str {
     match (error.kind(), request) {
-        (Kind::Unauthorized, _) => "unauthorized",
+        (Kind::Unauthorized, _) => UNAUTHORIZED,
         (_, Request::File(_)) => "not_written",
         (_, Request::Http(_)) => "unreachable",
     }
@@ -235,8 +263,7 @@ fn end(last: Tried, earlier: Option<Rejection>, decision: Decision) -> End {
     let (again, after) = if let Decision::RetryPart { records, after } = decision { (records, after) } else { Default::default() };
     let after = after.max(last.asked.unwrap_or_default().min(RETRY_AFTER_MAX));
     match (last.outcomes, earlier) {
-        (Some(outcomes), None) => End::Answered(outcomes, again, after),
-        (Some(outcomes), Some(_)) => End::Answered(in_doubt(outcomes), again, after),
+        (Some(outcomes), earlier) => End::Answered(proven(outcomes, earlier.is_some()), again, after),
         (None, Some(doubt)) => End::Unread(doubt),
         (None, None) if last.doubt => End::Unread(last.why),
         (None, None) => End::NotProcessed(last.why),
@@ -270,4 +297,28 @@ fn first_reason(outcomes: &[Outcome]) -> Rejection {
         Outcome::Acked => None,
     });
     reason.unwrap_or_else(|| Rejection { code: "ok".to_owned(), message: String::new() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn why(code: &str) -> Rejection {
+        Rejection { code: code.to_owned(), message: String::new() }
+    }
+
+    #[test]
+    fn one_that_asks_for_patience_gets_as_much_as_it_asks_for_and_never_less_than_the_backoff() {
+        let second = Duration::from_secs(1);
+        let outcomes = [Outcome::Throttled { after: None }];
+        for (asked, wait) in [(None, 8), (Some(Duration::ZERO), 8), (Some(second), 8), (Some(9 * second), 9)] {
+            assert_eq!(feedback(&outcomes, asked, &why("throttled"), 8 * second), Feedback::Throttled { wait: wait * second }, "{asked:?}");
+        }
+    }
+
+    #[test]
+    fn refused_credentials_do_not_show_that_a_destination_is_well() {
+        let refused = |code: &str| feedback(&[Outcome::Rejected(why(code))], None, &why(code), Duration::ZERO);
+        assert_eq!((refused(UNAUTHORIZED), refused("http_422")), (Feedback::Neutral, Feedback::Good));
+    }
 }

@@ -3,17 +3,18 @@
 //! ```text
 //! sealed parts ─► payloads: map by batch, on every core ─► batch: cut into requests
 //!   ─► request: intent (durable) ─► permit ─► transport ─► decode ─► outcome
-//!               ▲ group commit                  ▲ pace          └► again, within its attempts
+//!               ▲ group commit                  ▲ pace          └► again, within its attempts; or divided, to find who is to blame
 //! ```
 //!
 //! Every byte that leaves has a durable intent (I1): only [`outflow_ledger::journal`] makes the permit that the transport wants.
-//! Memory: a few batches and the requests under way. Order: each record is in one request of a sync, so none overtakes itself; where
-//! the destination wants deletes first, everything else waits until they are through.
+//! Memory: a few batches and the requests under way. Order: each record is in one request of a sync at a time, so none overtakes itself;
+//! where the destination wants deletes first, everything else waits until they are through. What was refused before goes last.
 
 mod advice;
 mod attempt;
 pub mod batch;
 mod breaker;
+mod divide;
 mod excerpt;
 pub mod link;
 pub mod pace;
@@ -22,6 +23,7 @@ mod reasons;
 mod request;
 mod results;
 pub mod retry;
+mod standing;
 pub(crate) mod tokens;
 pub mod transport;
 
@@ -39,9 +41,12 @@ use outflow_ledger::journal::Journal;
 use outflow_ledger::requests::Rebuild;
 
 use batch::{Batcher, Draft};
+use divide::Dividing;
 use link::Link;
 use payloads::Pass;
+use standing::{Standing, Standings};
 
+use crate::blocking;
 use crate::cancel::{Cancel, GRACE};
 
 pub(crate) use reasons::not_sent;
@@ -93,7 +98,19 @@ impl Delivery {
             results.stop_because(&why);
             return Ok(results);
         }
-        let mut rebuilt = if self.reading.sealed.unknown { payloads::rebuild(Arc::clone(&self.reading)).await? } else { Vec::new() };
+        let rebuilt = if self.reading.sealed.unknown { payloads::rebuild(Arc::clone(&self.reading)).await? } else { Vec::new() };
+        let reading = Arc::clone(&self.reading);
+        let standings = Arc::new(blocking(move || Standings::read(&reading)).await?);
+        tokio::select! {
+            // On an error what is under way is given up; it stays without an outcome, that is, unknown.
+            sent = self.send_all(rebuilt, &standings, &results) => sent?,
+            () = self.graceful_end() => results.note_unread(),
+        }
+        Ok(results)
+    }
+
+    /// Sends everything, in the order that the destination wants.
+    async fn send_all(self: &Arc<Self>, mut rebuilt: Vec<(Rebuild, Draft)>, standings: &Arc<Standings>, results: &Results) -> Result<()> {
         let passes: &[Pass] = match self.destination.order() {
             Order::Any => &[Pass::All],
             Order::DeletesFirst => &[Pass::Deletes, Pass::Others],
@@ -101,41 +118,35 @@ impl Delivery {
         for &pass in passes {
             let of_pass = |(_, draft): &mut (_, Draft)| draft.records.ops.iter().all(|&op| pass.takes(op));
             let again: Vec<(Rebuild, Draft)> = rebuilt.extract_if(.., of_pass).collect();
-            self.send_again(again, &results).await?;
-            self.send_pass(pass, &results).await?;
-        }
-        Ok(results)
-    }
-
-    /// Sends the records of one pass, as many requests at once as the pace allows.
-    async fn send_pass(self: &Arc<Self>, pass: Pass, results: &Results) -> Result<()> {
-        let concurrency = self.destination.limits().concurrency_max.unwrap_or(usize::MAX).min(self.link.pace.concurrency()).max(1);
-        let chunks = payloads::stream(Arc::clone(&self.reading), pass, results.answered());
-        let drafts = self.drafts(chunks, results);
-        let mut sending = std::pin::pin!(drafts.map(|draft| self.send_draft(draft, results)).buffer_unordered(concurrency));
-        let mut ending = std::pin::pin!(self.graceful_end());
-        loop {
-            let sent = tokio::select! {
-                sent = sending.next() => sent,
-                () = &mut ending => {
-                    results.note_unread();
-                    return Ok(());
-                }
-            };
-            match sent {
-                None => return Ok(()),
-                Some(Ok(())) => {}
-                // What is under way is given up; it stays without an outcome, that is, unknown.
-                Some(Err(error)) => return Err(error),
+            self.send_again(again, results).await?;
+            for standing in standings.present() {
+                self.send_pass(pass, (standing, standings), results).await?;
             }
         }
+        Ok(())
+    }
+
+    /// Sends the records of one pass that stand so, as many requests at once as the pace allows.
+    async fn send_pass(self: &Arc<Self>, pass: Pass, (standing, standings): (Standing, &Arc<Standings>), results: &Results) -> Result<()> {
+        let concurrency = self.destination.limits().concurrency_max.unwrap_or(usize::MAX).min(self.link.pace.concurrency()).max(1);
+        let (standings, done) = (Arc::clone(standings), results.answered());
+        let wanted = move |position, op| pass.takes(op) && standings.of(position) == standing && !done.contains(&position);
+        let chunks = payloads::stream(Arc::clone(&self.reading), wanted);
+        let dividing = Dividing::new(standing);
+        let drafts = self.drafts(chunks, results);
+        let mut sending = std::pin::pin!(drafts.map(|draft| self.send_draft(draft, &dividing, results)).buffer_unordered(concurrency));
+        while let Some(sent) = sending.next().await {
+            sent?;
+        }
+        Ok(())
     }
 
     /// Requests of an earlier run whose answers were never read go first, byte for byte, under their first keys (rule 21).
     async fn send_again(self: &Arc<Self>, rebuilt: Vec<(Rebuild, Draft)>, results: &Results) -> Result<()> {
+        let dividing = Dividing::new(Standing::Clear);
         for (origin, draft) in rebuilt {
             if !self.is_ending() {
-                request::send_again(self, origin, draft, results).await?;
+                request::send_again(self, origin, draft, &dividing, results).await?;
             }
         }
         Ok(())
@@ -167,12 +178,12 @@ impl Delivery {
         .flatten()
     }
 
-    async fn send_draft(self: &Arc<Self>, draft: Result<Draft>, results: &Results) -> Result<()> {
+    async fn send_draft(self: &Arc<Self>, draft: Result<Draft>, dividing: &Dividing, results: &Results) -> Result<()> {
         let draft = draft?;
         if self.is_ending() {
             return Ok(());
         }
-        request::send(self, draft, results).await
+        divide::send(self, draft, dividing, results).await
     }
 
     /// Once the run is to end, and what was under way then has had its time.

@@ -10,7 +10,7 @@
 //!
 //! Invariants: never more than `concurrency` requests under way, never fewer than 1 allowed; never more than
 //! `RateLimit::requests` admitted in any stretch of `RateLimit::per`; none admitted before the moment that the
-//! destination asked for, up to `RETRY_AFTER_MAX`. One that asks for patience again and again, and takes nothing for
+//! destination asked for, up to `RETRY_AFTER_MAX`, nor before a backoff that grows for as long as it asks and takes nothing. One that asks for patience again and again, and takes nothing for
 //! `THROTTLED_MAX`, is not waited for any longer. Dropping an [`Admission`] or the future of [`Pace::admit`] gives its place back.
 //! Not here: the wait of one request before it is tried again (`retry`).
 
@@ -25,6 +25,7 @@ use outflow_contract::plan::RateLimit;
 use tokio::sync::Notify;
 
 use super::breaker::{Breaker, Leave, Trouble};
+use super::retry::backoff;
 use crate::time::rfc3339;
 
 /// The rate limit remembers at most so many admissions; a larger one is kept in shorter stretches.
@@ -74,6 +75,8 @@ struct State {
     /// When the latest admissions happened, oldest first, as many as the rate limit needs.
     recent: VecDeque<Duration>,
     not_before: Duration,
+    /// How often the destination has asked for patience, with nothing taken in between.
+    throttled: u32,
     /// Since when the destination has asked for patience and taken nothing.
     throttled_since: Option<Duration>,
     breaker: Breaker,
@@ -97,6 +100,7 @@ impl Pace {
             halved_at: 0,
             recent: VecDeque::new(),
             not_before: Duration::ZERO,
+            throttled: 0,
             throttled_since: None,
             breaker: Breaker::new(),
         };
@@ -218,12 +222,15 @@ impl Shared {
                 // About one more after as many good answers as are allowed at once.
                 state.allowed = (state.allowed + 1.0 / state.allowed).min(self.concurrency as f64);
                 state.throttled_since = None;
+                state.throttled = 0;
                 state.breaker.well();
             }
             Feedback::Throttled { wait } => {
-                state.halve(number);
+                state.throttled += u32::from(state.halve(number));
                 state.breaker.well();
-                state.not_before = state.not_before.max(now.saturating_add(wait.min(RETRY_AFTER_MAX)));
+                // It may ask for no time at all, again and again.
+                let patience = wait.min(RETRY_AFTER_MAX).max(backoff(state.throttled, self.clock.random()));
+                state.not_before = state.not_before.max(now.saturating_add(patience));
                 let since = *state.throttled_since.get_or_insert(now);
                 if state.not_before > since.saturating_add(THROTTLED_MAX) {
                     let until = now.saturating_add(wait.min(ASKED_MAX));
@@ -255,12 +262,14 @@ impl Shared {
 }
 
 impl State {
-    /// Half as many from now on. Requests that left together are throttled together: that is one sign, not many.
-    fn halve(&mut self, number: u64) {
-        if number > self.halved_at {
+    /// Half as many from now on. Requests that left together are throttled together: that is one sign, not many. Is it a new one?
+    fn halve(&mut self, number: u64) -> bool {
+        let new = number > self.halved_at;
+        if new {
             self.allowed = (self.allowed / 2.0).floor().max(1.0);
             self.halved_at = self.admitted;
         }
+        new
     }
 }
 
@@ -293,6 +302,7 @@ mod tests {
     use std::time::SystemTime;
 
     use futures::future::{BoxFuture, FutureExt, poll_fn};
+    use outflow_contract::limits::{BACKOFF_FIRST, BACKOFF_MAX};
 
     use super::*;
 
@@ -300,6 +310,8 @@ mod tests {
     #[derive(Default)]
     struct Still {
         now: Arc<Mutex<(Duration, Vec<Waker>)>>,
+        /// Waits at random are as long as they may be, rather than next to nothing.
+        slow: std::sync::atomic::AtomicBool,
     }
 
     impl Still {
@@ -337,7 +349,7 @@ mod tests {
         }
 
         fn random(&self) -> u64 {
-            4
+            if self.slow.load(std::sync::atomic::Ordering::Relaxed) { u64::MAX } else { 4 }
         }
     }
 
@@ -518,6 +530,27 @@ mod tests {
             // The clock of the test began in 1970, and a day is the most that is believed.
             assert!(why.message.contains("it wants nothing before 1970-01-0"), "{}", why.message);
             assert_eq!(pace.out_of_order(), Some(why));
+        }
+    }
+
+    #[tokio::test]
+    async fn one_that_asks_for_patience_and_for_no_time_gets_waits_that_grow_until_it_takes_something() {
+        let (pace, clock) = pace(8, None);
+        clock.slow.store(true, std::sync::atomic::Ordering::Relaxed);
+        for _ in 0..2 {
+            let mut waits = Vec::new();
+            for _ in 0..10 {
+                answer(&pace, Feedback::Throttled { wait: Duration::ZERO }).await;
+                let mut waited = Duration::ZERO;
+                while pace.admit().now_or_never().is_none() {
+                    clock.advance(BACKOFF_FIRST).await;
+                    waited += BACKOFF_FIRST;
+                }
+                waits.push(waited);
+            }
+            assert_eq!(waits[..7], [1, 2, 4, 8, 16, 32, 64].map(|n| BACKOFF_FIRST * n), "those that left together are one sign");
+            assert_eq!(waits[7..], [BACKOFF_MAX; 3]);
+            answer(&pace, Feedback::Good).await;
         }
     }
 

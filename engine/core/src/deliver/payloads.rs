@@ -1,6 +1,6 @@
 //! The sealed change set as mapped records, a chunk at a time, in order; each chunk is mapped on a thread that may compute.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, hash_map};
 use std::sync::Arc;
 
 use crate::snapshot::PartReader;
@@ -15,6 +15,7 @@ use outflow_contract::state_store::StateStore;
 use outflow_contract::{Before, Entry, Op, RecordId, Result};
 use outflow_ledger::changes::{EntryReader, values_of};
 use outflow_ledger::requests::{Identity, Rebuild, regroup};
+use outflow_ledger::runs;
 use tokio::sync::mpsc;
 
 use super::batch::{Draft, TooLarge};
@@ -53,7 +54,12 @@ impl Reading {
     /// Maps the records of `batch` at `rows` and shapes them as requests carry them. `ops` has the operation of every record of the
     /// batch, `ids` the id of each of `rows`; none where the destination shapes nothing.
     pub(crate) fn map(&self, batch: &RecordBatch, ops: &[Op], rows: &[u32], ids: &[RecordId]) -> Result<Mapped> {
-        let mapped = self.mapper_for(batch.schema_ref())?.map(batch, ops, &self.sync_id, rows)?;
+        self.map_as(&self.sync_id, batch, ops, rows, ids)
+    }
+
+    /// The same as the sync `sync_id` did it.
+    fn map_as(&self, sync_id: &str, batch: &RecordBatch, ops: &[Op], rows: &[u32], ids: &[RecordId]) -> Result<Mapped> {
+        let mapped = self.mapper_for(batch.schema_ref())?.map(batch, ops, sync_id, rows)?;
         if !self.destination.shapes() {
             return Ok(mapped);
         }
@@ -140,6 +146,31 @@ struct Selected {
     ids: Vec<RecordId>,
 }
 
+impl Selected {
+    /// As one batch for each sync that first sent some of them.
+    fn by_sync(self, syncs: &HashMap<u32, Arc<str>>) -> Vec<(Arc<str>, Self)> {
+        let mut parts: BTreeMap<Arc<str>, Self> = BTreeMap::new();
+        for (i, position) in self.positions.iter().enumerate() {
+            let Some(sync) = syncs.get(position) else { continue };
+            let part = parts.entry(Arc::clone(sync)).or_insert_with(|| Self {
+                values: self.values.clone(),
+                rows: Vec::new(),
+                positions: Vec::new(),
+                ops: Vec::new(),
+                ids: Vec::new(),
+            });
+            part.rows.push(self.rows[i]);
+            part.positions.push(*position);
+            part.ops.push(self.ops[i]);
+            part.ids.extend(self.ids.get(i));
+        }
+        parts.into_iter().collect()
+    }
+}
+
+/// Mapped records by position: bytes, operation and identifier.
+type Payloads = HashMap<u32, (bytes::Bytes, Op, String)>;
+
 /// Which records go now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Pass {
@@ -159,14 +190,12 @@ impl Pass {
     }
 }
 
-/// Every selected record of `pass` that is not among `done`, mapped.
-pub(crate) fn stream(reading: Arc<Reading>, pass: Pass, done: HashSet<u32>) -> impl Stream<Item = Result<Chunk>> + Send {
+/// Every selected record that is `wanted`, by position and operation, mapped.
+pub(crate) fn stream(reading: Arc<Reading>, wanted: impl Fn(u32, Op) -> bool + Send + 'static) -> impl Stream<Item = Result<Chunk>> + Send {
     let (sender, receiver) = mpsc::channel::<Result<Selected>>(READ_AHEAD);
     let for_task = Arc::clone(&reading);
     let task = tokio::task::spawn_blocking(move || {
-        let sent = read(&for_task, &|position, op| pass.takes(op) && !done.contains(&position), &mut |selected| {
-            sender.blocking_send(Ok(selected)).is_ok()
-        });
+        let sent = read(&for_task, &wanted, &mut |selected| sender.blocking_send(Ok(selected)).is_ok());
         if let Err(error) = sent {
             // Nobody may be listening any more; then there is nobody to tell.
             drop(sender.blocking_send(Err(error)));
@@ -185,7 +214,7 @@ pub(crate) fn stream(reading: Arc<Reading>, pass: Pass, done: HashSet<u32>) -> i
             let reading = Arc::clone(&reading);
             async move {
                 let selected = selected?;
-                blocking(move || map(&reading, &selected)).await
+                blocking(move || map(&reading, &reading.sync_id, &selected)).await
             }
         })
         .buffered(super::CHUNKS_AHEAD)
@@ -227,9 +256,9 @@ fn read(reading: &Reading, wanted: &dyn Fn(u32, Op) -> bool, each: &mut dyn FnMu
     Ok(())
 }
 
-fn map(reading: &Reading, selected: &Selected) -> Result<Chunk> {
+fn map(reading: &Reading, sync_id: &str, selected: &Selected) -> Result<Chunk> {
     let ops = full_ops(selected);
-    let mapped = reading.map(&selected.values, &ops, &selected.rows, &selected.ids)?;
+    let mapped = reading.map_as(sync_id, &selected.values, &ops, &selected.rows, &selected.ids)?;
     // Rows ascend, so the position of each is found by search; where nothing failed they are the same list.
     let place = |row: u32| selected.rows.binary_search(&row).map_or(0, |i| i);
     let failed = mapped.failed.into_iter().map(|unmapped| {
@@ -260,24 +289,23 @@ fn full_ops(selected: &Selected) -> Vec<Op> {
 pub(crate) async fn rebuild(reading: Arc<Reading>) -> Result<Vec<(Rebuild, Draft)>> {
     blocking(move || {
         let groups = unanswered(&reading)?;
-        let wanted: HashSet<u32> = groups.iter().flat_map(|group| group.positions.iter().copied()).collect();
-        if wanted.is_empty() {
+        let syncs = first_syncs(&reading, &groups)?;
+        if syncs.is_empty() {
             return Ok(Vec::new());
         }
-        let mut payloads: HashMap<u32, (bytes::Bytes, Op, String)> = HashMap::new();
+        let mut payloads = Payloads::new();
         let mut failure = None;
-        read(&reading, &|position, _| wanted.contains(&position), &mut |selected| match map(&reading, &selected) {
-            Ok(Chunk { draft, .. }) => {
+        read(&reading, &|position, _| syncs.contains_key(&position), &mut |selected| {
+            let mapped = selected.by_sync(&syncs).iter().try_for_each(|(sync_id, part)| {
+                let Chunk { draft, .. } = map(&reading, sync_id, part)?;
                 for (i, &position) in draft.positions.iter().enumerate() {
                     let payload = draft.records.bytes.slice_ref(draft.records.payload(i));
                     payloads.insert(position, (payload, draft.records.ops[i], draft.records.ids[i].clone()));
                 }
-                true
-            }
-            Err(error) => {
-                failure = Some(error);
-                false
-            }
+                Ok(())
+            });
+            failure = mapped.err();
+            failure.is_none()
         })?;
         if let Some(error) = failure {
             return Err(error);
@@ -289,6 +317,24 @@ pub(crate) async fn rebuild(reading: Arc<Reading>) -> Result<Vec<(Rebuild, Draft
             .collect())
     })
     .await
+}
+
+/// The id of the sync that first sent each record of these requests, by position: it may stand in the bytes. What no plan tells any more
+/// is taken for a record of this sync; if that is not what was sent, the request is not the same, and a new one is made.
+fn first_syncs(reading: &Reading, groups: &[Rebuild]) -> Result<HashMap<u32, Arc<str>>> {
+    let mut of_epochs: HashMap<u64, Arc<str>> = HashMap::new();
+    let mut of_positions = HashMap::new();
+    for group in groups {
+        let sync = match of_epochs.entry(group.epoch) {
+            hash_map::Entry::Occupied(known) => Arc::clone(known.get()),
+            hash_map::Entry::Vacant(new) => {
+                let sync = runs::sync_of(reading.store.as_ref(), &reading.mapping.name, group.epoch)?;
+                Arc::clone(new.insert(sync.unwrap_or_else(|| reading.sync_id.clone()).into()))
+            }
+        };
+        of_positions.extend(group.positions.iter().map(|&position| (position, Arc::clone(&sync))));
+    }
+    Ok(of_positions)
 }
 
 fn unanswered(reading: &Reading) -> Result<Vec<Rebuild>> {
@@ -313,7 +359,7 @@ fn unanswered(reading: &Reading) -> Result<Vec<Rebuild>> {
 }
 
 /// The records of a request in their old order; `None` if one of them can no longer be mapped.
-fn draft_of(group: &Rebuild, payloads: &HashMap<u32, (bytes::Bytes, Op, String)>, schema: Option<&SchemaRef>) -> Option<Draft> {
+fn draft_of(group: &Rebuild, payloads: &Payloads, schema: Option<&SchemaRef>) -> Option<Draft> {
     let records = Records { schema: schema.cloned(), ..Records::default() };
     let mut draft = Draft { positions: group.positions.clone(), records };
     let mut bytes = Vec::new();

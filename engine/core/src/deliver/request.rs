@@ -6,28 +6,29 @@ use std::time::Duration;
 
 use outflow_contract::destination::Origin;
 use outflow_contract::limits::REQUEST_ATTEMPTS_MAX;
-use outflow_contract::outcome::{Answer, Outcome, Rejection, Request};
+use outflow_contract::outcome::{Outcome, Rejection, Request};
 use outflow_contract::{Error, Kind, RequestKey, Result};
 use outflow_ledger::journal::Intent;
 use outflow_ledger::requests::{Rebuild, request_key};
 
 use super::attempt::{End, Ended, attempts};
 use super::batch::Draft;
+use super::divide::{Dividing, Refused, divide, pick, send};
 use super::results::Read;
 use super::{Delivery, Results};
 
 /// What is left of a request that was answered.
-enum Rest {
+pub(super) enum Rest {
     /// Nothing: every record has its outcome.
     Done,
     /// Records that the destination did not process and that may go in a new request.
     Later(Later),
     /// Records that it refused together, without saying because of which.
-    Divide(Draft, Rejection, Option<Answer>),
+    Divide(Draft, Refused),
 }
 
 /// Records for a new request.
-struct Later {
+pub(super) struct Later {
     draft: Draft,
     /// Not before so long.
     after: Duration,
@@ -35,35 +36,8 @@ struct Later {
     failed: bool,
 }
 
-/// Sends a new request. One that is refused as a whole is divided until the guilty records stand alone, each part a request with an
-/// intent of its own; some 2 · d · log₂(n / d) requests for d guilty ones of n.
-pub(super) async fn send(delivery: &Arc<Delivery>, draft: Draft, results: &Results) -> Result<()> {
-    send_parts(delivery, vec![draft], results).await
-}
-
-/// Sends requests one after another, the last one first.
-async fn send_parts(delivery: &Arc<Delivery>, mut parts: Vec<Draft>, results: &Results) -> Result<()> {
-    while let Some(part) = parts.pop() {
-        if let Rest::Divide(part, why, answer) = send_whole(delivery, part, results).await? {
-            parts.extend(halves(delivery, &part, &why, answer.as_ref(), results));
-        }
-    }
-    Ok(())
-}
-
-/// The halves of what was refused as a whole, the first one last; none where nothing more is to be divided.
-fn halves(delivery: &Delivery, part: &Draft, why: &Rejection, answer: Option<&Answer>, results: &Results) -> Vec<Draft> {
-    if delivery.is_ending() || !results.may_divide() {
-        results.refused_together(part, why, answer);
-        return Vec::new();
-    }
-    let all: Vec<usize> = (0..part.positions.len()).collect();
-    let (first, second) = all.split_at(all.len() / 2);
-    vec![pick(part, second), pick(part, first)]
-}
-
 /// Sends a new request, and what of it the destination wants later.
-async fn send_whole(delivery: &Arc<Delivery>, draft: Draft, results: &Results) -> Result<Rest> {
+pub(super) async fn send_whole(delivery: &Arc<Delivery>, draft: Draft, dividing: &Dividing, results: &Results) -> Result<Rest> {
     let (mut draft, mut failed) = (draft, 0);
     // A destination that answers "later" for some records of a request gets those again in a new one, with an intent of its own. Each
     // time they are fewer.
@@ -89,7 +63,7 @@ async fn send_whole(delivery: &Arc<Delivery>, draft: Draft, results: &Results) -
             }
         };
         let key = request_key(&delivery.reading.identity.origin, delivery.epoch, sequence, request.body());
-        let later = match carry_out(delivery, &origin, sequence, key, request, draft, results).await? {
+        let later = match carry_out(delivery, (&origin, sequence, key), request, draft, dividing, results).await? {
             Rest::Later(later) => later,
             rest => return Ok(rest),
         };
@@ -135,7 +109,13 @@ fn refuse_unencodable(draft: &Draft, error: &Error, results: &Results) {
 }
 
 /// Sends a request of an earlier run once more, if its bytes are still the same; otherwise its records stay for new requests.
-pub(super) async fn send_again(delivery: &Arc<Delivery>, group: Rebuild, draft: Draft, results: &Results) -> Result<()> {
+pub(super) async fn send_again(
+    delivery: &Arc<Delivery>,
+    group: Rebuild,
+    draft: Draft,
+    dividing: &Dividing,
+    results: &Results,
+) -> Result<()> {
     let origin = Origin { mapping: delivery.reading.identity.origin.clone(), epoch: group.epoch, sequence: group.sequence };
     let Ok(request) = delivery.destination.encode(&draft.records, &origin) else { return Ok(()) };
     if !group.matches(&delivery.reading.identity.origin, request.body()) {
@@ -143,25 +123,24 @@ pub(super) async fn send_again(delivery: &Arc<Delivery>, group: Rebuild, draft: 
     }
     results.attempt_again(&draft);
     let sequence = delivery.next_sequence()?;
-    match carry_out(delivery, &origin, sequence, group.key, request, draft, results).await? {
+    match carry_out(delivery, (&origin, sequence, group.key), request, draft, dividing, results).await? {
         Rest::Done => Ok(()),
         Rest::Later(later) => {
             delivery.wait(later.after).await;
-            send(delivery, later.draft, results).await
+            send(delivery, later.draft, dividing, results).await
         }
         // What was sent before may have landed; each part says so until it is acknowledged (rule 10).
-        Rest::Divide(rest, why, answer) => send_parts(delivery, halves(delivery, &rest, &why, answer.as_ref(), results), results).await,
+        Rest::Divide(rest, refused) => divide(delivery, rest, refused, dividing, results).await,
     }
 }
 
 /// Intent, attempts, outcome.
 async fn carry_out(
     delivery: &Arc<Delivery>,
-    origin: &Origin,
-    sequence: u32,
-    key: RequestKey,
+    (origin, sequence, key): (&Origin, u32, RequestKey),
     request: Request,
     draft: Draft,
+    dividing: &Dividing,
     results: &Results,
 ) -> Result<Rest> {
     let request = with_key(request, delivery.destination.idempotency_header(), key);
@@ -174,16 +153,15 @@ async fn carry_out(
     };
     let permit = delivery.journal.intent(intent).await?;
     let Ended { end, answer } = attempts(delivery, &permit, &request, &draft.records, results).await;
+    dividing.note(draft.positions.len(), end.outcomes());
     match end {
         End::Answered(outcomes, again, after) => {
             if let [Outcome::RejectedTogether(why), _, ..] = outcomes.as_slice() {
-                // Refused for certain; none of them has its reason yet.
-                let (why, all) = (why.clone(), (0..outcomes.len()).collect::<Vec<_>>());
+                // Refused for certain; none of them has its own reason yet.
+                let (why, all) = (dividing.reason(why.clone()), (0..outcomes.len()).collect::<Vec<_>>());
+                let outcomes = vec![Outcome::RejectedTogether(why.clone()); outcomes.len()];
                 results.answered_with(sequence, &draft, &Read { outcomes: &outcomes, again: &all, answer: None })?;
-                return Ok(Rest::Divide(draft, why, answer));
-            }
-            if matches!(outcomes.as_slice(), [Outcome::RejectedTogether(_)]) {
-                results.note_alone();
+                return Ok(Rest::Divide(draft, Refused { why, answer }));
             }
             let read = Read { outcomes: &outcomes, again: &again, answer: answer.as_ref() };
             let failed = again.iter().any(|&i| matches!(outcomes[i], Outcome::Retry(_)));
@@ -215,31 +193,8 @@ pub(super) fn stopped() -> Rejection {
 
 /// Writes the outcomes of an answered request into the journal, and splits off what may go again.
 fn settle(delivery: &Delivery, sequence: u32, draft: &Draft, read: &Read<'_>, results: &Results) -> Result<Option<Draft>> {
-    let Read { outcomes, again, answer } = *read;
+    let Read { outcomes, again, .. } = *read;
     results.answered_with(sequence, draft, read)?;
-    if let [Outcome::Rejected(why), ..] = outcomes
-        && why.code == "unauthorized"
-        && results.is_refused_as_ourselves(answer, draft.positions.len())
-    {
-        // Every further request would be refused alike.
-        results.stop_because(why);
-    }
     delivery.progress.fetch_add((outcomes.len() - again.len()) as u64, Ordering::Relaxed);
     Ok((!again.is_empty()).then(|| pick(draft, again)))
-}
-
-/// Some records of a draft, in order.
-fn pick(draft: &Draft, which: &[usize]) -> Draft {
-    let mut picked = Draft::default();
-    picked.records.schema.clone_from(&draft.records.schema);
-    let mut bytes = Vec::new();
-    for &i in which {
-        bytes.extend_from_slice(draft.records.payload(i));
-        picked.positions.push(draft.positions[i]);
-        picked.records.ends.push(bytes.len());
-        picked.records.ops.push(draft.records.ops[i]);
-        picked.records.ids.push(draft.records.ids[i].clone());
-    }
-    picked.records.bytes = bytes.into();
-    picked
 }

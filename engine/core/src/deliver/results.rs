@@ -13,13 +13,10 @@ use outflow_ledger::journal::{Answered, Answers, Outcome as JournalOutcome, Refu
 use super::batch::Draft;
 use super::payloads::Failed;
 use super::reasons::Reasons;
+use super::retry::answered;
 use super::{Delivery, excerpt};
 use crate::commit::{Samples, Settled};
 
-/// Requests that may be divided in one sync: each costs two more.
-const DIVIDED_MAX: u32 = 8_192;
-/// After so many records that were refused alone, with none taken, nothing is divided any more.
-const REFUSED_ALONE_MAX: u32 = 16;
 /// After so many records in a row that each alone was forbidden (403), with none taken in between, it is not the records.
 const FORBIDDEN_MAX: u32 = 5;
 
@@ -47,9 +44,6 @@ struct Inner {
     /// Positions that requests of an earlier run carried again.
     again: HashSet<u32>,
     journal_error: Option<outflow_contract::Error>,
-    /// Requests that were divided, and records that were refused when they stood alone.
-    divided: u32,
-    refused_alone: u32,
 }
 
 /// What was read from an answer.
@@ -140,20 +134,6 @@ impl Results {
         }
     }
 
-    /// May a request that was refused as a whole be divided? Not where everything is refused, whatever is in it; nor without end.
-    pub(super) fn may_divide(&self) -> bool {
-        let mut inner = self.inner();
-        let hopeless = inner.refused_alone >= REFUSED_ALONE_MAX && inner.delivered.total() == 0;
-        let may = !hopeless && inner.divided < DIVIDED_MAX;
-        inner.divided += u32::from(may);
-        may
-    }
-
-    /// A record was refused when it stood alone.
-    pub(super) fn note_alone(&self) {
-        self.inner().refused_alone += 1;
-    }
-
     /// Records that were refused together, and are not divided any further. Their outcome is in the journal already.
     pub(super) fn refused_together(&self, draft: &Draft, why: &Rejection, answer: Option<&Answer>) {
         self.group_all(draft, Reason { why, answer });
@@ -236,15 +216,8 @@ impl Results {
     pub(super) fn answered_with(&self, sequence: u32, draft: &Draft, read: &Read<'_>) -> Result<()> {
         let &Read { outcomes, again, answer } = read;
         let redactor = &self.delivery.redactor;
-        let answered = outcomes.iter().map(|outcome| match outcome {
-            Outcome::Acked => Answered::Acked,
-            Outcome::Rejected(why) | Outcome::RejectedTogether(why) => {
-                Answered::Refused { code: why.code.clone(), message: redactor.clean(&why.message) }
-            }
-            Outcome::Throttled { .. } => Answered::NotProcessed,
-            Outcome::Retry(_) | Outcome::Unknown { .. } => Answered::Unknown,
-        });
-        if let Some(result) = conclude(answered.collect(), false) {
+        let answered = outcomes.iter().map(|outcome| answered(outcome, |words| redactor.clean(words)));
+        if let Some(result) = conclude(answered.collect()) {
             self.delivery.journal.outcome(JournalOutcome { sequence, result })?;
         }
         let mut again = again.iter().copied().peekable();

@@ -16,6 +16,8 @@ use std::time::{Duration, SystemTime};
 
 use outflow_contract::limits::{ASKED_MAX, BACKOFF_FIRST, BACKOFF_MAX, REQUEST_ATTEMPTS_MAX, RETRY_AFTER_MAX};
 use outflow_contract::outcome::{Answer, Outcome};
+use outflow_ledger::decide::is_definite;
+use outflow_ledger::journal::Answered;
 
 /// Headers that say when a quota begins anew, in the order in which they are asked.
 const QUOTA_RESETS: [&str; 4] = ["ratelimit-reset", "x-ratelimit-reset", "x-rate-limit-reset", "x-ratelimit-reset-after"];
@@ -53,9 +55,9 @@ pub enum Decision {
     GiveUp,
 }
 
-/// Decides after attempt number `attempt` (from 1). `random` is any number; it spreads the waits of several requests.
-pub fn decide(last: Attempt<'_>, attempt: u32, random: u64) -> Decision {
-    let wait = backoff(attempt, random);
+/// Decides after an attempt. `counted`: how many there were of those that count against the request. `wait`: for how long there is to be
+/// peace at least, which grows with every attempt ([`backoff`]).
+pub fn decide(last: Attempt<'_>, counted: u32, wait: Duration) -> Decision {
     let (again, after) = match last {
         Attempt::NotSent | Attempt::NoAnswer => (None, wait),
         Attempt::Answered(outcomes) => {
@@ -69,7 +71,7 @@ pub fn decide(last: Attempt<'_>, attempt: u32, random: u64) -> Decision {
     };
     match again {
         // The part has attempts of its own, but a destination that answers so for ever must not split one for ever.
-        _ if attempt >= REQUEST_ATTEMPTS_MAX => Decision::GiveUp,
+        _ if counted >= REQUEST_ATTEMPTS_MAX => Decision::GiveUp,
         Some(records) => Decision::RetryPart { records, after },
         None => Decision::RetryAll { after },
     }
@@ -87,16 +89,28 @@ fn patience(outcome: &Outcome) -> Option<Duration> {
     }
 }
 
-/// `outcomes` as they stand after an earlier attempt of the same request went unanswered: that one may have taken
-/// effect, so only an acknowledgement is definite (rule 8 of the state).
-pub fn in_doubt(outcomes: Vec<Outcome>) -> Vec<Outcome> {
+/// What the last answer proves. `in_doubt`: an earlier attempt of the same request went unanswered, and may have taken effect.
+pub fn proven(outcomes: Vec<Outcome>, in_doubt: bool) -> Vec<Outcome> {
     let doubt = |outcome| match outcome {
+        outcome if is_definite(&answered(&outcome, |_| String::new()), in_doubt) => outcome,
         Outcome::Acked | Outcome::Unknown { .. } | Outcome::Retry(_) => outcome,
         // What it says is kept for people; that it is definite is not.
         Outcome::Rejected(why) | Outcome::RejectedTogether(why) => Outcome::Retry(why),
         Outcome::Throttled { .. } => Outcome::Unknown { reason: "not processed, after an attempt that was not answered".to_owned() },
     };
     outcomes.into_iter().map(doubt).collect()
+}
+
+/// An outcome in the journal's words; `words` makes of the destination's what may be kept.
+pub(super) fn answered(outcome: &Outcome, words: impl Fn(&str) -> String) -> Answered {
+    match outcome {
+        Outcome::Acked => Answered::Acked,
+        Outcome::Rejected(why) | Outcome::RejectedTogether(why) => {
+            Answered::Refused { code: why.code.clone(), message: words(&why.message) }
+        }
+        Outcome::Throttled { .. } => Answered::NotProcessed,
+        Outcome::Retry(_) | Outcome::Unknown { .. } => Answered::Unknown,
+    }
 }
 
 /// The wait after attempt number `attempt` (from 1): anything from nothing to a bound that doubles each time, so that
@@ -177,7 +191,7 @@ mod tests {
     #[test]
     fn a_request_that_was_not_processed_goes_out_again_whole() {
         for last in [Attempt::NotSent, Attempt::NoAnswer, Attempt::Answered(&[Outcome::Retry(why()), throttled(0)])] {
-            assert_eq!(decide(last, 1, u64::MAX), Decision::RetryAll { after: BACKOFF_FIRST }, "{last:?}");
+            assert_eq!(decide(last, 1, BACKOFF_FIRST), Decision::RetryAll { after: BACKOFF_FIRST }, "{last:?}");
         }
     }
 
@@ -185,7 +199,7 @@ mod tests {
     fn an_answer_that_settles_every_record_is_final() {
         let outcomes = [Outcome::Acked, Outcome::Rejected(why()), unknown()];
         for n in 0..=outcomes.len() {
-            assert_eq!(decide(Attempt::Answered(&outcomes[..n]), 1, 0), Decision::Done);
+            assert_eq!(decide(Attempt::Answered(&outcomes[..n]), 1, Duration::ZERO), Decision::Done);
         }
     }
 
@@ -193,22 +207,22 @@ mod tests {
     fn records_left_over_by_an_answer_go_out_in_a_request_of_their_own() {
         let outcomes = [Outcome::Acked, throttled(7), Outcome::Rejected(why()), Outcome::Retry(why()), unknown()];
         let after = Duration::from_secs(7);
-        assert_eq!(decide(Attempt::Answered(&outcomes), 1, 0), Decision::RetryPart { records: vec![1, 3], after });
+        assert_eq!(decide(Attempt::Answered(&outcomes), 1, Duration::ZERO), Decision::RetryPart { records: vec![1, 3], after });
     }
 
     #[test]
     fn a_request_is_given_up_after_its_last_attempt() {
         let outcomes = [Outcome::Acked, throttled(1)];
         for last in [Attempt::NotSent, Attempt::NoAnswer, Attempt::Answered(&outcomes), Attempt::Answered(&outcomes[1..])] {
-            assert_ne!(decide(last, REQUEST_ATTEMPTS_MAX - 1, 0), Decision::GiveUp);
-            assert_eq!(decide(last, REQUEST_ATTEMPTS_MAX, 0), Decision::GiveUp);
+            assert_ne!(decide(last, REQUEST_ATTEMPTS_MAX - 1, Duration::ZERO), Decision::GiveUp);
+            assert_eq!(decide(last, REQUEST_ATTEMPTS_MAX, Duration::ZERO), Decision::GiveUp);
         }
-        assert_eq!(decide(Attempt::Answered(&outcomes[..1]), REQUEST_ATTEMPTS_MAX, 0), Decision::Done);
+        assert_eq!(decide(Attempt::Answered(&outcomes[..1]), REQUEST_ATTEMPTS_MAX, Duration::ZERO), Decision::Done);
     }
 
     #[test]
     fn the_longest_wait_asked_for_is_obeyed_up_to_the_limit() {
-        let after = |outcomes: &[Outcome]| match decide(Attempt::Answered(outcomes), 1, 0) {
+        let after = |outcomes: &[Outcome]| match decide(Attempt::Answered(outcomes), 1, Duration::ZERO) {
             Decision::RetryAll { after } => after,
             other => panic!("{other:?}"),
         };
@@ -218,7 +232,9 @@ mod tests {
 
     #[test]
     fn after_an_unanswered_attempt_only_an_acknowledgement_is_definite() {
-        let outcomes = in_doubt(vec![Outcome::Acked, Outcome::Rejected(why()), throttled(1), Outcome::Retry(why()), unknown()]);
+        let read = vec![Outcome::Acked, Outcome::Rejected(why()), throttled(1), Outcome::Retry(why()), unknown()];
+        assert_eq!(proven(read.clone(), false), read);
+        let outcomes = proven(read, true);
         assert_eq!(outcomes[0], Outcome::Acked);
         assert!(outcomes[1..].iter().all(|o| matches!(o, Outcome::Unknown { .. } | Outcome::Retry(_))), "{outcomes:?}");
         assert_eq!(outcomes[4], unknown());

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
-use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
+use arrow::array::{Array, ArrayRef, RecordBatch, new_null_array};
+use arrow::datatypes::{DataType, FieldRef, SchemaRef};
 use datafusion::error::DataFusionError;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_plan::ExecutionPlan;
@@ -32,9 +32,13 @@ pub fn source_of(stream: RecordStream, schema: &SchemaRef) -> Result<Arc<dyn Exe
     Ok(Arc::new(plan.map_err(told)?))
 }
 
-/// The same columns under another schema.
+/// The same columns under another schema; those without a type are null there.
 fn relabel(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
-    RecordBatch::try_new(Arc::clone(schema), batch.columns().to_vec())
+    let typed = |(column, field): (&ArrayRef, &FieldRef)| match column.data_type() {
+        DataType::Null => new_null_array(field.data_type(), batch.num_rows()),
+        _ => Arc::clone(column),
+    };
+    RecordBatch::try_new(Arc::clone(schema), batch.columns().iter().zip(schema.fields()).map(typed).collect())
         .map_err(|e| Error::bug("the source returned a batch of another schema").caused_by(e))
 }
 

@@ -23,7 +23,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::{DataType, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::execution::TaskContext;
 use datafusion::execution::memory_pool::GreedyMemoryPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
@@ -103,9 +103,10 @@ struct Gathered {
 impl Extraction<'_> {
     /// Reads `stream` to its end and commits what changed as the model's next version.
     pub async fn run(&self, stream: RecordStream) -> Result<Extracted> {
-        let schema = record_schema(&stream.schema, self.limits)?;
         let (store, chain) = (Arc::clone(&self.store), Chain::of_model(&self.model.name));
         let head: Option<ModelCommit> = blocking(move || chain.head(store.as_ref())).await?;
+        let known = head.as_ref().map(schema_of).transpose()?;
+        let schema = record_schema(&stream.schema, known.as_deref(), self.limits)?;
         if let Some(head) = &head {
             self.same_identity(head, &schema)?;
         }
@@ -290,8 +291,9 @@ fn spawn(mut writer: Writer) -> (mpsc::Sender<RecordBatch>, WriterTask) {
 const START_AFRESH: &str = "give the model a new name, and send everything of its mappings again with `outflow reset MAPPING`, or count \
                             it as delivered with `outflow baseline MAPPING`";
 
-/// The columns of a record, as the state keeps them: all nullable, since a column that is new has no older values.
-fn record_schema(schema: &Schema, limits: &Limits) -> Result<SchemaRef> {
+/// The columns of a record, as the state keeps them: all nullable, since a column that is new has no older values. One that comes without a
+/// type, as those of a text file without a record do, has the type that is `known` of it.
+fn record_schema(schema: &Schema, known: Option<&Schema>, limits: &Limits) -> Result<SchemaRef> {
     if schema.fields().len() > limits.columns {
         return Err(Error::new(
             Kind::Limit,
@@ -317,7 +319,11 @@ fn record_schema(schema: &Schema, limits: &Limits) -> Result<SchemaRef> {
         return Err(Error::invalid(format!("the column `{name}` holds intervals, which the state cannot keep"))
             .remedy(format!("send them as text: CAST({name} AS VARCHAR) AS {name}")));
     }
-    let fields: Vec<_> = schema.fields().iter().map(|field| field.as_ref().clone().with_nullable(true)).collect();
+    let typed = |field: &Field| {
+        let known = known.filter(|_| field.data_type() == &DataType::Null).and_then(|known| known.field_with_name(field.name()).ok());
+        known.unwrap_or(field).clone().with_nullable(true)
+    };
+    let fields: Vec<_> = schema.fields().iter().map(|field| typed(field)).collect();
     Ok(Arc::new(Schema::new(fields)))
 }
 

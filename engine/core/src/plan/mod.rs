@@ -208,7 +208,7 @@ impl Engine {
             limits: self.project.limits.clone(),
         });
         let mut batcher = Batcher::new(destination.limits());
-        let mut chunks = Box::pin(payloads::stream(Arc::clone(&reading), payloads::Pass::All, std::collections::HashSet::new()));
+        let mut chunks = Box::pin(payloads::stream(Arc::clone(&reading), |_, _| true));
         while let Some(chunk) = chunks.next().await {
             let chunk = chunk?;
             plan.refuse(chunk.failed.into_iter().map(|failed| (failed.id, failed.why)));

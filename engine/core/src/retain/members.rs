@@ -7,10 +7,11 @@ use outflow_contract::state_store::Lock;
 use outflow_contract::{Error, Result};
 use outflow_ledger::chain::Chain;
 use outflow_ledger::commit::MappingCommit;
-use outflow_ledger::{paths, runs};
+use outflow_ledger::runs;
 
 use crate::blocking;
-use crate::run::{Engine, account, orphans, siblings};
+use crate::run::locks::Reach;
+use crate::run::{Engine, orphans, siblings};
 
 /// One of them.
 #[derive(Clone, Debug)]
@@ -22,8 +23,6 @@ pub(crate) struct Member {
     pub(crate) shared: bool,
     /// Its state if it has none yet; `None` where it must not be given one.
     pub(crate) fresh: Option<MappingCommit>,
-    /// The locks of what it writes to, and wrote to.
-    locks: Vec<String>,
 }
 
 /// Where a mapping of the state or of the project belongs.
@@ -75,10 +74,8 @@ fn member(engine: &Engine, model: &str, standing: &Standing, all: &[Standing]) -
     if state_model.or(mapping.map(|mapping| mapping.model.as_str())) != Some(model) {
         return Ok(None);
     }
-    let mut locks: Vec<String> = standing.place.iter().map(|(model, account)| paths::delivery_lock(model, account)).collect();
     let mut fresh = None;
     if let Some(mapping) = mapping {
-        locks.push(paths::delivery_lock(&mapping.model, &account(engine, mapping)?));
         // One that may only have changed its name must stay without a state until somebody says so.
         if orphans::of(engine, mapping)?.is_empty() {
             fresh = Some(engine.nothing_yet(mapping)?);
@@ -86,14 +83,14 @@ fn member(engine: &Engine, model: &str, standing: &Standing, all: &[Standing]) -
     }
     let beside = |other: &Standing| other.name != *name && !other.is_ended() && other.place.is_some() && other.place == standing.place;
     let shared = mapping.map_or(Ok(false), |mapping| siblings(engine, mapping).map(|others| !others.is_empty()))? || all.iter().any(beside);
-    Ok(Some(Member { name: name.clone(), in_project: mapping.is_some(), shared, fresh, locks }))
+    Ok(Some(Member { name: name.clone(), in_project: mapping.is_some(), shared, fresh }))
 }
 
 /// Their locks, the extraction's after them as everybody takes them, and their interrupted runs folded (rules 14 and 18).
 pub(crate) async fn lock_and_recover(engine: &Engine, model: &str, members: &[Member], wait: bool) -> Result<Vec<Lock>> {
-    let names = members.iter().flat_map(|member| member.locks.iter().map(|lock| (lock.clone(), member.name.clone()))).collect();
-    let mut locks = engine.take_locks(names, wait).await?;
-    locks.push(engine.take_lock(&paths::extraction_lock(model), model, wait).await?);
+    let names = members.iter().map(|member| member.name.clone()).collect();
+    let mut locks = engine.lock_states(names, Reach::Beside, wait).await?;
+    locks.push(engine.lock_extraction(model, wait).await?);
     let of_project: Vec<&Mapping> = members.iter().filter_map(|member| engine.project.mapping(&member.name)).collect();
     crate::run::recover::mappings(engine, &of_project).await?;
     for member in members.iter().filter(|member| !member.in_project) {

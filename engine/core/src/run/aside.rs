@@ -4,8 +4,6 @@
 //! with another origin than before, and waits for requests of before that may still travel: a destination that remembers must not take
 //! new records for old ones (rules 11, 21 and 22).
 
-use std::sync::Arc;
-
 use outflow_contract::state_store::StateStore;
 use outflow_contract::{Error, Kind, Result};
 use outflow_ledger::chain::Chain;
@@ -13,7 +11,8 @@ use outflow_ledger::commit::MappingCommit;
 use outflow_ledger::integrity::SET_ASIDE;
 use outflow_ledger::{paths, runs};
 
-use super::{Engine, account, orphans};
+use super::locks::Reach;
+use super::{Engine, orphans};
 use crate::blocking;
 use crate::time::{rfc3339, sync_id, unix_ms};
 
@@ -68,20 +67,11 @@ impl Engine {
 
     /// Moves it out of the way, under its locks, and returns the folder that it is in now.
     pub async fn set_aside(&self, aside: &Aside, wait: bool) -> Result<String> {
-        let mut names = Vec::new();
-        for name in &aside.mappings {
-            if let Some(mapping) = self.project.mapping(name) {
-                names.push((paths::delivery_lock(&mapping.model, &account(self, mapping)?), name.clone()));
-            }
-            let (store, owned) = (Arc::clone(&self.store), name.clone());
-            // Where it wrote to, if that can still be read.
-            if let Ok(Some(place)) = blocking(move || orphans::place(store.as_ref(), &owned)).await {
-                names.push((paths::delivery_lock(&place.model, &place.account), name.clone()));
-            }
-        }
-        let mut locks = self.take_locks(names, wait).await?;
+        let of_model = self.project.mappings.iter().filter(|mapping| Some(&mapping.model) == aside.model.as_ref());
+        let names = aside.mappings.iter().cloned().chain(of_model.map(|mapping| mapping.name.clone())).collect();
+        let mut locks = self.lock_states(names, Reach::Own, wait).await?;
         if let Some(model) = &aside.model {
-            locks.push(self.take_lock(&paths::extraction_lock(model), model, wait).await?);
+            locks.push(self.lock_extraction(model, wait).await?);
         }
         let (engine, aside) = (self.clone(), aside.clone());
         let folder = blocking(move || engine.move_aside(&aside)).await;

@@ -4,8 +4,8 @@
 //! for each model:  lock its mappings ─► recover them ─► extract once ─► for each mapping: seal ─► deliver ─► commit
 //! ```
 //!
-//! Locks are held in that order and by everybody: a mapping's and its account's until its sync has ended, the extraction's for the
-//! extraction. What was interrupted is recovered before anything new is read.
+//! Locks are held in that order and by everybody ([`locks`]): a mapping's and its account's until its sync has ended, the extraction's for
+//! the extraction. What was interrupted is recovered before anything new is read.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,11 +17,10 @@ use outflow_contract::destination::{Destination, Order};
 use outflow_contract::plan::{DestinationConfig, Mapping, Model, Project};
 use outflow_contract::report::{Status, SyncReport};
 use outflow_contract::source::{Query, Source};
-use outflow_contract::state_store::{Lock, StateStore};
+use outflow_contract::state_store::StateStore;
 use outflow_contract::{Error, Kind, Result, Selection};
 use outflow_ledger::chain::Chain;
 use outflow_ledger::commit::ModelCommit;
-use outflow_ledger::paths;
 
 use crate::blocking;
 use crate::cancel::Cancel;
@@ -35,6 +34,7 @@ use crate::seal::Allowed;
 mod amend;
 mod aside;
 pub(crate) mod identity;
+pub(crate) mod locks;
 pub(crate) mod orphans;
 pub(crate) mod recover;
 mod rename;
@@ -50,8 +50,6 @@ pub use waiting::{Acknowledged, Waiting, WaitingReason, WaitingRecord, Which};
 
 /// Why a sync has not begun.
 const ENDED: &str = "the run was asked to end before this sync began";
-/// How often a taken lock is tried again.
-const LOCK_POLL: Duration = Duration::from_millis(100);
 
 /// A project with everything that it needs to run.
 #[derive(Clone)]
@@ -242,7 +240,7 @@ impl Engine {
     pub(crate) async fn extract(&self, model: &Model) -> Result<Extracted> {
         let source = self.sources.get(&model.source);
         let source = source.ok_or_else(|| Error::bug(format!("the source `{}` was not opened", model.source)))?;
-        let _lock = self.take_lock(&paths::extraction_lock(&model.name), &model.name, true).await?;
+        let _lock = self.lock_extraction(&model.name, true).await?;
         let timeout = self.project.source(&model.source).and_then(|source| source.query_timeout);
         let stream = self.cancel.or(source.stream(&Query { sql: model.sql.clone(), timeout })).await?;
         let progress = Arc::new(AtomicU64::new(0));
@@ -262,52 +260,6 @@ impl Engine {
 
     pub(crate) fn is_enabled(&self, mapping: &Mapping) -> bool {
         mapping.enabled && self.project.destination(&mapping.destination).is_some_and(|destination| destination.enabled)
-    }
-
-    /// The locks of these mappings, and their interrupted runs folded.
-    pub(crate) async fn lock_and_recover(&self, mappings: &[&Mapping], wait: bool) -> Result<Vec<Lock>> {
-        let locks = self.lock(mappings, wait).await?;
-        recover::mappings(self, mappings).await?;
-        Ok(locks)
-    }
-
-    /// The locks of these mappings, one for each account that they write to (rule 18), in one order for everybody.
-    pub(crate) async fn lock(&self, mappings: &[&Mapping], wait: bool) -> Result<Vec<Lock>> {
-        let mut names: Vec<(String, String)> = Vec::with_capacity(mappings.len());
-        for mapping in mappings {
-            names.push((paths::delivery_lock(&mapping.model, &account(self, mapping)?), mapping.name.clone()));
-        }
-        self.take_locks(names, wait).await
-    }
-
-    /// Locks with whom they are taken for, each once.
-    pub(crate) async fn take_locks(&self, mut names: Vec<(String, String)>, wait: bool) -> Result<Vec<Lock>> {
-        names.sort();
-        names.dedup_by(|a, b| a.0 == b.0);
-        let mut locks = Vec::with_capacity(names.len());
-        for (name, mapping) in names {
-            locks.push(self.take_lock(&name, &mapping, wait).await?);
-        }
-        Ok(locks)
-    }
-
-    pub(crate) async fn take_lock(&self, name: &str, who: &str, wait: bool) -> Result<Lock> {
-        let mut told = false;
-        loop {
-            if let Some(lock) = self.store.try_lock(name)? {
-                return Ok(lock);
-            }
-            if !wait {
-                return Err(Error::new(Kind::Busy, format!("another run holds the lock of `{who}`"))
-                    .remedy("wait until it has ended, or run with --wait")
-                    .with("state", self.store.location()));
-            }
-            if !told {
-                self.observer.waiting(who, "another run holds its lock");
-                told = true;
-            }
-            self.cancel.or_after(self.clock.sleep(LOCK_POLL)).await?;
-        }
     }
 
     /// How long a request of this mapping may still take effect.

@@ -41,6 +41,19 @@ pub(crate) fn place(store: &dyn StateStore, name: &str) -> Result<Option<Place>>
     Ok(Some(Place { model: plan.model, account: plan.account }))
 }
 
+/// Where the mapping `name` writes and wrote, by its head and by every run of it that has not ended: one of those may be under way, of a
+/// project that is another one by now.
+pub(crate) fn places(store: &dyn StateStore, name: &str) -> Result<Vec<Place>> {
+    let head: Option<MappingCommit> = Chain::of_mapping(name).head(store)?;
+    let closed = head.as_ref().map_or(0, |head| head.closed_through);
+    let mut places: Vec<Place> = head.map(|head| Place { model: head.model, account: head.account }).into_iter().collect();
+    for epoch in runs::open_runs(store, name, closed)? {
+        let plan = runs::read_plan(store, name, epoch)?;
+        places.push(Place { model: plan.model, account: plan.account });
+    }
+    Ok(places)
+}
+
 /// The head of a mapping that is to be left. Its interrupted runs are recovered.
 pub(crate) fn head(store: &dyn StateStore, name: &str) -> Result<MappingCommit> {
     let head: Option<MappingCommit> = Chain::of_mapping(name).head(store)?;

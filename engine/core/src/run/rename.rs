@@ -19,6 +19,7 @@ use outflow_ledger::commit::{MappingCommit, PendingFile};
 use outflow_ledger::next::Receives;
 use outflow_ledger::{paths, runs};
 
+use super::locks::Reach;
 use super::{Engine, orphans, recover};
 use crate::blocking;
 use crate::time::rfc3339;
@@ -78,24 +79,21 @@ impl Engine {
         blocking(move || end(store.as_ref(), &old, head, "", at, nonce).map(|()| pending)).await
     }
 
-    /// The locks of the old mapping's account and of the new one's, in one order for everybody.
+    /// The locks of the old mapping and of the new one.
     async fn lock_leaving(&self, old: &str, new: Option<&Mapping>, wait: bool) -> Result<Vec<Lock>> {
         if self.project.mapping(old).is_some() {
             return Err(Error::invalid(format!("the project still has a mapping `{old}`"))
                 .remedy("give the mapping its new name in outflow.yml first, then carry its state over"));
         }
         let (store, name) = (Arc::clone(&self.store), old.to_owned());
-        let place = blocking(move || match orphans::place(store.as_ref(), &name)? {
-            Some(place) => Ok(place),
+        blocking(move || match orphans::place(store.as_ref(), &name)? {
+            Some(_) => Ok(()),
             // Says why it is none.
             None => Err(orphans::head(store.as_ref(), &name).map_or_else(|error| error, |_| Error::bug("an orphan without a place"))),
         })
         .await?;
-        let mut names = vec![(paths::delivery_lock(&place.model, &place.account), old.to_owned())];
-        if let Some(new) = new {
-            names.push((paths::delivery_lock(&new.model, &super::account(self, new)?), new.name.clone()));
-        }
-        self.take_locks(names, wait).await
+        let names = [Some(old), new.map(|new| new.name.as_str())].into_iter().flatten().map(str::to_owned).collect();
+        self.lock_states(names, Reach::Own, wait).await
     }
 }
 

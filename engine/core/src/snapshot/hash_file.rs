@@ -184,6 +184,9 @@ impl HashFileReader {
         if end[4..] != MAGIC || end[..4] != crc32fast::hash(table).to_le_bytes() {
             return Err(damaged("its table of segments does not hold"));
         }
+        if file.bytes(0, MAGIC.len())? != MAGIC[..] {
+            return Err(damaged("it does not begin as a hash file does"));
+        }
         let mut offset = MAGIC.len() as u64;
         let segments: Vec<SegmentInfo> = table
             .chunks_exact(LINE_BYTES)
@@ -346,8 +349,7 @@ mod tests {
             (0..SEGMENTS).try_for_each(|segment| reader.segment(segment, Columns::All, Vec::new()).map(|_| ()))
         };
         read(whole.to_vec()).unwrap();
-        // The magic of the start is not looked at: that of the end says the same.
-        for at in (MAGIC.len()..whole.len()).step_by(61) {
+        for at in (0..whole.len()).step_by(61) {
             let mut bytes = whole.to_vec();
             bytes[at] ^= 1 << (at % 8);
             assert_eq!(read(bytes).unwrap_err().kind(), Kind::Corrupt, "byte {at}");

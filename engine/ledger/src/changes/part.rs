@@ -246,5 +246,9 @@ impl Read for PartRead {
 }
 
 fn failed(what: &str, path: &str, error: ParquetError) -> Error {
-    Error::new(Kind::Io, format!("could not {what} {path}")).caused_by(error)
+    let message = format!("could not {what} {path}");
+    match error {
+        ParquetError::External(cause) => Error::io(message, cause),
+        other => Error::io(message, other),
+    }
 }

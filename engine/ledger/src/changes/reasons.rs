@@ -1,4 +1,5 @@
-//! Why pending records have failed, for people: a column beside their entries. Nothing in the protocol reads it.
+//! Why pending records have failed, for people: a column beside their entries. Nothing in the protocol reads it; delivery
+//! sends those that were refused apart from the others.
 
 use std::sync::Arc;
 

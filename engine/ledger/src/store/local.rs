@@ -455,13 +455,20 @@ struct LocalWriter {
     target: PathBuf,
 }
 
+impl LocalWriter {
+    /// With the file's place and what to do: what writes through this, such as an encoder, knows neither. [`Error::io`] takes it out again.
+    fn told(&self, error: io::Error) -> io::Error {
+        io::Error::new(error.kind(), failed_on_disk("write", &self.target, error))
+    }
+}
+
 impl Write for LocalWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.file.write(bytes)
+        self.file.write(bytes).map_err(|error| self.told(error))
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()
+        self.file.flush().map_err(|error| self.told(error))
     }
 }
 

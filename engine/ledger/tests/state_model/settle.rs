@@ -50,7 +50,8 @@ fn said(answered: &Answered) -> Said {
 
 /// What is appended for a request after its last attempt (rule 8): one for each record; `None` if nothing is.
 pub(crate) fn outcome(answers: &[Said], in_doubt: bool) -> Option<Vec<Said>> {
-    match decide::conclude(answers.iter().copied().map(answered).collect(), in_doubt)? {
+    let proven = |answer: Answered| if decide::is_definite(&answer, in_doubt) { answer } else { Answered::Unknown };
+    match decide::conclude(answers.iter().copied().map(answered).map(proven).collect())? {
         Answers::All(all) => Some(vec![said(&all); answers.len()]),
         Answers::Each(each) => Some(each.iter().map(said).collect()),
     }
