@@ -187,8 +187,8 @@ impl<'a> Comparison<'a> {
         let columns = |version: u64| {
             let info = self.head.versions.iter().find(|info| info.version == version);
             // Deleted records stand in a file of their own, without values.
-            let with_values = info.into_iter().flat_map(|info| &info.files).map(|&file| self.columns_of(file));
-            with_values.filter(|columns| columns.as_ref().map_or(true, |columns| !columns.is_empty())).next().transpose()
+            let mut with_values = info.into_iter().flat_map(|info| &info.files).map(|&file| self.columns_of(file));
+            with_values.find(|columns| columns.as_ref().map_or(true, |columns| !columns.is_empty())).transpose()
         };
         let (Some(from), Some(to)) = (columns(self.span.from)?, columns(self.span.to)?) else { return Ok(OtherColumns::default()) };
         let only = |a: &BTreeSet<String>, b: &BTreeSet<String>| a.difference(b).cloned().collect();

@@ -99,7 +99,7 @@ impl Lane {
             *nulls += column.logical_null_count() as u64;
         }
         let skipped = self.refuse(batch);
-        self.look_up(round, batch, skipped)
+        self.look_up(round, batch, skipped.as_ref())
     }
 
     /// Takes a batch that was kept for this round.
@@ -139,9 +139,8 @@ impl Lane {
         Some(skipped)
     }
 
-    fn look_up(&mut self, round: &Round, batch: &RecordBatch, skipped: Option<Mask>) -> Result<Vec<Chunk>> {
+    fn look_up(&mut self, round: &Round, batch: &RecordBatch, skipped: Option<&Mask>) -> Result<Vec<Chunk>> {
         let records = batch.num_rows();
-        let skipped = skipped.as_ref();
         let mut unknown = Mask::new(records);
         let mut later: Vec<Option<Mask>> = (0..round.of).map(|_| None).collect();
         let all = self.diff.snapshot.is_empty() || self.diff.rebase.is_some();

@@ -185,6 +185,21 @@ mod tests {
     }
 
     #[test]
+    fn the_lanes_have_nothing_to_do_with_each_other() {
+        let salts = Salts::new(&[1; 32], "row", "a");
+        for part in [|i| (i, 0), |i| (i << 40, 0), |i| (0, i), |i| (i, i)] {
+            let differing = |turn: u32| -> u32 {
+                let parts = (0..1 << 12).map(|i| salts.part(Class::Number, part(i)));
+                parts.map(|(a, b)| (a ^ b.rotate_left(turn)).count_ones()).sum()
+            };
+            for turn in 0..64 {
+                let mean = f64::from(differing(turn)) / f64::from(1 << 12);
+                assert!((mean - 32.0).abs() < 1.0, "{mean} bits differ, turned by {turn}");
+            }
+        }
+    }
+
+    #[test]
     fn every_byte_counts_at_every_length() {
         let mixer = Mixer::new(&[1; 32]);
         for length in 0..=80 {

@@ -87,7 +87,7 @@ impl Table {
     /// The bucket that a key points to: the bits below its segment, scaled.
     #[inline]
     fn bucket(&self, key_high: u64) -> usize {
-        (u128::from(key_high << 8) * u128::from(self.home) >> 64) as usize
+        ((u128::from(key_high << 8) * u128::from(self.home)) >> 64) as usize
     }
 
     /// Fetches the bucket of a key into the cache. What it returns means nothing, but must not be computed away.

@@ -195,7 +195,9 @@ impl Composing<'_> {
     fn copy_bare(&self, path: &str, nets: &[Net], schema: &SchemaRef, writer: &mut Writer<'_>) -> Result<()> {
         if !self.options.selection.contains(Op::Deleted) {
             let mut entries = writer.entries();
-            nets.iter().for_each(|net| entries.push(&net.entry, net.values_at));
+            for net in nets {
+                entries.push(&net.entry, net.values_at);
+            }
             let options = RecordBatchOptions::new().with_row_count(Some(nets.len()));
             let nothing = RecordBatch::try_new_with_options(Arc::new(Schema::empty()), Vec::new(), &options);
             let nothing = nothing.map_err(|e| Error::bug("could not lay out deleted records").caused_by(e))?;

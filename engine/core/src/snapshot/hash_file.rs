@@ -244,6 +244,11 @@ impl Segment {
         self.records
     }
 
+    /// None at all.
+    pub fn is_empty(&self) -> bool {
+        self.records == 0
+    }
+
     /// What it was read into, to read the next one into.
     pub fn into_buffer(self) -> Vec<u8> {
         self.bytes
@@ -314,7 +319,7 @@ mod tests {
         for records in [0u128, 1, 300, 30_000] {
             let store = MemoryStore::new();
             let named = written(&store, records);
-            assert_eq!((named.rows as u128, named.version), (records, 9));
+            assert_eq!((u128::from(named.rows), named.version), (records, 9));
             let reader = HashFileReader::open(&store, &named).unwrap();
             let mut all = Vec::new();
             for segment in 0..SEGMENTS {

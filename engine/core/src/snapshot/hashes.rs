@@ -236,7 +236,9 @@ mod tests {
 
     fn file(store: &MemoryStore, version: u32, records: &[Indexed]) -> HashFile {
         let mut writer = HashFileWriter::begin(store, &format!("models/m/snapshots/{version}/a")).unwrap();
-        records.iter().for_each(|&record| writer.push(record).unwrap());
+        for &record in records {
+            writer.push(record).unwrap();
+        }
         writer.finish(u64::from(version)).unwrap()
     }
 

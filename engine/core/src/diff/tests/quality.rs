@@ -56,7 +56,7 @@ fn numbers_that_resemble_each_other_do_not_collide() {
     // Sparse: those with one or two bits set, over every pair of bits and a small number.
     no_collisions(&[ints((0..64_u64).flat_map(|a| (0..a).map(move |b| 1 << a | 1 << b)).chain((0..64).map(|a| 1 << a)))]);
     no_collisions(&[arc(Float64Array::from_iter_values((0..n).map(|i| i as f64 + 0.5)))]);
-    no_collisions(&[arc(Float64Array::from_iter_values((0..n).map(|i| f64::from_bits(i << 41))))]);
+    no_collisions(&[arc(Float64Array::from_iter_values((0..n).map(|i| f64::from_bits(i << 40))))]);
     no_collisions(&[arc(Decimal128Array::from_iter_values((0..n).map(i128::from)).with_precision_and_scale(12, 2).unwrap())]);
     no_collisions(&[arc(TimestampNanosecondArray::from_iter_values((0..n).map(|i| i as i64 * 1_000_000_000)))]);
 }
