@@ -3,13 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, SystemTime};
+use std::sync::atomic::AtomicU64;
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
-use futures::future::{BoxFuture, FutureExt};
 use futures::stream::{self, StreamExt};
-use outflow_contract::clock::Clock;
 use outflow_contract::limits::Limits;
 use outflow_contract::plan::{Model, OnBadId};
 use outflow_contract::secret::Redactor;
@@ -23,27 +20,7 @@ use serde_json::{Value, json};
 
 use super::{Changed, Comparison, Span};
 use crate::extract::Extraction;
-
-/// A clock that stands still and counts instead of drawing.
-struct Counting(AtomicU64);
-
-impl Clock for Counting {
-    fn wall(&self) -> SystemTime {
-        SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000)
-    }
-
-    fn monotonic(&self) -> Duration {
-        Duration::ZERO
-    }
-
-    fn sleep(&self, _: Duration) -> BoxFuture<'static, ()> {
-        futures::future::ready(()).boxed()
-    }
-
-    fn random(&self) -> u64 {
-        self.0.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed)
-    }
-}
+use crate::extract::tests::Counting;
 
 /// The table at one extraction: for each identifier a number and, where there is that column, a note.
 #[derive(Clone, Debug, Default)]

@@ -15,7 +15,7 @@ mod duplicates;
 mod publish;
 mod rebase;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod writer;
 
 use std::collections::BTreeMap;

@@ -23,7 +23,7 @@ use super::{Extracted, Extraction};
 use crate::snapshot::{KeyIndex, schema_of, values};
 
 /// A clock that stands still and counts instead of drawing.
-pub(super) struct Counting(pub(super) AtomicU64);
+pub(crate) struct Counting(pub(crate) AtomicU64);
 
 impl Clock for Counting {
     fn wall(&self) -> SystemTime {
