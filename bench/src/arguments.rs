@@ -7,6 +7,7 @@ use outflow_bench::columns::Identifier;
 use outflow_bench::data::{COLUMNS, Spec};
 use outflow_bench::diff::Name;
 use outflow_bench::end_to_end::REQUEST_RECORDS;
+use outflow_bench::mapper::{Suite, Task};
 use outflow_bench::sides::Sides;
 
 /// Seeded data, and measurements on it.
@@ -43,6 +44,13 @@ pub(crate) enum Verb {
     ///
     /// Example: outflow-bench scale --to 30M
     Scale(Scale),
+    /// Measures the mapper, from Arrow to bytes, against those who do the same.
+    ///
+    /// Example: outflow-bench map identify
+    Map(Map),
+    /// Goes over records in memory; for `map`, which tells it when to begin.
+    #[command(hide = true)]
+    MapWork(MapWork),
     /// Reads, decodes and hashes records once; for `diff`, which tells it when to begin.
     #[command(hide = true)]
     Bound(Work),
@@ -237,6 +245,42 @@ pub(crate) struct Scale {
     pub(crate) seed: u64,
     #[command(flatten)]
     pub(crate) how: How,
+}
+
+#[derive(Args)]
+pub(crate) struct Map {
+    /// What is compared
+    pub(crate) suite: Suite,
+    /// Records in memory: 5000, 5K, 10M
+    #[arg(long, default_value = "200K", value_parser = number)]
+    pub(crate) records: u64,
+    /// How often each contender goes over them in one round
+    #[arg(long, default_value_t = 10)]
+    pub(crate) passes: u64,
+    /// A `node_modules` folder with what bench/peers/package.json asks for [default: one of its own in the user's cache folder]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) modules: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) how: How,
+}
+
+#[derive(Args)]
+pub(crate) struct MapWork {
+    /// What to do
+    #[arg(long)]
+    pub(crate) task: Task,
+    /// Threads
+    #[arg(long)]
+    pub(crate) threads: usize,
+    /// Records in memory
+    #[arg(long)]
+    pub(crate) records: u64,
+    /// How often they are gone over
+    #[arg(long)]
+    pub(crate) passes: u64,
+    /// Where the first payloads go
+    #[arg(long)]
+    pub(crate) payloads: PathBuf,
 }
 
 #[derive(Args)]

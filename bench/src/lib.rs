@@ -6,6 +6,7 @@
 //!                                          |
 //!                         end_to_end: outflow run --> receiver      counts what arrives
 //!                         journal: a sync with its journal, and without
+//!                         mapper: records in memory --> payloads    against the reference and arrow-json
 //!
 //!                   sides: base and later --> contest               who finds the changes, how fast
 //!                                              |-- diff             the engine, its bound, DuckDB, Polars
@@ -28,6 +29,7 @@ pub mod end_to_end;
 pub mod figures;
 pub mod journal;
 pub mod made;
+pub mod mapper;
 pub mod parquet_file;
 pub mod permutation;
 pub mod plan;

@@ -11,10 +11,10 @@ use clap::Parser;
 use outflow_bench::data::Data;
 use outflow_bench::setting::{Python, Setting};
 use outflow_bench::work::{Found, Side};
-use outflow_bench::{diff, end_to_end, journal, parquet_file, plan, scale, work};
+use outflow_bench::{diff, end_to_end, journal, mapper, parquet_file, plan, scale, work};
 use outflow_contract::{Error, Result};
 
-use arguments::{Arguments, Diff, EndToEnd, Generate, How, Journal, Plan, Scale, Verb, Work};
+use arguments::{Arguments, Diff, EndToEnd, Generate, How, Journal, Map, MapWork, Plan, Scale, Verb, Work};
 
 /// That of `outflow`, whose work is measured here.
 #[global_allocator]
@@ -28,6 +28,8 @@ fn main() -> ExitCode {
         Verb::Diff(arguments) => measure_diff(arguments),
         Verb::Plan(arguments) => measure_plan(arguments),
         Verb::Scale(arguments) => measure_scale(&arguments),
+        Verb::Map(arguments) => measure_mapper(arguments),
+        Verb::MapWork(arguments) => map(&arguments),
         Verb::Bound(arguments) => work(arguments).bound().and_then(|found| tell(&found)),
         Verb::Extract(arguments) => work(arguments.work).extract(&arguments.state, arguments.memory).and_then(|found| tell(&found)),
     };
@@ -102,6 +104,25 @@ fn measure_scale(arguments: &Scale) -> Result<()> {
     let report = scale::measure(&scale::Options { setting: setting(&arguments.how)?, from, to, changes, share, seed })?;
     print(&report.to_string())?;
     report.error.map_or(Ok(()), Err)
+}
+
+fn measure_mapper(arguments: Map) -> Result<()> {
+    let modules = match arguments.modules {
+        Some(path) => mapper::Modules::Given(path),
+        None => mapper::Modules::In(cache_folder()?.join("tools/mapping-kit")),
+    };
+    let (records, passes) = (arguments.records, arguments.passes);
+    let options = mapper::Options { setting: setting(&arguments.how)?, modules, records, passes, suite: arguments.suite };
+    let report = mapper::measure(&options)?;
+    print(&format!("{report}{}", mapper::speeds(&report, &options)))?;
+    report.into_result()
+}
+
+fn map(arguments: &MapWork) -> Result<()> {
+    let MapWork { task, threads, records, passes, ref payloads } = *arguments;
+    let done = mapper::work::Work { task, threads, records, passes, payloads }.run()?;
+    let text = serde_json::to_string(&done).map_err(|error| Error::bug("what was done is no JSON").caused_by(error))?;
+    print(&format!("{text}\n"))
 }
 
 fn work(arguments: Work) -> work::Work {

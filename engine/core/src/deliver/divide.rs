@@ -11,13 +11,13 @@
 //! ends after about a hundred: then it is not the records. What is left is unproven, is booked as such, and goes apart from all others in
 //! the next sync, which proves more of it. So no number of guilty records keeps a good one back for ever.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use outflow_contract::Result;
 use outflow_contract::outcome::{Answer, Outcome, Rejection};
 
 use super::batch::Draft;
-use super::request::{Rest, send_whole};
+use super::request::{Prepared, Rest, prepare, send_whole};
 use super::standing::Standing;
 use super::{Delivery, Results};
 
@@ -117,15 +117,15 @@ impl Dividing {
 }
 
 /// Sends a new request. If it is refused as a whole, its parts follow one after another, each a request with an intent of its own.
-pub(super) async fn send(delivery: &Arc<Delivery>, draft: Draft, dividing: &Dividing, results: &Results) -> Result<()> {
-    match send_whole(delivery, draft, dividing, results).await? {
+pub(super) async fn send(delivery: &Delivery, prepared: Prepared, dividing: &Dividing, results: &Results) -> Result<()> {
+    match send_whole(delivery, prepared, dividing, results).await? {
         Rest::Divide(draft, refused) => divide(delivery, draft, refused, dividing, results).await,
         Rest::Done | Rest::Later(_) => Ok(()),
     }
 }
 
 /// Divides what was refused as a whole, for as long as that may help.
-pub(super) async fn divide(delivery: &Arc<Delivery>, draft: Draft, refused: Refused, dividing: &Dividing, results: &Results) -> Result<()> {
+pub(super) async fn divide(delivery: &Delivery, draft: Draft, refused: Refused, dividing: &Dividing, results: &Results) -> Result<()> {
     let (mut open, mut refused, mut tried) = (halves(&draft, dividing), refused, false);
     while !delivery.is_ending() {
         let next = match dividing.step(tried) {
@@ -135,7 +135,8 @@ pub(super) async fn divide(delivery: &Arc<Delivery>, draft: Draft, refused: Refu
         };
         let Some(part) = next else { break };
         tried |= part.positions.len() == 1;
-        if let Rest::Divide(part, again) = send_whole(delivery, part, dividing, results).await? {
+        let Some(prepared) = prepare(delivery, part, results).await? else { continue };
+        if let Rest::Divide(part, again) = send_whole(delivery, prepared, dividing, results).await? {
             open.extend(halves(&part, dividing));
             refused = again;
         }

@@ -31,6 +31,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use futures::future::join_all;
 use futures::stream::{self, StreamExt};
 use outflow_contract::clock::Clock;
 use outflow_contract::destination::{Destination, Order};
@@ -44,6 +45,7 @@ use batch::{Batcher, Draft};
 use divide::Dividing;
 use link::Link;
 use payloads::Pass;
+use request::{Encoded, Prepared};
 use standing::{Standing, Standings};
 
 use crate::blocking;
@@ -134,7 +136,10 @@ impl Delivery {
         let chunks = payloads::stream(Arc::clone(&self.reading), wanted);
         let dividing = Dividing::new(standing);
         let drafts = self.drafts(chunks, results);
-        let mut sending = std::pin::pin!(drafts.map(|draft| self.send_draft(draft, &dividing, results)).buffer_unordered(concurrency));
+        // As many again have their intents made durable meanwhile, together, so that none under way waits for the disk.
+        let prepared = drafts.chunks(concurrency).map(|drafts| self.prepare(drafts, results)).buffered(2).flat_map(stream::iter);
+        let sent = prepared.map(|prepared| self.send_prepared(prepared, &dividing, results)).buffer_unordered(concurrency);
+        let mut sending = std::pin::pin!(sent);
         while let Some(sent) = sending.next().await {
             sent?;
         }
@@ -178,12 +183,28 @@ impl Delivery {
         .flatten()
     }
 
-    async fn send_draft(self: &Arc<Self>, draft: Result<Draft>, dividing: &Dividing, results: &Results) -> Result<()> {
-        let draft = draft?;
-        if self.is_ending() {
-            return Ok(());
+    /// Encodes requests, and makes their intents durable as one group.
+    async fn prepare(&self, drafts: Vec<Result<Draft>>, results: &Results) -> Vec<Result<Option<Prepared>>> {
+        let encode = |draft: Result<Draft>| {
+            let draft = draft?;
+            if self.is_ending() { Ok(None) } else { request::encode(self, draft, results) }
+        };
+        // All of them before the first intent is queued: the journal takes at once whatever there is.
+        let encoded: Vec<Result<Option<Encoded>>> = drafts.into_iter().map(encode).collect();
+        join_all(encoded.into_iter().map(|encoded| async {
+            match encoded? {
+                Some(encoded) => encoded.intend(self).await.map(Some),
+                None => Ok(None),
+            }
+        }))
+        .await
+    }
+
+    async fn send_prepared(&self, prepared: Result<Option<Prepared>>, dividing: &Dividing, results: &Results) -> Result<()> {
+        match prepared? {
+            Some(prepared) => divide::send(self, prepared, dividing, results).await,
+            None => Ok(()),
         }
-        divide::send(self, draft, dividing, results).await
     }
 
     /// Once the run is to end, and what was under way then has had its time.

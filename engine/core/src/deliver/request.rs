@@ -1,6 +1,5 @@
 //! The life of one request: intent, attempts, outcome.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -8,7 +7,7 @@ use outflow_contract::destination::Origin;
 use outflow_contract::limits::REQUEST_ATTEMPTS_MAX;
 use outflow_contract::outcome::{Outcome, Rejection, Request};
 use outflow_contract::{Error, Kind, RequestKey, Result};
-use outflow_ledger::journal::Intent;
+use outflow_ledger::journal::{Intent, SendPermit};
 use outflow_ledger::requests::{Rebuild, request_key};
 
 use super::attempt::{End, Ended, attempts};
@@ -36,34 +35,79 @@ pub(super) struct Later {
     failed: bool,
 }
 
+/// A request before its intent is durable.
+pub(super) struct Encoded {
+    intent: Intent,
+    request: Request,
+    draft: Draft,
+}
+
+/// A request that may leave: its intent is durable.
+pub(super) struct Prepared {
+    permit: SendPermit,
+    request: Request,
+    draft: Draft,
+}
+
+/// Encodes a new request and makes its intent durable. `None` if nothing of it can be sent: then it is booked why.
+pub(super) async fn prepare(delivery: &Delivery, draft: Draft, results: &Results) -> Result<Option<Prepared>> {
+    match encode(delivery, draft, results)? {
+        Some(encoded) => encoded.intend(delivery).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+/// Encodes a new request. `None` if nothing of it can be sent: then it is booked why.
+pub(super) fn encode(delivery: &Delivery, draft: Draft, results: &Results) -> Result<Option<Encoded>> {
+    if delivery.is_ending() {
+        results.not_processed(&draft, &stopped(), None);
+        return Ok(None);
+    }
+    let origin = Origin { mapping: delivery.reading.identity.origin.clone(), epoch: delivery.epoch, sequence: delivery.next_sequence()? };
+    let Some((request, draft)) = encode_what_can_be(delivery, draft, &origin, results) else { return Ok(None) };
+    let key = request_key(&origin.mapping, origin.epoch, origin.sequence, request.body());
+    Ok(Some(Encoded::new(delivery, origin.sequence, &origin, key, request, draft)))
+}
+
+/// Encodes what can be encoded of a draft; the rest of it is refused.
+fn encode_what_can_be(delivery: &Delivery, draft: Draft, origin: &Origin, results: &Results) -> Option<(Request, Draft)> {
+    let error = match delivery.destination.encode(&draft.records, origin) {
+        Ok(request) => return Some((request, draft)),
+        Err(error) => error,
+    };
+    let draft = without_unencodable(delivery, &draft, origin, &error, results)?;
+    match delivery.destination.encode(&draft.records, origin) {
+        Ok(request) => Some((request, draft)),
+        Err(error) => {
+            refuse_unencodable(&draft, &error, results);
+            None
+        }
+    }
+}
+
+impl Encoded {
+    /// Request number `sequence` of this run, which was first built as `origin` says.
+    fn new(delivery: &Delivery, sequence: u32, origin: &Origin, key: RequestKey, request: Request, draft: Draft) -> Self {
+        let request = with_key(request, delivery.destination.idempotency_header(), key);
+        let positions = draft.positions.iter().copied().collect();
+        let intent = Intent { sequence, origin_epoch: origin.epoch, origin_sequence: origin.sequence, key, positions };
+        Self { intent, request, draft }
+    }
+
+    /// Makes its intent durable. It is queued when the future is first polled.
+    pub(super) async fn intend(self, delivery: &Delivery) -> Result<Prepared> {
+        let permit = delivery.journal.intent(self.intent).await?;
+        Ok(Prepared { permit, request: self.request, draft: self.draft })
+    }
+}
+
 /// Sends a new request, and what of it the destination wants later.
-pub(super) async fn send_whole(delivery: &Arc<Delivery>, draft: Draft, dividing: &Dividing, results: &Results) -> Result<Rest> {
-    let (mut draft, mut failed) = (draft, 0);
+pub(super) async fn send_whole(delivery: &Delivery, prepared: Prepared, dividing: &Dividing, results: &Results) -> Result<Rest> {
+    let (mut prepared, mut failed) = (prepared, 0);
     // A destination that answers "later" for some records of a request gets those again in a new one, with an intent of its own. Each
     // time they are fewer.
     loop {
-        if delivery.is_ending() {
-            results.not_processed(&draft, &stopped(), None);
-            return Ok(Rest::Done);
-        }
-        let sequence = delivery.next_sequence()?;
-        let origin = Origin { mapping: delivery.reading.identity.origin.clone(), epoch: delivery.epoch, sequence };
-        let request = match delivery.destination.encode(&draft.records, &origin) {
-            Ok(request) => request,
-            Err(error) => {
-                let Some(rest) = without_unencodable(delivery, &draft, &origin, &error, results) else { return Ok(Rest::Done) };
-                draft = rest;
-                match delivery.destination.encode(&draft.records, &origin) {
-                    Ok(request) => request,
-                    Err(error) => {
-                        refuse_unencodable(&draft, &error, results);
-                        return Ok(Rest::Done);
-                    }
-                }
-            }
-        };
-        let key = request_key(&delivery.reading.identity.origin, delivery.epoch, sequence, request.body());
-        let later = match carry_out(delivery, (&origin, sequence, key), request, draft, dividing, results).await? {
+        let later = match carry_out(delivery, prepared, dividing, results).await? {
             Rest::Later(later) => later,
             rest => return Ok(rest),
         };
@@ -74,7 +118,8 @@ pub(super) async fn send_whole(delivery: &Arc<Delivery>, draft: Draft, dividing:
             return Ok(Rest::Done);
         }
         delivery.wait(later.after).await;
-        draft = later.draft;
+        let Some(next) = prepare(delivery, later.draft, results).await? else { return Ok(Rest::Done) };
+        prepared = next;
     }
 }
 
@@ -109,49 +154,32 @@ fn refuse_unencodable(draft: &Draft, error: &Error, results: &Results) {
 }
 
 /// Sends a request of an earlier run once more, if its bytes are still the same; otherwise its records stay for new requests.
-pub(super) async fn send_again(
-    delivery: &Arc<Delivery>,
-    group: Rebuild,
-    draft: Draft,
-    dividing: &Dividing,
-    results: &Results,
-) -> Result<()> {
+pub(super) async fn send_again(delivery: &Delivery, group: Rebuild, draft: Draft, dividing: &Dividing, results: &Results) -> Result<()> {
     let origin = Origin { mapping: delivery.reading.identity.origin.clone(), epoch: group.epoch, sequence: group.sequence };
     let Ok(request) = delivery.destination.encode(&draft.records, &origin) else { return Ok(()) };
     if !group.matches(&delivery.reading.identity.origin, request.body()) {
         return Ok(());
     }
     results.attempt_again(&draft);
-    let sequence = delivery.next_sequence()?;
-    match carry_out(delivery, (&origin, sequence, group.key), request, draft, dividing, results).await? {
+    let prepared = Encoded::new(delivery, delivery.next_sequence()?, &origin, group.key, request, draft).intend(delivery).await?;
+    match carry_out(delivery, prepared, dividing, results).await? {
         Rest::Done => Ok(()),
         Rest::Later(later) => {
             delivery.wait(later.after).await;
-            send(delivery, later.draft, dividing, results).await
+            match prepare(delivery, later.draft, results).await? {
+                Some(next) => send(delivery, next, dividing, results).await,
+                None => Ok(()),
+            }
         }
         // What was sent before may have landed; each part says so until it is acknowledged (rule 10).
         Rest::Divide(rest, refused) => divide(delivery, rest, refused, dividing, results).await,
     }
 }
 
-/// Intent, attempts, outcome.
-async fn carry_out(
-    delivery: &Arc<Delivery>,
-    (origin, sequence, key): (&Origin, u32, RequestKey),
-    request: Request,
-    draft: Draft,
-    dividing: &Dividing,
-    results: &Results,
-) -> Result<Rest> {
-    let request = with_key(request, delivery.destination.idempotency_header(), key);
-    let intent = Intent {
-        sequence,
-        origin_epoch: origin.epoch,
-        origin_sequence: origin.sequence,
-        key,
-        positions: draft.positions.iter().copied().collect(),
-    };
-    let permit = delivery.journal.intent(intent).await?;
+/// Attempts, outcome.
+async fn carry_out(delivery: &Delivery, prepared: Prepared, dividing: &Dividing, results: &Results) -> Result<Rest> {
+    let Prepared { permit, request, draft } = prepared;
+    let sequence = permit.sequence();
     let Ended { end, answer } = attempts(delivery, &permit, &request, &draft.records, results).await;
     dividing.note(draft.positions.len(), end.outcomes());
     match end {
