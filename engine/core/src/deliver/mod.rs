@@ -7,8 +7,9 @@
 //! ```
 //!
 //! Every byte that leaves has a durable intent (I1): only [`outflow_ledger::journal`] makes the permit that the transport wants.
-//! Memory: a few batches and the requests under way. Order: each record is in one request of a sync at a time, so none overtakes itself;
-//! where the destination wants deletes first, everything else waits until they are through. What was refused before goes last.
+//! Memory: a few batches, the requests under way, and twice as many whose intents are made durable ahead of their turn. Order: each
+//! record is in one request of a sync at a time, so none overtakes itself; where the destination wants deletes first, everything else
+//! waits until they are through. What was refused before goes last.
 
 mod advice;
 mod attempt;

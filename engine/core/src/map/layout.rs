@@ -35,6 +35,7 @@ pub(crate) enum Blobs<'a> {
 }
 
 impl<'a> Blobs<'a> {
+    #[inline]
     pub(crate) fn value(&self, i: usize) -> &'a [u8] {
         match self {
             Self::Small(array) => array.value(i),

@@ -116,10 +116,21 @@ pub(crate) fn timestamp(buf: &mut Vec<u8>, value: i64, unit: TimeUnit) {
     let per_second = per_second(unit);
     let seconds = value.div_euclid(per_second);
     let nanos = value.rem_euclid(per_second) * (per_second_nanos() / per_second);
-    buf.push(b'"');
-    date_text(buf, seconds.div_euclid(SECONDS_PER_DAY));
-    buf.push(b'T');
-    clock_text(buf, seconds.rem_euclid(SECONDS_PER_DAY), nanos as u32);
+    let (days, clock) = (seconds.div_euclid(SECONDS_PER_DAY), seconds.rem_euclid(SECONDS_PER_DAY));
+    let (year, month, day) = civil(days);
+    if (0..=9999).contains(&year) {
+        // As one piece: this is what nearly all of them are.
+        let ([y0, y1], [y2, y3], [m0, m1], [d0, d1]) = (two(year / 100), two(year), two(month.into()), two(day.into()));
+        let ([h0, h1], [n0, n1], [s0, s1]) = (two(clock / 3_600), two(clock / 60 % 60), two(clock % 60));
+        let text = [b'"', y0, y1, y2, y3, b'-', m0, m1, b'-', d0, d1, b'T', h0, h1, b':', n0, n1, b':', s0, s1];
+        buf.extend_from_slice(&text);
+        fraction_text(buf, nanos as u32);
+    } else {
+        buf.push(b'"');
+        date_text(buf, days);
+        buf.push(b'T');
+        clock_text(buf, clock, nanos as u32);
+    }
     buf.extend_from_slice(b"Z\"");
 }
 

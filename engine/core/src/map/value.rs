@@ -79,6 +79,7 @@ impl<'a> Column<'a> {
     }
 
     /// Is the value null, in the array itself or in the values that it points to?
+    #[inline]
     pub(crate) fn is_null(&self, i: usize) -> bool {
         if self.nulls.is_some_and(|nulls| nulls.is_null(i)) {
             return true;
@@ -91,6 +92,7 @@ impl<'a> Column<'a> {
     }
 
     /// The text, if it is plain text and not null.
+    #[inline]
     pub(crate) fn text(&self, i: usize) -> Option<&'a str> {
         match &self.kind {
             Kind::Text(texts) => Some(texts.value(i)),

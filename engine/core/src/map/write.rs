@@ -31,6 +31,11 @@ pub(crate) fn plain_prefix(bytes: &[u8]) -> usize {
         }
         at += 8;
     }
+    // The end of a longer text, with bytes before it that are known to be plain.
+    if let Some(chunk) = bytes.last_chunk::<8>() {
+        let special = special_bytes(u64::from_le_bytes(*chunk));
+        return if special == 0 { bytes.len() } else { bytes.len() - 8 + (special.trailing_zeros() / 8) as usize };
+    }
     while let Some(&byte) = bytes.get(at) {
         if byte < 0x20 || byte == b'"' || byte == b'\\' {
             break;
@@ -82,6 +87,9 @@ pub(crate) fn double(buf: &mut Vec<u8>, value: f64) {
     // Below 10^15 a whole number is its own shortest text. This also takes the sign from -0.
     if value.abs() < 1e15 && value.trunc().to_bits() == value.to_bits() {
         integer(buf, value as i64);
+    } else if (1e-5..1e15).contains(&value.abs()) {
+        // Neither whole nor with an exponent.
+        buf.extend_from_slice(ryu::Buffer::new().format_finite(value).as_bytes());
     } else if value.is_finite() {
         javascript_layout(buf, ryu::Buffer::new().format_finite(value));
     } else {
