@@ -134,29 +134,26 @@ fn a_request_that_was_under_way_when_the_run_was_killed_keeps_its_key() {
 
 #[test]
 fn the_intent_of_the_next_request_is_durable_before_its_turn_and_outlives_a_kill() {
-    let mut shop = Shop::new(30);
-    shop.project.edit("outflow.yml", "request_timeout: 2s", "request_timeout: 60s\n    concurrency: 1");
+    let mut shop = Shop::new(80);
+    shop.project.edit("outflow.yml", "request_timeout: 2s", "request_timeout: 60s\n    concurrency: 2");
     shop.server.hold();
     let mut running = Outflow::at(&shop.project).args("run").spawn();
-    assert!(running.until(|| shop.server.arrived().requests == 1), "the first request leaves");
+    assert!(running.until(|| shop.server.arrived().requests == 2), "the first two requests leave");
     let intents = || -> Vec<Intent> {
         let journal = std::fs::read(shop.project.path("state/mappings/mirror/runs/000000000001/journal")).unwrap();
         let frames = read_journal(&journal).into_iter();
         frames.filter_map(|frame| if let Frame::Intent(intent) = frame { Some(intent) } else { None }).collect()
     };
-    assert!(running.until(|| intents().len() >= 2), "one more is made durable meanwhile");
+    assert!(running.until(|| intents().len() >= 4), "two more are made durable meanwhile");
     running.kill();
     let (intents, arrived) = (intents(), shop.server.arrived().requests);
-    assert_eq!((intents.len(), arrived), (2, 1), "and no more than that");
+    assert_eq!((intents.len(), arrived), (4, 2), "and no more than that");
     shop.server.release();
     shop.run(0);
     let keys: Vec<_> = shop.server.requests().into_iter().filter_map(|request| request.idempotency_key).collect();
     let of = |intent: &Intent| keys.iter().filter(|key| **key == intent.key.to_string()).count();
-    assert_eq!(
-        (keys.len(), of(&intents[0]), of(&intents[1])),
-        (4, 2, 1),
-        "one is repeated, one goes out at last, each under its first key"
-    );
+    let sent: Vec<usize> = intents.iter().map(of).collect();
+    assert_eq!((keys.len(), sent), (10, vec![2, 2, 1, 1]), "two are repeated, two go out at last, each under its first key");
     shop.assert_mirrored();
 }
 

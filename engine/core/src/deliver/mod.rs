@@ -137,8 +137,10 @@ impl Delivery {
         let chunks = payloads::stream(Arc::clone(&self.reading), wanted);
         let dividing = Dividing::new(standing);
         let drafts = self.drafts(chunks, results);
-        // As many again have their intents made durable meanwhile, together, so that none under way waits for the disk.
-        let prepared = drafts.chunks(concurrency).map(|drafts| self.prepare(drafts, results)).buffered(2).flat_map(stream::iter);
+        // As many again have their intents made durable meanwhile, together, so that none under way waits for the disk. What goes out one
+        // by one waits for its answers, not for the disk.
+        let groups = if concurrency > 1 { 2 } else { 1 };
+        let prepared = drafts.chunks(concurrency).map(|drafts| self.prepare(drafts, results)).buffered(groups).flat_map(stream::iter);
         let sent = prepared.map(|prepared| self.send_prepared(prepared, &dividing, results)).buffer_unordered(concurrency);
         let mut sending = std::pin::pin!(sent);
         while let Some(sent) = sending.next().await {
@@ -203,6 +205,7 @@ impl Delivery {
 
     async fn send_prepared(&self, prepared: Result<Option<Prepared>>, dividing: &Dividing, results: &Results) -> Result<()> {
         match prepared? {
+            Some(prepared) if self.is_ending() => results.never_sent(prepared.sequence()),
             Some(prepared) => divide::send(self, prepared, dividing, results).await,
             None => Ok(()),
         }

@@ -101,6 +101,13 @@ impl Encoded {
     }
 }
 
+impl Prepared {
+    /// The number of its intent.
+    pub(super) fn sequence(&self) -> u32 {
+        self.permit.sequence()
+    }
+}
+
 /// Sends a new request, and what of it the destination wants later.
 pub(super) async fn send_whole(delivery: &Delivery, prepared: Prepared, dividing: &Dividing, results: &Results) -> Result<Rest> {
     let (mut prepared, mut failed) = (prepared, 0);
@@ -180,6 +187,8 @@ pub(super) async fn send_again(delivery: &Delivery, group: Rebuild, draft: Draft
 async fn carry_out(delivery: &Delivery, prepared: Prepared, dividing: &Dividing, results: &Results) -> Result<Rest> {
     let Prepared { permit, request, draft } = prepared;
     let sequence = permit.sequence();
+    // Whatever was answered so far is written down: at a kill, no more is in doubt than what is under way.
+    delivery.journal.appended().await?;
     let Ended { end, answer } = attempts(delivery, &permit, &request, &draft.records, results).await;
     dividing.note(draft.positions.len(), end.outcomes());
     match end {

@@ -197,9 +197,15 @@ impl Results {
 
     /// No attempt was processed: it is proven.
     pub(super) fn all_not_processed(&self, sequence: u32, draft: &Draft, why: &Rejection, answer: Option<&Answer>) -> Result<()> {
-        self.delivery.journal.outcome(JournalOutcome { sequence, result: Answers::All(Answered::NotProcessed) })?;
+        self.never_sent(sequence)?;
         self.not_processed(draft, why, answer);
         Ok(())
+    }
+
+    /// A request with an intent did not leave, for the sync has stopped. As with records that never came to a request, there is nothing
+    /// to say of its records.
+    pub(super) fn never_sent(&self, sequence: u32) -> Result<()> {
+        self.delivery.journal.outcome(JournalOutcome { sequence, result: Answers::All(Answered::NotProcessed) })
     }
 
     /// The same, where the outcome is in the journal already.

@@ -164,6 +164,30 @@ fn what_is_queued_during_one_fsync_is_one_group() {
 }
 
 #[test]
+fn who_waits_for_what_was_queued_before_goes_on_once_it_is_appended_and_before_it_is_durable() {
+    let (open, gate) = mpsc::channel();
+    let log = WatchedLog { gate: Some(Arc::new(Mutex::new(gate))), ..WatchedLog::default() };
+    let journal = log.begin();
+    block_on(journal.appended()).unwrap();
+    let first = journal.intent(intent(0, 0..2));
+    while log.steps() != ["append 1"] {
+        std::thread::yield_now();
+    }
+    // In the log, and its fsync is under way.
+    block_on(journal.appended()).unwrap();
+    journal.outcome(acked(0)).unwrap();
+    let mut behind = std::pin::pin!(journal.appended());
+    let mut context = std::task::Context::from_waker(futures::task::noop_waker_ref());
+    assert!(behind.as_mut().poll(&mut context).is_pending(), "queued, and not yet in the log");
+    open.send(()).unwrap();
+    block_on(behind).unwrap();
+    assert_eq!(log.steps(), ["append 1", "sync", "append 1"]);
+    block_on(first).unwrap();
+    open.send(()).unwrap();
+    journal.close().unwrap();
+}
+
+#[test]
 fn outcomes_are_appended_without_waiting_and_durable_at_the_end() {
     let log = WatchedLog::default();
     let journal = log.begin();

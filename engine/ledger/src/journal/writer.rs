@@ -51,6 +51,11 @@ struct Queue {
     bytes: Vec<u8>,
     /// Those who wait for what is in `bytes` to be durable.
     waiters: Vec<oneshot::Sender<()>>,
+    /// How many bytes have come, and how many of them are in the log.
+    queued: u64,
+    appended: u64,
+    /// Those who wait for so many bytes to be in the log.
+    behind: Vec<(u64, oneshot::Sender<()>)>,
     closing: bool,
     /// Set once, when the thread ends.
     ended: Option<Ended>,
@@ -95,6 +100,29 @@ impl Journal {
         self.push(&Frame::Outcome(outcome), None)
     }
 
+    /// Ends when everything that was queued before is in the log, durable or not: then it outlives this process, if not the machine.
+    ///
+    /// A request whose intent was made durable ahead of its turn waits for this, or more requests than may be under way at once could be
+    /// without an outcome when the process is killed.
+    pub fn appended(&self) -> impl Future<Output = Result<()>> + Send + 'static + use<> {
+        let shared = self.handle.shared.clone();
+        let receiver = {
+            let mut queue = shared.lock();
+            let (sender, receiver) = oneshot::channel();
+            let queued = queue.queued;
+            (queue.appended < queued).then(|| {
+                queue.behind.push((queued, sender));
+                receiver
+            })
+        };
+        async move {
+            match receiver {
+                Some(receiver) => receiver.await.map_err(|_| shared.lock().why()),
+                None => Ok(()),
+            }
+        }
+    }
+
     /// Queues records that failed before any request.
     pub fn refused(&self, refused: Refused) -> Result<()> {
         self.push(&Frame::Refused(refused), None)
@@ -118,6 +146,7 @@ impl Journal {
             return Err(queue.why());
         }
         queue.bytes.extend_from_slice(&bytes);
+        queue.queued += bytes.len() as u64;
         queue.waiters.extend(waiter);
         self.handle.shared.wake.notify_one();
         Ok(())
@@ -160,10 +189,20 @@ impl Queue {
         }
     }
 
+    /// So many bytes more are in the log.
+    fn has_appended(&mut self, bytes: u64) {
+        self.appended += bytes;
+        for (_, waiter) in self.behind.extract_if(.., |(queued, _)| *queued <= self.appended) {
+            // One who no longer waits has given up.
+            waiter.send(()).ok();
+        }
+    }
+
     fn end(&mut self, ended: Ended) {
         self.ended.get_or_insert(ended);
         // Dropping a sender tells its waiter; they then ask why.
         self.waiters.clear();
+        self.behind.clear();
         self.bytes = Vec::new();
     }
 }
@@ -193,6 +232,7 @@ impl Writer {
             if !bytes.is_empty() {
                 self.log.append(&bytes)?;
                 unsynced = true;
+                self.shared.lock().has_appended(bytes.len() as u64);
             }
             // Outcomes alone need no fsync: losing one makes a record unknown, which is safe.
             if unsynced && (closing || !self.waiters.is_empty()) {
