@@ -44,7 +44,7 @@ impl Clock for Counting {
 }
 
 /// The records of a table: identifier, a number, a text.
-type Rows = Vec<(Option<i64>, i64, Option<String>)>;
+pub(crate) type Rows = Vec<(Option<i64>, i64, Option<String>)>;
 
 fn batch(rows: &[(Option<i64>, i64, Option<String>)], with_note: bool) -> RecordBatch {
     let id: ArrayRef = Arc::new(rows.iter().map(|row| row.0).collect::<Int64Array>());
@@ -57,15 +57,16 @@ fn batch(rows: &[(Option<i64>, i64, Option<String>)], with_note: bool) -> Record
     RecordBatch::try_from_iter_with_nullable(columns).unwrap()
 }
 
-struct Bench {
-    store: Arc<dyn StateStore>,
+/// A model that is extracted again and again.
+pub(crate) struct Bench {
+    pub(crate) store: Arc<dyn StateStore>,
     clock: Counting,
     model: Model,
     limits: Limits,
 }
 
 impl Bench {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let model = Model {
             name: "m".into(),
             source: "s".into(),
@@ -80,7 +81,7 @@ impl Bench {
         Self { store: Arc::new(MemoryStore::new()), clock: Counting(AtomicU64::new(1)), model, limits: Limits::default() }
     }
 
-    fn extract(&self, rows: &Rows, batch_size: usize, workers: usize, with_note: bool) -> Result<Extracted, Error> {
+    pub(crate) fn extract(&self, rows: &Rows, batch_size: usize, workers: usize, with_note: bool) -> Result<Extracted, Error> {
         let batches: Vec<_> = rows.chunks(batch_size.max(1)).map(|rows| Ok(batch(rows, with_note))).collect();
         self.extract_batches(batches, workers, with_note)
     }

@@ -50,6 +50,14 @@ struct Net {
     row: u32,
 }
 
+impl Net {
+    /// A part without values has one place for both: where the last values of a deleted record are, and what was there before. They
+    /// differ where the destination has not been given the last values.
+    fn is_told_by_one_place(&self) -> bool {
+        !matches!(self.entry.before, Before::Known(_)) || self.before_at == self.values_at
+    }
+}
+
 /// What is composed, and into which files.
 pub(crate) struct Composing<'a> {
     pub(crate) store: &'a dyn StateStore,
@@ -191,20 +199,23 @@ impl Composing<'_> {
         writer.parts.finish()
     }
 
-    /// Copies deleted records, with their last values where those are needed.
+    /// Copies deleted records that have no values beside them: with their last values where those are sent, or where one place would not
+    /// say both what was there before and where the last values are.
     fn copy_bare(&self, path: &str, nets: &[Net], schema: &SchemaRef, writer: &mut Writer<'_>) -> Result<()> {
-        if !self.options.selection.contains(Op::Deleted) {
+        let sends = self.options.selection.contains(Op::Deleted);
+        let (bare, whole): (Vec<&Net>, Vec<&Net>) = nets.iter().partition(|net| !sends && net.is_told_by_one_place());
+        if !bare.is_empty() {
             let mut entries = writer.entries();
-            for net in nets {
+            for net in &bare {
                 entries.push(&net.entry, net.values_at);
             }
-            let options = RecordBatchOptions::new().with_row_count(Some(nets.len()));
+            let options = RecordBatchOptions::new().with_row_count(Some(bare.len()));
             let nothing = RecordBatch::try_new_with_options(Arc::new(Schema::empty()), Vec::new(), &options);
             let nothing = nothing.map_err(|e| Error::bug("could not lay out deleted records").caused_by(e))?;
-            return writer.write(entries, &nothing, None);
+            writer.write(entries, &nothing, None)?;
         }
         let place = |net: &Net| net.values_at.ok_or_else(|| unplaced(path));
-        let mut placed = nets.iter().map(|net| Ok((place(net)?, net))).collect::<Result<Vec<_>>>()?;
+        let mut placed = whole.into_iter().map(|net| Ok((place(net)?, net))).collect::<Result<Vec<_>>>()?;
         placed.sort_unstable_by_key(|(at, _)| *at);
         let places: Vec<Locator> = placed.iter().map(|(at, _)| *at).collect();
         let mut next = placed.iter();
