@@ -122,3 +122,43 @@ fn a_record_that_only_changed_elsewhere_before_it_was_gone_is_not_sent_when_it_i
         assert_eq!((sealed.selected, sealed.net), (Counts::default(), updated(1)), "folded: {is_folded}");
     }
 }
+
+/// The same records, 4 with another note.
+fn with_another_note(of: &[(i64, i64)]) -> Rows {
+    let mut rows = rows(of);
+    rows.iter_mut().filter(|row| row.0 == Some(4)).for_each(|row| row.2 = Some("another".to_owned()));
+    rows
+}
+
+#[test]
+fn a_new_column_sends_no_record_that_had_only_changed_elsewhere() {
+    for is_folded in [false, true] {
+        let mut past = Past::new(Selection::AddedOrUpdated, &rows(&[(1, 10), (4, 40)]), false);
+        let mut state = past.delivered();
+        past.extract(&rows(&[(1, 10), (4, 41)]), false);
+        if is_folded {
+            state = past.folded(&state);
+        }
+        assert_eq!(past.extract(&rows(&[(1, 10), (4, 41)]), true).total(), 0);
+        let sealed = past.seal(&state, &["id", "note"]);
+        assert_eq!((sealed.selected, sealed.net), (Counts::default(), updated(1)), "folded: {is_folded}");
+        assert_eq!(past.seal(&state, &["id", "number", "note"]).selected, updated(1), "folded: {is_folded}");
+    }
+}
+
+#[test]
+fn a_change_of_a_new_column_is_sent_whatever_changed_before_it_came() {
+    for folded_after in [None, Some(1), Some(3)] {
+        let mut past = Past::new(Selection::AddedOrUpdated, &rows(&[(1, 10), (4, 40)]), false);
+        let mut state = past.delivered();
+        let steps = [(rows(&[(1, 10), (4, 41)]), false), (rows(&[(1, 10), (4, 41)]), true), (with_another_note(&[(1, 10), (4, 41)]), true)];
+        for (step, (rows, with_note)) in (1..).zip(&steps) {
+            past.extract(rows, *with_note);
+            if folded_after == Some(step) {
+                state = past.folded(&state);
+            }
+        }
+        let sealed = past.seal(&state, &["id", "note"]);
+        assert_eq!((sealed.selected, sealed.net), (updated(1), updated(1)), "folded: {folded_after:?}");
+    }
+}
