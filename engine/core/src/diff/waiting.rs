@@ -205,6 +205,8 @@ impl Comparison {
 
     /// A chunk as a change set; `None` if nothing of it is a change. Of no states at all, every record is new.
     fn changes(&self, chunk: Chunk, states: &[State], tally: &mut Tally) -> Result<Option<RecordBatch>> {
+        let seems_changed = |(i, state): (usize, &State)| if let State::Known(known, false) = state { Some((i, known.at)) } else { None };
+        let unchanged = self.outdated.unchanged(&chunk.values, states.iter().enumerate().filter_map(seems_changed))?;
         let mut entries = EntryBuilder::new();
         let mut kept = vec![true; chunk.keys.len()];
         for (i, (&key, &row)) in chunk.keys.iter().zip(&chunk.rows).enumerate() {
@@ -213,12 +215,12 @@ impl Comparison {
                     tally.counts.add(Op::Added, 1);
                     entries.push(&Entry::new(key, Before::Absent, Some(row), self.version), None);
                 }
-                // Only where all records are wanted: its state before is the one it has, under today's columns.
-                State::Known(known, true) => {
+                // It was known by other columns: its state before is the one it has, under today's.
+                State::Known(known, same) if same || unchanged.contains(&i) => {
                     tally.unchanged += 1;
                     entries.push(&Entry::new(key, Before::Known(row), Some(row), u64::from(known.version)), None);
                 }
-                State::Known(known, false) => {
+                State::Known(known, _) => {
                     tally.counts.add(Op::Updated, 1);
                     entries.push(&Entry::new(key, Before::Known(known.row), Some(row), self.version), Some(known.at));
                 }

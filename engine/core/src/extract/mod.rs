@@ -43,7 +43,7 @@ use outflow_ledger::commit::ModelCommit;
 use tokio::sync::mpsc;
 
 use crate::blocking;
-use crate::diff::{Comparison, DiffExec, HASH_FORMAT, Reason, Rebase, RecordHasher, Spill, Tally, source_of, told};
+use crate::diff::{Comparison, DiffExec, HASH_FORMAT, Outdated, Reason, Rebase, RecordHasher, Spill, Tally, source_of, told};
 use crate::snapshot::{HashSnapshot, Indexed, schema_of};
 pub(crate) use publish::hash_key;
 use writer::{Part, Writer};
@@ -114,6 +114,7 @@ impl Extraction<'_> {
         let key = publish::hash_key(salt);
         let hasher = RecordHasher::new(&key, &schema, &self.model.id, None)?;
         let (snapshot, rebase) = self.snapshot(head.clone(), &schema, key).await?;
+        let common = known.as_deref().and_then(|known| rebase::common_columns(known, &schema));
         let mut notices = Vec::new();
         if rebase.is_some() {
             notices.push("the query returns other columns than last time: what is common to both was compared".to_owned());
@@ -127,13 +128,16 @@ impl Extraction<'_> {
             version: head.as_ref().map_or(0, |head| head.version) + 1,
             null_ids: head.as_ref().map_or(0, |head| head.extraction.null_ids),
             rebase,
+            outdated: Outdated::new(Arc::clone(&self.store), head.as_ref(), key, &schema, common),
             scratch: self.store.scratch()?,
             threads: self.workers,
         });
         let publication = publish::Publication::new(self, head, Arc::clone(&diff), salt, notices);
-        let writers = (0..self.workers.max(1)).map(|i| {
-            let snapshot = diff.rebase.is_some().then(|| publication.output(self.workers + i, "snapshot"));
-            Writer::new(Arc::clone(&self.store), publication.output(i, "changes"), snapshot, Spill::new(diff.scratch.path(), i))
+        let workers = self.workers.max(1);
+        let writers = (0..workers).map(|i| {
+            let (changes, snapshot) = (publication.output(i, "changes"), publication.output(workers + i, "snapshot"));
+            let spill = Spill::new(diff.scratch.path(), i);
+            Writer::new(Arc::clone(&self.store), changes, snapshot, diff.rebase.is_some(), spill)
         });
         let writers = writers.collect();
         let gathered = self.gather(stream, diff, writers).await?;

@@ -91,7 +91,15 @@ impl Bench {
         let mut partitions: Vec<Vec<Result<RecordBatch, Error>>> = (0..workers).map(|_| Vec::new()).collect();
         batches.into_iter().enumerate().for_each(|(i, batch)| partitions[i % workers].push(batch));
         let partitions = partitions.into_iter().map(|batches| stream::iter(batches).boxed()).collect();
-        let stream = RecordStream { schema: batch(&[], with_note).schema(), partitions };
+        self.take(RecordStream { schema: batch(&[], with_note).schema(), partitions }, workers)
+    }
+
+    /// Records of any columns, in one batch.
+    fn extract_batch(&self, batch: RecordBatch) -> Result<Extracted, Error> {
+        self.take(RecordStream::single(batch.schema(), stream::iter([Ok(batch)]).boxed()), 2)
+    }
+
+    fn take(&self, stream: RecordStream, workers: usize) -> Result<Extracted, Error> {
         let extraction = Extraction {
             store: Arc::clone(&self.store),
             clock: &self.clock,
@@ -127,22 +135,21 @@ impl Bench {
     }
 }
 
-/// What the snapshot should be, and what should have changed.
-fn expected(
-    before: &BTreeMap<i64, (i64, Option<String>)>,
-    rows: &Rows,
-    nulls_before: &mut u64,
-) -> (BTreeMap<i64, (i64, Option<String>)>, Counts) {
+/// What is known of a record: its number, and its note if it is known with one.
+type Known = BTreeMap<i64, (i64, Option<Option<String>>)>;
+
+/// What should be known, and what should have changed: in the columns that a record was known with and has.
+fn expected(before: &Known, rows: &Rows, with_note: bool, nulls_before: &mut u64) -> (Known, Counts) {
     let mut times: BTreeMap<i64, u32> = BTreeMap::new();
     rows.iter().filter_map(|row| row.0).for_each(|id| *times.entry(id).or_default() += 1);
     let nulls = rows.iter().filter(|row| row.0.is_none()).count() as u64;
     let (mut after, mut counts) = (before.clone(), Counts::default());
     for (id, number, note) in rows {
         let Some(id) = id.filter(|id| times[id] == 1) else { continue };
-        let now = (*number, note.clone());
-        match after.insert(id, now.clone()) {
+        let note = with_note.then(|| note.clone());
+        match after.insert(id, (*number, note.clone())) {
             None => counts.added += 1,
-            Some(old) if old != now => counts.updated += 1,
+            Some((old, old_note)) if old != *number || old_note.is_some() && note.is_some() && old_note != note => counts.updated += 1,
             Some(_) => {}
         }
     }
@@ -160,12 +167,13 @@ fn expected(
 /// None; some; so little that every record that waits is looked up at once, and the table is read in eight parts.
 pub(super) const MEMORY: [Option<usize>; 3] = [None, Some(20 << 10), Some(4 << 10)];
 
-/// Records, the size of batches, workers, memory.
-fn tables() -> impl Strategy<Value = Vec<(Rows, usize, usize, Option<usize>)>> {
+/// Records, the size of batches, workers, memory, and whether there is the column of the note.
+fn tables() -> impl Strategy<Value = Vec<(Rows, usize, usize, Option<usize>, bool)>> {
     let id = prop_oneof![9 => (0..40i64).prop_map(Some), 1 => Just(None)];
     let row = (id, 0..3i64, prop::option::of("[a-c]{0,2}"));
     let size = prop_oneof![Just(1usize), Just(2), Just(7), Just(49), Just(8192)];
-    prop::collection::vec((prop::collection::vec(row, 0..60), size, 1..9usize, prop::sample::select(&MEMORY)), 1..6)
+    let with_note = prop::bool::weighted(0.7);
+    prop::collection::vec((prop::collection::vec(row, 0..60), size, 1..9usize, prop::sample::select(&MEMORY), with_note), 1..6)
 }
 
 proptest! {
@@ -175,12 +183,14 @@ proptest! {
     fn the_snapshot_is_the_result_after_every_extraction(tables in tables()) {
         let mut bench = Bench::new();
         let (mut known, mut nulls) = (BTreeMap::new(), 0);
-        for (rows, batch_size, workers, memory) in tables {
+        for (rows, batch_size, workers, memory, with_note) in tables {
             bench.limits.memory_bytes = memory;
-            let extracted = bench.extract(&rows, batch_size, workers, true).unwrap();
-            let (after, counts) = expected(&known, &rows, &mut nulls);
+            let extracted = bench.extract(&rows, batch_size, workers, with_note).unwrap();
+            let (after, counts) = expected(&known, &rows, with_note, &mut nulls);
             prop_assert_eq!(extracted.counts, counts);
-            prop_assert_eq!(&bench.snapshot(&extracted), &after);
+            let in_its_columns = |(number, note): &(i64, Option<Option<String>>)| (*number, note.clone().filter(|_| with_note).flatten());
+            let shown = after.iter().map(|(id, known)| (*id, in_its_columns(known))).collect();
+            prop_assert_eq!(&bench.snapshot(&extracted), &shown);
             prop_assert_eq!(extracted.extracted, rows.len() as u64);
             let accepted = extracted.unchanged + counts.added + counts.updated;
             let rejected: u64 = extracted.rejected.values().map(|rejected| rejected.records).sum();
@@ -238,4 +248,50 @@ fn a_value_over_the_limit_rejects_its_record_and_keeps_what_was_known() {
     let extracted = bench.extract(&rows, 10, 1, true).unwrap();
     assert_eq!((extracted.counts.total(), extracted.rejected["record_too_large"].records), (0, 1));
     assert_eq!(bench.snapshot(&extracted)[&2], (2, Some("note 2".into())));
+}
+
+/// Records with a number and so many further columns, all of which say the same.
+fn wide(ids: &[i64], more: usize) -> RecordBatch {
+    let column = || Arc::new(Int64Array::from(ids.to_vec())) as ArrayRef;
+    let names = ["id", "number", "a", "b"];
+    RecordBatch::try_from_iter_with_nullable(names[..2 + more].iter().map(|name| (*name, column(), true))).unwrap()
+}
+
+#[test]
+fn a_record_that_was_kept_when_the_columns_changed_is_unchanged_when_it_is_back_unchanged() {
+    let twice = [people(3), vec![people(3)[2].clone()]].concat();
+    let kept_back = [people(2), vec![(None, 2, None)]].concat();
+    for (i, while_changing) in [twice, kept_back].into_iter().enumerate() {
+        let bench = Bench::new();
+        bench.extract(&people(3), 7, 2, false).unwrap();
+        assert_eq!(bench.extract(&while_changing, 7, 2, true).unwrap().counts.total(), 0, "{i}");
+        let back = bench.extract(&people(3), 7, 2, true).unwrap();
+        assert_eq!((back.counts.total(), back.unchanged), (0, 3), "{i}");
+        assert_eq!(bench.snapshot(&back)[&2], (2, Some("note 2".into())), "it is known by the new columns now: {i}");
+        let again = bench.extract(&people(3), 7, 2, true).unwrap();
+        assert_eq!((again.counts.total(), again.head.number), (0, back.head.number), "{i}");
+        let mut rows = people(3);
+        rows[2].2 = Some("changed".into());
+        assert_eq!(bench.extract(&rows, 7, 2, true).unwrap().counts, Counts { updated: 1, ..Counts::default() }, "{i}");
+    }
+}
+
+#[test]
+fn a_record_that_was_kept_when_the_columns_changed_is_compared_by_its_own_when_they_change_again() {
+    let bench = Bench::new();
+    bench.extract_batch(wide(&[1, 2, 3], 0)).unwrap();
+    assert_eq!(bench.extract_batch(wide(&[1, 2, 2, 3], 1)).unwrap().counts.total(), 0);
+    let wider = bench.extract_batch(wide(&[1, 2, 3], 2)).unwrap();
+    assert_eq!((wider.counts.total(), wider.unchanged), (0, 3));
+}
+
+#[test]
+fn a_record_that_was_kept_when_the_columns_changed_and_has_changed_since_is_updated() {
+    let bench = Bench::new();
+    bench.extract(&people(3), 7, 2, false).unwrap();
+    bench.extract(&[people(3), vec![people(3)[2].clone()]].concat(), 7, 2, true).unwrap();
+    let mut rows = people(3);
+    rows[2].1 = 20;
+    let back = bench.extract(&rows, 7, 2, true).unwrap();
+    assert_eq!((back.counts, back.unchanged), (Counts { updated: 1, ..Counts::default() }, 2));
 }
