@@ -15,6 +15,7 @@
 //! | file | does |
 //! |---|---|
 //! | `canonical`, `mix`, `columns`, `nested`, `hash` | two hashes of each record: of its identifier, and of all its columns |
+//! | `comparable` | which types an identifier may change to |
 //! | [`table`] | the snapshot in memory |
 //! | `compare` | one thread: hashes batches and looks them up |
 //! | `waiting` | tells changed records from new ones and from repeated ones |
@@ -25,6 +26,7 @@
 
 mod canonical;
 mod columns;
+mod comparable;
 mod compare;
 mod exec;
 mod hash;
@@ -50,6 +52,7 @@ use arrow::datatypes::SchemaRef;
 use outflow_contract::limits::Limits;
 use outflow_contract::state_store::Scratch;
 
+pub use comparable::can_be_equal;
 pub use exec::DiffExec;
 pub use hash::{HASH_FORMAT, Lanes, RecordHasher, has_null_id};
 pub use input::{source_of, told};

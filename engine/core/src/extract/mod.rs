@@ -35,7 +35,7 @@ use outflow_contract::clock::Clock;
 use outflow_contract::limits::Limits;
 use outflow_contract::plan::{Model, OnBadId};
 use outflow_contract::report::{Rejected, records};
-use outflow_contract::source::RecordStream;
+use outflow_contract::source::{RecordStream, is_json};
 use outflow_contract::state_store::StateStore;
 use outflow_contract::{Counts, Error, Kind, Result};
 use outflow_ledger::chain::Chain;
@@ -43,7 +43,7 @@ use outflow_ledger::commit::ModelCommit;
 use tokio::sync::mpsc;
 
 use crate::blocking;
-use crate::diff::{Comparison, DiffExec, HASH_FORMAT, Outdated, Reason, Rebase, RecordHasher, Spill, Tally, source_of, told};
+use crate::diff::{Comparison, DiffExec, HASH_FORMAT, Outdated, Reason, Rebase, RecordHasher, Spill, Tally, can_be_equal, source_of, told};
 use crate::snapshot::{HashSnapshot, Indexed, schema_of};
 pub(crate) use publish::hash_key;
 use writer::{Part, Writer};
@@ -232,17 +232,18 @@ impl Extraction<'_> {
     fn same_kind_of_identity(&self, old: &Schema, new: &Schema) -> Result<()> {
         for id in &self.model.id {
             let (Ok(old), Ok(new)) = (old.field_with_name(id), new.field_with_name(id)) else { continue };
-            let (was, is) = (kind_of(old.data_type()), kind_of(new.data_type()));
-            if was != is && was != Comparable::Null && is != Comparable::Null {
-                let message = format!(
-                    "the identifier `{id}` of model `{}` was of type {} and is now {}: every record would look new and every known one deleted",
-                    self.model.name,
-                    old.data_type(),
-                    new.data_type()
-                );
-                let remedy = format!("force its type in the table's `columns:` or with CAST in the query, or {START_AFRESH}");
-                return Err(Error::invalid(message).remedy(remedy));
+            if can_be_equal(old, new) {
+                continue;
             }
+            let kind = |field: &Field| if is_json(field) { "json".to_owned() } else { field.data_type().to_string() };
+            let message = format!(
+                "the identifier `{id}` of model `{}` was of type {} and is now {}: every record would look new and every known one deleted",
+                self.model.name,
+                kind(old),
+                kind(new)
+            );
+            let remedy = format!("force its type in the table's `columns:` or with CAST in the query, or {START_AFRESH}");
+            return Err(Error::invalid(message).remedy(remedy));
         }
         Ok(())
     }
@@ -254,26 +255,6 @@ impl Extraction<'_> {
                 .remedy("mend the query, or let `on_null_id: reject` leave them out"));
         }
         Ok(())
-    }
-}
-
-/// What values of an identifier can be equal to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Comparable {
-    Null,
-    Number,
-    Text,
-    Other(std::mem::Discriminant<DataType>),
-}
-
-fn kind_of(kind: &DataType) -> Comparable {
-    match kind {
-        DataType::Null => Comparable::Null,
-        DataType::Dictionary(_, value) => kind_of(value),
-        DataType::RunEndEncoded(_, value) => kind_of(value.data_type()),
-        kind if kind.is_numeric() => Comparable::Number,
-        kind if kind.is_string() => Comparable::Text,
-        kind => Comparable::Other(std::mem::discriminant(kind)),
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::{Duration, SystemTime};
 
-use arrow::array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch, StringArray};
+use arrow::array::{Array, ArrayRef, AsArray, Date32Array, Date64Array, Int64Array, RecordBatch, StringArray, TimestampSecondArray};
 use arrow::datatypes::Int64Type;
 use futures::future::{BoxFuture, FutureExt};
 use futures::stream::{self, StreamExt};
@@ -15,7 +15,7 @@ use outflow_contract::limits::Limits;
 use outflow_contract::plan::{Model, OnBadId};
 use outflow_contract::source::RecordStream;
 use outflow_contract::state_store::StateStore;
-use outflow_contract::{Counts, Error};
+use outflow_contract::{Counts, Error, Kind};
 use outflow_ledger::store::MemoryStore;
 use proptest::prelude::*;
 
@@ -294,4 +294,23 @@ fn a_record_that_was_kept_when_the_columns_changed_and_has_changed_since_is_upda
     rows[2].1 = 20;
     let back = bench.extract(&rows, 7, 2, true).unwrap();
     assert_eq!((back.counts, back.unchanged), (Counts { updated: 1, ..Counts::default() }, 2));
+}
+
+#[test]
+fn an_identifier_that_becomes_something_else_is_refused_and_one_in_another_type_is_not() {
+    let moments = |zone: Option<&str>| Arc::new(TimestampSecondArray::from(vec![1, 2]).with_timezone_opt(zone)) as ArrayRef;
+    let ids: [(ArrayRef, ArrayRef, bool); 3] = [
+        (moments(None), moments(Some("UTC")), false),
+        (moments(Some("UTC")), moments(Some("Europe/Oslo")), true),
+        (Arc::new(Date32Array::from(vec![1, 2])), Arc::new(Date64Array::from(vec![86_400_000, 172_800_000])), true),
+    ];
+    for (before, after, goes) in ids {
+        let bench = Bench::new();
+        let of = |id: &ArrayRef| bench.extract_batch(RecordBatch::try_from_iter_with_nullable([("id", Arc::clone(id), true)]).unwrap());
+        of(&before).unwrap();
+        match of(&after) {
+            Ok(extracted) => assert_eq!((extracted.counts.total(), goes), (0, true), "{}", after.data_type()),
+            Err(error) => assert_eq!((error.kind(), goes), (Kind::Invalid, false), "{error}"),
+        }
+    }
 }

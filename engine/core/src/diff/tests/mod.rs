@@ -14,6 +14,7 @@ use proptest::prelude::*;
 
 use super::{Lanes, RecordHasher};
 
+mod comparable;
 mod equality;
 mod frozen;
 mod quality;
