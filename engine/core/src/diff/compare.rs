@@ -98,7 +98,7 @@ impl Lane {
         for (nulls, column) in self.tally.nulls.iter_mut().zip(batch.columns()) {
             *nulls += column.logical_null_count() as u64;
         }
-        let skipped = self.refuse(batch);
+        let skipped = self.refuse(batch)?;
         self.look_up(round, batch, skipped.as_ref())
     }
 
@@ -117,12 +117,12 @@ impl Lane {
     }
 
     /// Records without an identifier, or over the limits of size. None, nearly always.
-    fn refuse(&mut self, batch: &RecordBatch) -> Option<Mask> {
+    fn refuse(&mut self, batch: &RecordBatch) -> Result<Option<Mask>> {
         let id: Vec<ArrayRef> = self.diff.id.iter().map(|&column| Arc::clone(batch.column(column))).collect();
-        let large = oversized(batch, &self.diff.limits);
+        let large = oversized(batch, &self.diff.limits)?;
         let nulls = id.iter().any(|column| column.logical_null_count() > 0);
         if large.is_empty() && !nulls {
-            return None;
+            return Ok(None);
         }
         let mut skipped = Mask::new(batch.num_rows());
         for i in (0..batch.num_rows()).filter(|&i| nulls && has_null_id(&id, i)) {
@@ -136,7 +136,7 @@ impl Lane {
                 skipped.set(i);
             }
         }
-        Some(skipped)
+        Ok(Some(skipped))
     }
 
     fn look_up(&mut self, round: &Round, batch: &RecordBatch, skipped: Option<&Mask>) -> Result<Vec<Chunk>> {
