@@ -31,8 +31,6 @@ pub(super) struct Lane {
     gathering: Gathering,
     pub(super) later: Later,
     pub(super) tally: Tally,
-    /// Too large, and so not accepted; the snapshot's record stays as it is.
-    pub(super) refused: Vec<Key>,
 }
 
 /// Records that are not what the snapshot has, on their way into chunks.
@@ -87,7 +85,6 @@ impl Lane {
             gathering,
             later,
             tally: Tally { nulls: vec![0; columns], ..Tally::default() },
-            refused: Vec::new(),
         }
     }
 
@@ -132,7 +129,7 @@ impl Lane {
         for i in large {
             if !skipped.has(i) {
                 self.tally.rejections.add(Reason::TooLarge, batch, i);
-                self.refused.push(self.keys.key(i));
+                self.tally.refused.push(self.keys.key(i));
                 skipped.set(i);
             }
         }

@@ -16,8 +16,10 @@ pub struct Tally {
     pub counts: Counts,
     /// Records that were not accepted.
     pub rejections: Rejections,
-    /// Keys that came more than once; not those that are new, or changed, each time.
+    /// Keys that came again after a record that was accepted at first; not those that are new, or changed, each time.
     pub repeated: Vec<Key>,
+    /// Keys of records that are too large, and so not accepted; what was known of them stays as it is.
+    pub refused: Vec<Key>,
     /// Records that are no longer returned, and do not count as deleted, since one without an identifier may be any of them.
     pub kept_back: u64,
     /// How many of the returned records are null in each column.
@@ -41,6 +43,7 @@ impl Tally {
         }
         self.rejections.merge(other.rejections);
         self.repeated.extend(other.repeated);
+        self.refused.extend(other.refused);
         self.nulls.resize(self.nulls.len().max(other.nulls.len()), 0);
         self.nulls.iter_mut().zip(other.nulls).for_each(|(sum, nulls)| *sum += nulls);
     }

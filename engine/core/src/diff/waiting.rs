@@ -178,7 +178,9 @@ impl Comparison {
         if refs.is_empty() && (!last || table.entries().all(was_returned)) {
             return Ok(found);
         }
-        refs.sort_unstable_by_key(|waits| waits.key);
+        // What is refused comes last, and once: only where a record was accepted before it does it make that one a duplicate.
+        refs.sort_unstable_by_key(|waits| (waits.key, waits.chunk, waits.record));
+        refs.dedup_by(|next, first| next.chunk == REFUSED && first.chunk == REFUSED && next.key == first.key);
         let merged = self.snapshot.segment_in(round.segments.start + i, Columns::All, std::mem::take(buffer))?;
         let (mut entries, mut next, mut complete) = (table.entries(), 0, true);
         merged.each(|key_high, place| {

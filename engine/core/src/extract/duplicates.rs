@@ -14,12 +14,15 @@ use super::Gathered;
 use super::writer::Part;
 use crate::diff::{PARTITIONS, Reason, read_partition};
 
-/// The keys that came more than once, with how often each came among the new and changed records.
+/// The keys that came more than once. A record that is too large to be accepted has come, too.
 pub(super) fn find(gathered: &Gathered) -> Result<HashSet<Key>> {
     let mut keys: HashSet<Key> = gathered.tally.repeated.iter().copied().collect();
+    let mut refused = HashSet::new();
+    keys.extend(gathered.tally.refused.iter().filter(|key| !refused.insert(**key)));
     for partition in 0..PARTITIONS {
         let entries = read_partition(&gathered.spills, partition)?;
         keys.extend(entries.windows(2).filter(|pair| pair[0].key == pair[1].key).map(|pair| pair[0].key));
+        keys.extend(entries.iter().map(|entry| entry.key).filter(|key| refused.contains(key)));
     }
     Ok(keys)
 }
@@ -56,7 +59,8 @@ pub(super) fn remove(
         gathered.parts.extend(kept);
     }
     // The first of a repeated key may have had the same state as before: it was counted as unchanged, and is in no change set.
-    let unwritten = keys.len() as u64 - written.len() as u64;
+    let repeated: HashSet<Key> = gathered.tally.repeated.iter().copied().collect();
+    let unwritten = repeated.difference(&written).count() as u64;
     gathered.tally.unchanged = gathered.tally.unchanged.saturating_sub(unwritten);
     gathered.tally.rejections.count(Reason::DuplicateId, unwritten);
     Ok(removed)

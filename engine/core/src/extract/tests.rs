@@ -147,6 +147,9 @@ fn expected(before: &Known, rows: &Rows, with_note: bool, nulls_before: &mut u64
     for (id, number, note) in rows {
         let Some(id) = id.filter(|id| times[id] == 1) else { continue };
         let note = with_note.then(|| note.clone());
+        if note.as_ref().is_some_and(|note| note.as_deref() == Some(TOO_LARGE)) {
+            continue;
+        }
         match after.insert(id, (*number, note.clone())) {
             None => counts.added += 1,
             Some((old, old_note)) if old != *number || old_note.is_some() && note.is_some() && old_note != note => counts.updated += 1,
@@ -164,13 +167,18 @@ fn expected(before: &Known, rows: &Rows, with_note: bool, nulls_before: &mut u64
     (after, counts)
 }
 
+/// A note over the limit of [`VALUE_BYTES`].
+const TOO_LARGE: &str = "a note that is too large";
+const VALUE_BYTES: usize = 10;
+
 /// None; some; so little that every record that waits is looked up at once, and the table is read in eight parts.
 pub(super) const MEMORY: [Option<usize>; 3] = [None, Some(20 << 10), Some(4 << 10)];
 
 /// Records, the size of batches, workers, memory, and whether there is the column of the note.
 fn tables() -> impl Strategy<Value = Vec<(Rows, usize, usize, Option<usize>, bool)>> {
     let id = prop_oneof![9 => (0..40i64).prop_map(Some), 1 => Just(None)];
-    let row = (id, 0..3i64, prop::option::of("[a-c]{0,2}"));
+    let note = prop_oneof![9 => prop::option::of("[a-c]{0,2}"), 1 => Just(Some(TOO_LARGE.to_owned()))];
+    let row = (id, 0..3i64, note);
     let size = prop_oneof![Just(1usize), Just(2), Just(7), Just(49), Just(8192)];
     let with_note = prop::bool::weighted(0.7);
     prop::collection::vec((prop::collection::vec(row, 0..60), size, 1..9usize, prop::sample::select(&MEMORY), with_note), 1..6)
@@ -182,6 +190,7 @@ proptest! {
     #[test]
     fn the_snapshot_is_the_result_after_every_extraction(tables in tables()) {
         let mut bench = Bench::new();
+        bench.limits.value_bytes = VALUE_BYTES;
         let (mut known, mut nulls) = (BTreeMap::new(), 0);
         for (rows, batch_size, workers, memory, with_note) in tables {
             bench.limits.memory_bytes = memory;
@@ -311,6 +320,40 @@ fn an_identifier_that_becomes_something_else_is_refused_and_one_in_another_type_
         match of(&after) {
             Ok(extracted) => assert_eq!((extracted.counts.total(), goes), (0, true), "{}", after.data_type()),
             Err(error) => assert_eq!((error.kind(), goes), (Kind::Invalid, false), "{error}"),
+        }
+    }
+}
+
+#[test]
+fn a_record_that_is_too_large_counts_once_and_its_identifier_as_one_that_came() {
+    let large = |id: i64| (Some(id), id, Some("x".repeat(101)));
+    let changed = |id: i64| (Some(id), 100 + id, None);
+    // What else comes of id 2; how many are too large, duplicates, and unchanged of the five that are known.
+    let cases: [(Vec<_>, u64, u64, u64); 5] = [
+        (vec![large(2)], 1, 0, 4),
+        (vec![large(2), large(2)], 2, 0, 4),
+        (vec![large(2), changed(2)], 1, 1, 4),
+        (vec![large(2), people(5)[2].clone(), large(2)], 2, 1, 4),
+        (vec![changed(2), large(2), people(5)[2].clone()], 1, 2, 4),
+    ];
+    for (i, (of_two, too_large, duplicates, unchanged)) in cases.into_iter().enumerate() {
+        for known in [true, false] {
+            let mut bench = Bench::new();
+            if known {
+                bench.extract(&people(5), 10, 1, true).unwrap();
+            }
+            bench.limits.value_bytes = 100;
+            let mut rows: Rows = people(5).into_iter().filter(|row| row.0 != Some(2)).collect();
+            rows.extend(of_two.clone());
+            let extracted = bench.extract(&rows, 10, 1, true).unwrap();
+            let rejected = |reason: &str| extracted.rejected.get(reason).map_or(0, |rejected| rejected.records);
+            let accepted = if known { extracted.unchanged } else { extracted.counts.added };
+            assert_eq!(
+                (rejected("record_too_large"), rejected("duplicate_id"), accepted, extracted.counts.total()),
+                (too_large, duplicates, unchanged, if known { 0 } else { unchanged }),
+                "case {i}, known: {known}"
+            );
+            assert_eq!(bench.snapshot(&extracted).len(), if known { 5 } else { 4 }, "case {i}, known: {known}");
         }
     }
 }
