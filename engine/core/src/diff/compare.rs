@@ -7,7 +7,7 @@ use arrow::buffer::{BooleanBuffer, Buffer};
 use arrow::compute::BatchCoalescer;
 use outflow_contract::{Error, Key, Result, RowHash};
 
-use super::hash::{Lanes, has_null_id};
+use super::hash::{Lanes, null_ids};
 use super::reject::Reason;
 use super::rounds::Later;
 use super::sizes::oversized;
@@ -117,12 +117,12 @@ impl Lane {
     fn refuse(&mut self, batch: &RecordBatch) -> Result<Option<Mask>> {
         let id: Vec<ArrayRef> = self.diff.id.iter().map(|&column| Arc::clone(batch.column(column))).collect();
         let large = oversized(batch, &self.diff.limits)?;
-        let nulls = id.iter().any(|column| column.logical_null_count() > 0);
-        if large.is_empty() && !nulls {
+        let nulls = null_ids(&id);
+        if large.is_empty() && nulls.is_none() {
             return Ok(None);
         }
         let mut skipped = Mask::new(batch.num_rows());
-        for i in (0..batch.num_rows()).filter(|&i| nulls && has_null_id(&id, i)) {
+        for i in nulls.iter().flat_map(|nulls| (0..nulls.len()).filter(|&i| nulls.is_null(i))) {
             self.tally.rejections.add(Reason::NullId, batch, i);
             skipped.set(i);
         }

@@ -54,7 +54,7 @@ use outflow_contract::state_store::Scratch;
 
 pub use comparable::can_be_equal;
 pub use exec::DiffExec;
-pub use hash::{HASH_FORMAT, Lanes, RecordHasher, has_null_id};
+pub use hash::{HASH_FORMAT, Lanes, RecordHasher};
 pub use input::{source_of, told};
 pub use outdated::Outdated;
 pub use reject::{Reason, Rejections};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BooleanArray, Decimal128Array, DictionaryArray, Float64Array, Int8Array, Int32Array, Int64Array, LargeStringArray, ListArray,
+    Array, ArrayRef, BooleanArray, Decimal128Array, DictionaryArray, Float64Array, Int8Array, Int32Array, Int64Array, LargeStringArray, ListArray,
     NullArray, RecordBatch, StringArray, StringViewArray, StructArray, TimestampMicrosecondArray, TimestampSecondArray, UInt64Array,
 };
 use arrow::compute::{cast, concat, take};
@@ -12,6 +12,7 @@ use outflow_contract::source::{EXTENSION_NAME, JSON_EXTENSION};
 use outflow_contract::{Key, RowHash};
 use proptest::prelude::*;
 
+use super::hash::null_ids;
 use super::{Lanes, RecordHasher};
 
 mod comparable;
@@ -154,6 +155,25 @@ fn another_salt_gives_other_hashes() {
     for (a, b) in of(1).into_iter().zip(of(2)) {
         assert_ne!(a, b);
     }
+}
+
+#[test]
+fn a_null_in_an_identifier_is_found_wherever_it_is_kept() {
+    let texts = StringArray::from(vec![Some("a"), None, None, Some("b"), Some("b")]);
+    let runs = DataType::RunEndEncoded(
+        Arc::new(Field::new("run_ends", DataType::Int32, false)),
+        Arc::new(Field::new("values", DataType::Utf8, true)),
+    );
+    let values = arc(StringArray::from(vec![Some("a"), None, Some("b")]));
+    let in_values = DictionaryArray::<Int32Type>::new(Int32Array::from(vec![0, 1, 1, 2, 2]), values);
+    let whole = arc(Int64Array::from(vec![1, 2, 3, 4, 5]));
+    let nulls = |id: &[ArrayRef]| null_ids(id).map(|nulls| (0..nulls.len()).filter(|&i| nulls.is_null(i)).collect::<Vec<_>>());
+    for column in [cast(&texts, &runs).unwrap(), arc(in_values), arc(texts)] {
+        assert_eq!(nulls(&[column.clone()]), Some(vec![1, 2]), "{}", column.data_type());
+        assert_eq!(nulls(&[whole.clone(), column.slice(2, 3)].map(|c| c.slice(0, 3))), Some(vec![0]), "{}", column.data_type());
+    }
+    assert_eq!(nulls(&[whole.clone()]), None);
+    assert_eq!(nulls(&[whole, arc(NullArray::new(5))]), Some(vec![0, 1, 2, 3, 4]));
 }
 
 proptest! {
