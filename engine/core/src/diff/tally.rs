@@ -1,5 +1,7 @@
 //! What a diff has counted, beside the changes that it returns.
 
+use std::collections::HashSet;
+
 use arrow::array::RecordBatch;
 use outflow_contract::{Counts, Key, Op};
 
@@ -17,7 +19,7 @@ pub struct Tally {
     /// Records that were not accepted.
     pub rejections: Rejections,
     /// Keys that came again after a record that was accepted at first; not those that are new, or changed, each time.
-    pub repeated: Vec<Key>,
+    pub repeated: HashSet<Key>,
     /// Keys of records that are too large, and so not accepted; what was known of them stays as it is.
     pub refused: Vec<Key>,
     /// Records that are no longer returned, and do not count as deleted, since one without an identifier may be any of them.
@@ -29,7 +31,7 @@ pub struct Tally {
 impl Tally {
     /// Counts record `i` of `batch`, whose key was returned before.
     pub(super) fn again(&mut self, key: Key, batch: &RecordBatch, i: usize) {
-        self.repeated.push(key);
+        self.repeated.insert(key);
         self.rejections.add(Reason::DuplicateId, batch, i);
     }
 

@@ -357,3 +357,18 @@ fn a_record_that_is_too_large_counts_once_and_its_identifier_as_one_that_came() 
         }
     }
 }
+
+#[test]
+fn a_duplicate_identifier_leaves_parts_alone_that_have_none_of_its_records() {
+    let bench = Bench::new();
+    let mut rows = people(20);
+    rows.insert(4, rows[3].clone());
+    // Two partitions, and so two parts, of which the one has both.
+    let extracted = bench.extract(&rows, 11, 2, true).unwrap();
+    assert_eq!((extracted.counts.added, extracted.rejected["duplicate_id"].records), (19, 2));
+    let mut named: Vec<&str> = extracted.head.files.iter().map(|file| file.path.as_str()).collect();
+    named.sort_unstable();
+    let anew = named.iter().filter(|path| path.contains("unique")).count();
+    assert_eq!((named.len(), anew), (2, 1), "{named:?}");
+    assert_eq!(bench.store.list("models/m/versions").unwrap(), named, "nothing else is left");
+}
