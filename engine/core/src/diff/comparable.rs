@@ -35,7 +35,7 @@ fn plain(kind: &DataType, json: bool) -> (&DataType, bool) {
 }
 
 /// The items of a list; the keys and the values of a map.
-fn items(kind: &DataType) -> Option<Vec<&Field>> {
+pub(super) fn items(kind: &DataType) -> Option<Vec<&Field>> {
     match kind {
         DataType::List(item)
         | DataType::LargeList(item)

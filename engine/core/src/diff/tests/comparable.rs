@@ -1,6 +1,6 @@
 //! What columns can be equal to; [`super::equality`] says so of all types whose values it finds to be.
 
-use arrow::datatypes::{Fields, TimeUnit};
+use arrow::datatypes::TimeUnit;
 
 use super::*;
 use crate::diff::can_be_equal;

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, BooleanArray, Decimal128Array, DictionaryArray, Float64Array, Int8Array, Int32Array, Int64Array, LargeStringArray, ListArray,
-    NullArray, RecordBatch, StringArray, StringViewArray, StructArray, TimestampMicrosecondArray, TimestampSecondArray, UInt64Array,
+    Array, ArrayRef, BooleanArray, Decimal128Array, DictionaryArray, Float64Array, Int8Array, Int32Array, Int64Array, LargeStringArray,
+    ListArray, MapArray, NullArray, RecordBatch, StringArray, StringViewArray, StructArray, TimestampMicrosecondArray,
+    TimestampSecondArray, UInt64Array,
 };
+use arrow::buffer::OffsetBuffer;
 use arrow::compute::{cast, concat, take};
-use arrow::datatypes::{DataType, Field, Int32Type, Int64Type, Schema};
+use arrow::datatypes::{DataType, Field, Fields, Int32Type, Int64Type, Schema};
 use outflow_contract::source::{EXTENSION_NAME, JSON_EXTENSION};
 use outflow_contract::{Key, RowHash};
 use proptest::prelude::*;
@@ -99,6 +101,34 @@ fn json_hashes_by_content_and_keeps_missing_apart_from_null() {
     assert_ne!(json("[1,2]"), json("[2,1]"));
     assert_ne!(json("9007199254740993"), json("9007199254740992"));
     assert_ne!(json("{broken"), json("{other"));
+}
+
+#[test]
+fn json_inside_of_lists_and_maps_and_runs_hashes_by_content_too() {
+    let mark = || [(EXTENSION_NAME.to_owned(), JSON_EXTENSION.to_owned())].into();
+    let item = Arc::new(Field::new("item", DataType::Utf8, true).with_metadata(mark()));
+    let texts = |texts: &[Option<&str>]| arc(StringArray::from(texts.to_vec()));
+    let list =
+        |items: &[Option<&str>]| arc(ListArray::new(Arc::clone(&item), OffsetBuffer::from_lengths([items.len()]), texts(items), None));
+    assert_eq!(of(list(&[Some(r#"{"a":1,"b":2}"#)])), of(list(&[Some(r#"{ "b": 2.0, "a": 1 }"#)])));
+    assert_ne!(of(list(&[Some(r#"{"a":1}"#)])), of(list(&[Some(r#"{"a":2}"#)])));
+    let numbers = ListArray::from_iter_primitive::<Int64Type, _, _>([Some([Some(1), None, Some(2)])]);
+    assert_eq!(of(list(&[Some("1"), None, Some(" 2.0 ")])), of(arc(numbers)), "as the frozen list");
+
+    let map = |value: Field, values: ArrayRef| {
+        let fields = Fields::from(vec![Field::new("keys", DataType::Utf8, false), value]);
+        let entries = StructArray::new(fields.clone(), vec![texts(&[Some("k")]), values], None);
+        let field = Arc::new(Field::new("entries", DataType::Struct(fields), false));
+        arc(MapArray::new(field, OffsetBuffer::from_lengths([1]), entries, None, false))
+    };
+    let json = |text: &str| map(Field::new("values", DataType::Utf8, true).with_metadata(mark()), texts(&[Some(text)]));
+    assert_eq!(of(json("1")), of(map(Field::new("values", DataType::Int64, true), arc(Int64Array::from(vec![1])))));
+
+    let values = Field::new("values", DataType::Utf8, true).with_metadata(mark());
+    let runs = DataType::RunEndEncoded(Arc::new(Field::new("run_ends", DataType::Int32, false)), Arc::new(values));
+    let in_runs = cast(&texts(&[Some("1")]), &runs).unwrap();
+    assert_eq!(in_runs.data_type(), &runs, "the mark is still there");
+    assert_eq!(of(in_runs), of(arc(Int64Array::from(vec![1]))));
 }
 
 #[test]
