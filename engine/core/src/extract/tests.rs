@@ -198,7 +198,7 @@ proptest! {
             let (after, counts) = expected(&known, &rows, with_note, &mut nulls);
             prop_assert_eq!(extracted.counts, counts);
             let in_its_columns = |(number, note): &(i64, Option<Option<String>>)| (*number, note.clone().filter(|_| with_note).flatten());
-            let shown = after.iter().map(|(id, known)| (*id, in_its_columns(known))).collect();
+            let shown: BTreeMap<i64, (i64, Option<String>)> = after.iter().map(|(id, known)| (*id, in_its_columns(known))).collect();
             prop_assert_eq!(&bench.snapshot(&extracted), &shown);
             prop_assert_eq!(extracted.extracted, rows.len() as u64);
             let accepted = extracted.unchanged + counts.added + counts.updated;
