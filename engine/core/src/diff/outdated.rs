@@ -2,9 +2,10 @@
 //!
 //! When a query's columns change, every record that is accepted is known by the new ones from then on. One that is not (it came twice, is
 //! too large, or a record without an identifier may be it) stays as it was known. Its row hash is over other columns, so when it is back it
-//! is found nowhere. Whether it has changed is told by its values, in the columns that both have.
+//! is found nowhere. Whether it has changed is told by its values, in the columns that both have. Where the columns have changed again,
+//! those may be more or fewer than the ones by which all others are compared.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, OnceLock};
 
 use arrow::array::RecordBatch;
@@ -59,9 +60,10 @@ impl Outdated {
         Self { store, files, key, schema: Arc::clone(schema), common: common.map(|common| common.into_iter().collect()) }
     }
 
-    /// Which of the records `known` have not changed, though they seem to: by their places in `values`, beside those of what is known.
-    pub(super) fn unchanged(&self, values: &RecordBatch, known: impl Iterator<Item = (usize, Locator)>) -> Result<HashSet<usize>> {
-        let (mut asked, mut unchanged) = (Vec::new(), HashSet::new());
+    /// Of those of the records `known` that are compared here, whether they are the same: by their places in `values`. `known` has those
+    /// places beside the ones of what is known.
+    pub(super) fn same(&self, values: &RecordBatch, known: impl Iterator<Item = (usize, Locator)>) -> Result<HashMap<usize, bool>> {
+        let (mut asked, mut same) = (Vec::new(), HashMap::new());
         for (i, at) in known {
             if self.file(at)?.is_some() {
                 asked.push((at, i));
@@ -78,14 +80,12 @@ impl Outdated {
             fetch(self.store.as_ref(), std::slice::from_ref(file), &places, &shared.schema, |found| {
                 shared.before.hash(&found.values, &mut keys, &mut before)?;
                 for (known, (_, i)) in (0..found.places.len()).zip(next.by_ref()) {
-                    if before.row(known) == after.row(*i) {
-                        unchanged.insert(*i);
-                    }
+                    same.insert(*i, before.row(known) == after.row(*i));
                 }
                 Ok(())
             })?;
         }
-        Ok(unchanged)
+        Ok(same)
     }
 
     /// The file of the values at a place, and what they are compared by, if they have other columns than is compared.

@@ -207,8 +207,8 @@ impl Comparison {
 
     /// A chunk as a change set; `None` if nothing of it is a change. Of no states at all, every record is new.
     fn changes(&self, chunk: Chunk, states: &[State], tally: &mut Tally) -> Result<Option<RecordBatch>> {
-        let seems_changed = |(i, state): (usize, &State)| if let State::Known(known, false) = state { Some((i, known.at)) } else { None };
-        let unchanged = self.outdated.unchanged(&chunk.values, states.iter().enumerate().filter_map(seems_changed))?;
+        let known = |(i, state): (usize, &State)| if let State::Known(known, _) = state { Some((i, known.at)) } else { None };
+        let outdated = self.outdated.same(&chunk.values, states.iter().enumerate().filter_map(known))?;
         let mut entries = EntryBuilder::new();
         let mut kept = vec![true; chunk.keys.len()];
         for (i, (&key, &row)) in chunk.keys.iter().zip(&chunk.rows).enumerate() {
@@ -218,7 +218,7 @@ impl Comparison {
                     entries.push(&Entry::new(key, Before::Absent, Some(row), self.version), None);
                 }
                 // It was known by other columns: its state before is the one it has, under today's.
-                State::Known(known, same) if same || unchanged.contains(&i) => {
+                State::Known(known, same) if outdated.get(&i).copied().unwrap_or(same) => {
                     tally.unchanged += 1;
                     entries.push(&Entry::new(key, Before::Known(row), Some(row), u64::from(known.version)), None);
                 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::{Duration, SystemTime};
 
-use arrow::array::{Array, ArrayRef, AsArray, Date32Array, Date64Array, Int64Array, RecordBatch, StringArray, TimestampSecondArray};
+use arrow::array::{Array, ArrayRef, AsArray, Date32Array, Date64Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
 use arrow::datatypes::Int64Type;
 use futures::future::{BoxFuture, FutureExt};
 use futures::stream::{self, StreamExt};
@@ -307,7 +307,7 @@ fn a_record_that_was_kept_when_the_columns_changed_and_has_changed_since_is_upda
 
 #[test]
 fn an_identifier_that_becomes_something_else_is_refused_and_one_in_another_type_is_not() {
-    let moments = |zone: Option<&str>| Arc::new(TimestampSecondArray::from(vec![1, 2]).with_timezone_opt(zone)) as ArrayRef;
+    let moments = |zone: Option<&str>| Arc::new(TimestampMicrosecondArray::from(vec![1, 2]).with_timezone_opt(zone)) as ArrayRef;
     let ids: [(ArrayRef, ArrayRef, bool); 3] = [
         (moments(None), moments(Some("UTC")), false),
         (moments(Some("UTC")), moments(Some("Europe/Oslo")), true),
@@ -371,4 +371,15 @@ fn a_duplicate_identifier_leaves_parts_alone_that_have_none_of_its_records() {
     let anew = named.iter().filter(|path| path.contains("unique")).count();
     assert_eq!((named.len(), anew), (2, 1), "{named:?}");
     assert_eq!(bench.store.list("models/m/versions").unwrap(), named, "nothing else is left");
+}
+
+#[test]
+fn a_record_that_was_kept_while_a_column_was_away_is_compared_by_that_column_too() {
+    let bench = Bench::new();
+    bench.extract(&people(3), 7, 2, true).unwrap();
+    bench.extract(&[people(3), vec![people(3)[2].clone()]].concat(), 7, 2, false).unwrap();
+    let mut rows = people(3);
+    rows[2].2 = Some("changed".into());
+    let back = bench.extract(&rows, 7, 2, true).unwrap();
+    assert_eq!((back.counts, back.unchanged), (Counts { updated: 1, ..Counts::default() }, 2));
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow::array::{
     Array, ArrayRef, BooleanArray, Decimal128Array, DictionaryArray, Float64Array, Int8Array, Int32Array, Int64Array, LargeStringArray,
     ListArray, MapArray, NullArray, RecordBatch, StringArray, StringViewArray, StructArray, TimestampMicrosecondArray,
-    TimestampSecondArray, UInt64Array,
+    TimestampSecondArray, UInt64Array, make_array,
 };
 use arrow::buffer::OffsetBuffer;
 use arrow::compute::{cast, concat, take};
@@ -126,9 +126,9 @@ fn json_inside_of_lists_and_maps_and_runs_hashes_by_content_too() {
 
     let values = Field::new("values", DataType::Utf8, true).with_metadata(mark());
     let runs = DataType::RunEndEncoded(Arc::new(Field::new("run_ends", DataType::Int32, false)), Arc::new(values));
-    let in_runs = cast(&texts(&[Some("1")]), &runs).unwrap();
-    assert_eq!(in_runs.data_type(), &runs, "the mark is still there");
-    assert_eq!(of(in_runs), of(arc(Int64Array::from(vec![1]))));
+    // Arrow's cast loses the mark.
+    let in_runs = cast(&texts(&[Some("1")]), &runs).unwrap().to_data().into_builder().data_type(runs).build().unwrap();
+    assert_eq!(of(make_array(in_runs)), of(arc(Int64Array::from(vec![1]))));
 }
 
 #[test]
