@@ -31,6 +31,16 @@ const PAIR: &str = r"
   deletes: { model: people, destination: hook, action: send, records: deleted, fields: { id: $.id, op: $.__op } }
   driver: { model: people, destination: out, action: write, records: added_or_updated, fields: { id: $.id } }
 ";
+/// One that sends no deletions, and lags.
+const LAGGING: &str = r"
+  lagging:
+    model: people
+    destination: hook
+    action: send
+    records: added_or_updated
+    fields: { id: $.id, op: $.__op, name: $.name, email: $.email }
+  driver: { model: people, destination: out, action: write, records: added_or_updated, fields: { id: $.id } }
+";
 const BATCHES: &str = "batch: { records: 10, body: array }";
 
 impl Shop {
@@ -166,6 +176,35 @@ fn what_a_lagging_mapping_has_not_seen_is_folded_and_delivered_exactly() {
     assert_eq!(shop.sent(), [2, 3, 4, 7, 21], "the net changes, and what had been refused");
     shop.assert_mirrored();
     assert_eq!(shop.run(0)["status"], "no_changes");
+    shop.is_sound();
+}
+
+#[test]
+fn a_folded_delete_that_nobody_sends_stays_pending_beside_a_record_that_is_sent_ahead() {
+    let mut shop = Shop::lagging(LAGGING, 10);
+    shop.outflow("run").expect(0);
+    shop.keeps_nothing();
+    shop.table.delete(4);
+    shop.table.set(5, "name", "x");
+    shop.write();
+    shop.outflow("run --select driver").expect(0);
+    shop.table.set(9, "name", "y");
+    shop.write();
+    shop.outflow("run --select driver").expect(0);
+    shop.sent();
+    let waiting = |shop: &Shop| {
+        let pending = shop.outflow("pending lagging --output json").expect(0).json();
+        let examples =
+            pending["mappings"][0]["reasons"].as_array().unwrap().iter().flat_map(|reason| reason["examples"].as_array().unwrap());
+        let mut ids: Vec<String> = examples.map(|example| example["id"].as_str().unwrap().to_owned()).collect();
+        ids.sort_unstable();
+        ids
+    };
+    assert_eq!(waiting(&shop), ["4", "5"]);
+    shop.outflow("retry lagging --id 4 5").expect(0);
+    assert_eq!((shop.sent(), waiting(&shop)), (vec![5], vec!["4".to_owned()]));
+    shop.outflow("run --select lagging").expect(0);
+    assert_eq!((shop.sent(), waiting(&shop)), (vec![9], Vec::new()));
     shop.is_sound();
 }
 

@@ -12,6 +12,7 @@ use std::collections::HashMap;
 
 use arrow::array::{BooleanArray, RecordBatch, UInt32Array};
 use arrow::compute::{filter_record_batch, take_record_batch};
+use arrow::datatypes::SchemaRef;
 use outflow_contract::{Counts, Entry, Error, Failed, Key, Op, Result, RowHash};
 use outflow_ledger::chain::Chain;
 use outflow_ledger::changes::{EntryBuilder, EntryReader, Locator, ReasonBuilder, Reasons, assemble, values_of};
@@ -209,9 +210,7 @@ impl<'a> Folding<'a> {
         if rows.is_empty() {
             return Ok(());
         }
-        let values = take_record_batch(&values_of(batch)?, &UInt32Array::from(rows)).map_err(could_not_take)?;
-        // Parts of different versions may differ in their columns.
-        let values = complete(&values, &self.settling.schema)?;
+        let values = taken(&values_of(batch)?, rows, &self.settling.schema)?;
         if !unsent.is_empty() {
             self.note(&values, unsent)?;
         }
@@ -269,6 +268,15 @@ pub(super) fn reason(class: Class<'_>) -> (&str, &str) {
         Class::Unknown(_) => ("no_answer", "a request was sent, and its answer never read"),
         Class::Unattempted | Class::Acked | Class::Seen => ("not_attempted", "no request was processed"),
     }
+}
+
+/// The values of the records at `rows`, in the columns of now, for parts of different versions may differ in theirs. Deleted records
+/// whose values are not beside them stay so.
+fn taken(values: &RecordBatch, rows: Vec<u32>, schema: &SchemaRef) -> Result<RecordBatch> {
+    if values.num_columns() == 0 {
+        return Ok(values.slice(0, rows.len()));
+    }
+    complete(&take_record_batch(values, &UInt32Array::from(rows)).map_err(could_not_take)?, schema)
 }
 
 fn could_not_take(error: arrow::error::ArrowError) -> Error {

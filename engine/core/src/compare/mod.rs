@@ -23,8 +23,7 @@ mod record;
 #[cfg(test)]
 mod tests;
 
-use std::cell::RefCell;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -36,7 +35,7 @@ use outflow_ledger::commit::{ModelCommit, ValueFile, VersionInfo};
 
 pub use record::{Changed, ColumnChange, Shown};
 
-use crate::snapshot::PartReader;
+use crate::snapshot::values::FileColumns;
 use net::Net;
 
 /// Records whose values are held at once.
@@ -109,7 +108,7 @@ pub struct Comparison<'a> {
     /// The versions in between, ascending.
     versions: Vec<&'a VersionInfo>,
     /// The columns of value files that were looked at.
-    columns: RefCell<HashMap<u32, Arc<BTreeSet<String>>>>,
+    columns: FileColumns,
 }
 
 impl<'a> Comparison<'a> {
@@ -120,7 +119,7 @@ impl<'a> Comparison<'a> {
             return Err(Error::corrupt(format!("some versions between {} and {} are not in the model's commit", span.from, span.to))
                 .remedy("restore the state from a backup; `outflow doctor` says what else is wrong"));
         }
-        let comparison = Self { store, head, span, redactor, versions, columns: RefCell::default() };
+        let comparison = Self { store, head, span, redactor, versions, columns: FileColumns::default() };
         for file in comparison.parts() {
             let file = comparison.file(file)?;
             open_named(store, &file.path)?.verify(&file.blake3)?;
@@ -134,19 +133,12 @@ impl<'a> Comparison<'a> {
     }
 
     fn file(&self, id: u32) -> Result<&ValueFile> {
-        let file = self.head.files.iter().find(|file| file.id == id);
-        file.ok_or_else(|| Error::corrupt(format!("the commit of a model does not list its file {id}")))
+        self.head.files.iter().find(|file| file.id == id).ok_or_else(|| unlisted(id))
     }
 
     /// The columns of a value file.
     fn columns_of(&self, id: u32) -> Result<Arc<BTreeSet<String>>> {
-        if let Some(known) = self.columns.borrow().get(&id) {
-            return Ok(Arc::clone(known));
-        }
-        let names = PartReader::open(self.store, &self.file(id)?.path)?.value_columns()?;
-        let names: Arc<BTreeSet<String>> = Arc::new(names.into_iter().collect());
-        self.columns.borrow_mut().insert(id, Arc::clone(&names));
-        Ok(names)
+        self.columns.of(self.store, &self.head.files, id)?.ok_or_else(|| unlisted(id))
     }
 
     /// How many records are added, updated and deleted.
@@ -199,6 +191,10 @@ impl<'a> Comparison<'a> {
     fn entries(&self) -> u64 {
         self.versions.iter().map(|info| info.counts.total()).sum()
     }
+}
+
+fn unlisted(id: u32) -> Error {
+    Error::corrupt(format!("the commit of a model does not list its file {id}"))
 }
 
 impl Net {

@@ -15,7 +15,7 @@
 //! | structs | same members by name | a null member is as good as none |
 //! | lists | same items in the same order | every list type |
 //! | maps | same pairs, whatever their order | |
-//! | JSON text | same content, whatever the order of keys and the white space | a null member is not the same as none; `1`, `"a"`, `true`, `null`, `[…]`, `{…}` equal the number, text, boolean, null, list, map; text that is no JSON, its bytes |
+//! | JSON text, wherever the mark is | same content, whatever the order of keys and the white space | a null member is not the same as none; `1`, `"a"`, `true`, `null`, `[…]`, `{…}` equal the number, text, boolean, null, list, map; text that is no JSON, its bytes |
 //! | null | both null | |
 //!
 //! The form is one to one within a class, but for bytes and nested values, whose words are keyed ([`super::mix`]).

@@ -7,7 +7,7 @@ use arrow::buffer::{BooleanBuffer, Buffer};
 use arrow::compute::BatchCoalescer;
 use outflow_contract::{Error, Key, Result, RowHash};
 
-use super::hash::{Lanes, has_null_id};
+use super::hash::{Lanes, null_ids};
 use super::reject::Reason;
 use super::rounds::Later;
 use super::sizes::oversized;
@@ -31,8 +31,6 @@ pub(super) struct Lane {
     gathering: Gathering,
     pub(super) later: Later,
     pub(super) tally: Tally,
-    /// Too large, and so not accepted; the snapshot's record stays as it is.
-    pub(super) refused: Vec<Key>,
 }
 
 /// Records that are not what the snapshot has, on their way into chunks.
@@ -87,7 +85,6 @@ impl Lane {
             gathering,
             later,
             tally: Tally { nulls: vec![0; columns], ..Tally::default() },
-            refused: Vec::new(),
         }
     }
 
@@ -98,7 +95,7 @@ impl Lane {
         for (nulls, column) in self.tally.nulls.iter_mut().zip(batch.columns()) {
             *nulls += column.logical_null_count() as u64;
         }
-        let skipped = self.refuse(batch);
+        let skipped = self.refuse(batch)?;
         self.look_up(round, batch, skipped.as_ref())
     }
 
@@ -117,26 +114,26 @@ impl Lane {
     }
 
     /// Records without an identifier, or over the limits of size. None, nearly always.
-    fn refuse(&mut self, batch: &RecordBatch) -> Option<Mask> {
+    fn refuse(&mut self, batch: &RecordBatch) -> Result<Option<Mask>> {
         let id: Vec<ArrayRef> = self.diff.id.iter().map(|&column| Arc::clone(batch.column(column))).collect();
-        let large = oversized(batch, &self.diff.limits);
-        let nulls = id.iter().any(|column| column.logical_null_count() > 0);
-        if large.is_empty() && !nulls {
-            return None;
+        let large = oversized(batch, &self.diff.limits)?;
+        let nulls = null_ids(&id);
+        if large.is_empty() && nulls.is_none() {
+            return Ok(None);
         }
         let mut skipped = Mask::new(batch.num_rows());
-        for i in (0..batch.num_rows()).filter(|&i| nulls && has_null_id(&id, i)) {
+        for i in nulls.iter().flat_map(|nulls| (0..nulls.len()).filter(|&i| nulls.is_null(i))) {
             self.tally.rejections.add(Reason::NullId, batch, i);
             skipped.set(i);
         }
         for i in large {
             if !skipped.has(i) {
                 self.tally.rejections.add(Reason::TooLarge, batch, i);
-                self.refused.push(self.keys.key(i));
+                self.tally.refused.push(self.keys.key(i));
                 skipped.set(i);
             }
         }
-        Some(skipped)
+        Ok(Some(skipped))
     }
 
     fn look_up(&mut self, round: &Round, batch: &RecordBatch, skipped: Option<&Mask>) -> Result<Vec<Chunk>> {

@@ -274,7 +274,7 @@ impl Run {
 
     fn end(&self, lane: Lane) -> Result<Vec<Option<PathBuf>>> {
         self.figures.spilled_rows.add(lane.later.records() as usize);
-        lock(&self.waiting).refused.extend(lane.refused);
+        lock(&self.waiting).refused.extend_from_slice(&lane.tally.refused);
         lock(&self.tally).merge(lane.tally);
         lane.later.finish()
     }

@@ -12,7 +12,8 @@
 
 use std::ops::Range;
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use arrow::array::{Array, ArrayRef, RecordBatch};
+use arrow::buffer::NullBuffer;
 use arrow::datatypes::{DataType, Field, Schema};
 use outflow_contract::source::{is_json, type_name};
 use outflow_contract::{Error, Key, Result, RowHash};
@@ -182,21 +183,10 @@ impl Column {
     }
 }
 
-/// Is there a null in the identifier of record `i`?
-pub fn has_null_id(id: &[ArrayRef], i: usize) -> bool {
-    id.iter().any(|column| column.is_null(i) || dictionary_null(column, i))
-}
-
-/// A dictionary may hold its nulls in the values.
-fn dictionary_null(column: &ArrayRef, i: usize) -> bool {
-    match column.data_type() {
-        DataType::Dictionary(_, _) => column.as_any_dictionary_opt().is_some_and(|dictionary| {
-            let values = dictionary.values();
-            values.null_count() > 0 && values.is_null(dictionary.normalized_keys()[i])
-        }),
-        DataType::Null => true,
-        _ => false,
-    }
+/// Which records have a null in their identifier, whose columns these are; `None` if there are none. Nulls may be in the values that a
+/// dictionary or runs point to.
+pub(super) fn null_ids(id: &[ArrayRef]) -> Option<NullBuffer> {
+    id.iter().fold(None, |nulls, column| NullBuffer::union(nulls.as_ref(), column.logical_nulls().as_ref()))
 }
 
 fn check_type(field: &Field) -> Result<()> {

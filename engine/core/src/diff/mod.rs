@@ -15,21 +15,25 @@
 //! | file | does |
 //! |---|---|
 //! | `canonical`, `mix`, `columns`, `nested`, `hash` | two hashes of each record: of its identifier, and of all its columns |
+//! | `comparable` | which types an identifier may change to |
 //! | [`table`] | the snapshot in memory |
 //! | `compare` | one thread: hashes batches and looks them up |
 //! | `waiting` | tells changed records from new ones and from repeated ones |
+//! | `outdated` | does so for those that are known by other columns |
 //! | `rounds` | a table that does not fit in memory, a part at a time |
 //! | `exec`, `input` | the operator, and a source as its input |
 //! | `spill` | the keys of what has changed, by range, for the snapshot's next file |
 
 mod canonical;
 mod columns;
+mod comparable;
 mod compare;
 mod exec;
 mod hash;
 mod input;
 mod mix;
 mod nested;
+mod outdated;
 mod reject;
 mod rounds;
 mod sizes;
@@ -48,9 +52,11 @@ use arrow::datatypes::SchemaRef;
 use outflow_contract::limits::Limits;
 use outflow_contract::state_store::Scratch;
 
+pub use comparable::can_be_equal;
 pub use exec::DiffExec;
-pub use hash::{HASH_FORMAT, Lanes, RecordHasher, has_null_id};
+pub use hash::{HASH_FORMAT, Lanes, RecordHasher};
 pub use input::{source_of, told};
+pub use outdated::Outdated;
 pub use reject::{Reason, Rejections};
 pub use spill::{PARTITIONS, Spill, read_partition};
 pub use tally::Tally;
@@ -77,6 +83,8 @@ pub struct Comparison {
     /// If the columns have changed, what records are compared by instead of their row hashes. All records are returned then, also those
     /// that are the same: their state before is the one after.
     pub rebase: Option<Rebase>,
+    /// Records that are known by other columns than are compared. One that has not changed is returned, too, as it is known by today's.
+    pub outdated: Outdated,
     /// Where what does not fit in memory is kept.
     pub scratch: Scratch,
     /// Threads that may work at once.

@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::canonical::{Class, Words, integer, number_text};
 use super::columns::{Tile, number};
+use super::comparable::items;
 use super::hash::Lanes;
 use super::mix::{Mixer, Part, Salts};
 
@@ -39,7 +40,7 @@ impl Walker {
             DataType::RunEndEncoded(_, values) => {
                 let expanded =
                     cast(plain, values.data_type()).map_err(|e| Error::bug("could not expand a run-end encoded column").caused_by(e))?;
-                return self.add(&expanded, json, salts, sums);
+                return self.add(&expanded, json || is_json(values), salts, sums);
             }
             DataType::Utf8 if json => self.jsons(plain.as_string::<i32>().iter(), salts, sums),
             DataType::LargeUtf8 if json => self.jsons(plain.as_string::<i64>().iter(), salts, sums),
@@ -153,7 +154,7 @@ impl Walker {
         salts: &Salts,
         sums: &mut Lanes,
     ) -> Result<()> {
-        let (first, items) = self.reached(array.len(), values, &range)?;
+        let (first, items) = self.reached(array.len(), values, items_are_json(array.data_type()), &range)?;
         let words: Vec<Words> = (0..array.len())
             .map(|i| {
                 let (from, to) = if array.is_null(i) { (first, first) } else { range(i) };
@@ -167,8 +168,8 @@ impl Walker {
     fn maps(&self, array: &dyn Array, salts: &Salts, sums: &mut Lanes) -> Result<()> {
         let array = array.as_map();
         let range = offsets(array.offsets());
-        let (first, keys) = self.reached(array.len(), array.keys(), &range)?;
-        let (_, values) = self.reached(array.len(), array.values(), &range)?;
+        let (first, keys) = self.reached(array.len(), array.keys(), false, &range)?;
+        let (_, values) = self.reached(array.len(), array.values(), items_are_json(array.data_type()), &range)?;
         let words: Vec<Words> = (0..array.len())
             .map(|i| {
                 let (from, to) = if array.is_null(i) { (first, first) } else { range(i) };
@@ -180,11 +181,11 @@ impl Walker {
     }
 
     /// The parts of the items that lists reach: the first one's place, and those from there to the last one.
-    fn reached(&self, lists: usize, values: &ArrayRef, range: impl Fn(usize) -> (usize, usize)) -> Result<(usize, Lanes)> {
+    fn reached(&self, lists: usize, values: &ArrayRef, json: bool, range: impl Fn(usize) -> (usize, usize)) -> Result<(usize, Lanes)> {
         let ranges = || (0..lists).map(&range).filter(|(from, to)| from < to);
         let first = ranges().map(|(from, _)| from).min().unwrap_or(0);
         let last = ranges().map(|(_, to)| to).max().unwrap_or(first);
-        Ok((first, self.parts(&values.slice(first, last - first), false, &self.items)?))
+        Ok((first, self.parts(&values.slice(first, last - first), json, &self.items)?))
     }
 
     /// Each value of the dictionary is hashed once, if it is not larger than the column.
@@ -204,6 +205,11 @@ impl Walker {
         }
         Ok(())
     }
+}
+
+/// Are the items of a list, or the values of a map, text that holds JSON?
+fn items_are_json(kind: &DataType) -> bool {
+    items(kind).is_some_and(|items| items.last().is_some_and(|item| is_json(item)))
 }
 
 fn list_start(length: usize) -> Words {

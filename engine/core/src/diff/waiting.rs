@@ -178,7 +178,9 @@ impl Comparison {
         if refs.is_empty() && (!last || table.entries().all(was_returned)) {
             return Ok(found);
         }
-        refs.sort_unstable_by_key(|waits| waits.key);
+        // What is refused comes last, and once: only where a record was accepted before it does it make that one a duplicate.
+        refs.sort_unstable_by_key(|waits| (waits.key, waits.chunk, waits.record));
+        refs.dedup_by(|next, first| next.chunk == REFUSED && first.chunk == REFUSED && next.key == first.key);
         let merged = self.snapshot.segment_in(round.segments.start + i, Columns::All, std::mem::take(buffer))?;
         let (mut entries, mut next, mut complete) = (table.entries(), 0, true);
         merged.each(|key_high, place| {
@@ -205,6 +207,8 @@ impl Comparison {
 
     /// A chunk as a change set; `None` if nothing of it is a change. Of no states at all, every record is new.
     fn changes(&self, chunk: Chunk, states: &[State], tally: &mut Tally) -> Result<Option<RecordBatch>> {
+        let known = |(i, state): (usize, &State)| if let State::Known(known, _) = state { Some((i, known.at)) } else { None };
+        let outdated = self.outdated.same(&chunk.values, states.iter().enumerate().filter_map(known))?;
         let mut entries = EntryBuilder::new();
         let mut kept = vec![true; chunk.keys.len()];
         for (i, (&key, &row)) in chunk.keys.iter().zip(&chunk.rows).enumerate() {
@@ -213,12 +217,12 @@ impl Comparison {
                     tally.counts.add(Op::Added, 1);
                     entries.push(&Entry::new(key, Before::Absent, Some(row), self.version), None);
                 }
-                // Only where all records are wanted: its state before is the one it has, under today's columns.
-                State::Known(known, true) => {
+                // It was known by other columns: its state before is the one it has, under today's.
+                State::Known(known, same) if outdated.get(&i).copied().unwrap_or(same) => {
                     tally.unchanged += 1;
                     entries.push(&Entry::new(key, Before::Known(row), Some(row), u64::from(known.version)), None);
                 }
-                State::Known(known, false) => {
+                State::Known(known, _) => {
                     tally.counts.add(Op::Updated, 1);
                     entries.push(&Entry::new(key, Before::Known(known.row), Some(row), self.version), Some(known.at));
                 }

@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::snapshot::PartReader;
+use crate::snapshot::{PartReader, each_entry};
 use arrow::array::{BooleanArray, RecordBatch};
 use arrow::compute::filter_record_batch;
 use outflow_contract::state_store::StateStore;
@@ -14,12 +14,15 @@ use super::Gathered;
 use super::writer::Part;
 use crate::diff::{PARTITIONS, Reason, read_partition};
 
-/// The keys that came more than once, with how often each came among the new and changed records.
+/// The keys that came more than once. A record that is too large to be accepted has come, too.
 pub(super) fn find(gathered: &Gathered) -> Result<HashSet<Key>> {
-    let mut keys: HashSet<Key> = gathered.tally.repeated.iter().copied().collect();
+    let mut keys = gathered.tally.repeated.clone();
+    let mut refused = HashSet::new();
+    keys.extend(gathered.tally.refused.iter().filter(|key| !refused.insert(**key)));
     for partition in 0..PARTITIONS {
         let entries = read_partition(&gathered.spills, partition)?;
         keys.extend(entries.windows(2).filter(|pair| pair[0].key == pair[1].key).map(|pair| pair[0].key));
+        keys.extend(entries.iter().map(|entry| entry.key).filter(|key| refused.contains(key)));
     }
     Ok(keys)
 }
@@ -35,7 +38,7 @@ impl Removed {
     }
 }
 
-/// Takes the records of `keys` out of every part, and counts them.
+/// Takes the records of `keys` out of the parts that have some, and counts them.
 pub(super) fn remove(
     store: &dyn StateStore,
     gathered: &mut Gathered,
@@ -44,36 +47,46 @@ pub(super) fn remove(
 ) -> Result<Removed> {
     let mut removed = Removed::default();
     let mut written: HashSet<Key> = HashSet::new();
-    let parts = std::mem::take(&mut gathered.parts);
-    for part in parts {
-        let file = part.file;
-        let mut rows = Vec::new();
-        let kept = rewrite(store, &part, keys, &path(file), &mut rows, &mut written, gathered)?;
-        if !rows.is_empty() {
-            store.delete(&part.info.path)?;
-            removed.0.insert(file, rows);
+    for part in std::mem::take(&mut gathered.parts) {
+        let rows = rows_of(store, &part, keys)?;
+        if rows.is_empty() {
+            gathered.parts.push(part);
+            continue;
         }
+        let kept = rewrite(store, &part, keys, &path(part.file), &mut written, gathered)?;
         gathered.parts.extend(kept);
+        store.delete(&part.info.path)?;
+        removed.0.insert(part.file, rows);
     }
     // The first of a repeated key may have had the same state as before: it was counted as unchanged, and is in no change set.
-    let unwritten = keys.len() as u64 - written.len() as u64;
+    let unwritten = gathered.tally.repeated.difference(&written).count() as u64;
     gathered.tally.unchanged = gathered.tally.unchanged.saturating_sub(unwritten);
     gathered.tally.rejections.count(Reason::DuplicateId, unwritten);
     Ok(removed)
 }
 
-/// Writes `part` anew without the records of `keys`, whose places are appended to `rows`. `None` if none remain.
+/// Where the records of `keys` are in `part`; its values are not read for that.
+fn rows_of(store: &dyn StateStore, part: &Part, keys: &HashSet<Key>) -> Result<Vec<u32>> {
+    let mut rows = Vec::new();
+    each_entry(store, &part.info.path, |row, entry, _| {
+        if keys.contains(&entry.key) {
+            rows.push(row);
+        }
+        Ok(())
+    })?;
+    Ok(rows)
+}
+
+/// Writes `part` anew without the records of `keys`. `None` if none remain.
 fn rewrite(
     store: &dyn StateStore,
     part: &Part,
     keys: &HashSet<Key>,
     path: &str,
-    rows: &mut Vec<u32>,
     written: &mut HashSet<Key>,
     gathered: &mut Gathered,
 ) -> Result<Option<Part>> {
     let mut writer: Option<PartWriter> = None;
-    let mut place = 0u32;
     for batch in PartReader::open(store, &part.info.path)?.read()? {
         let batch = batch?;
         let entries = EntryReader::new(&batch)?;
@@ -81,16 +94,12 @@ fn rewrite(
         for i in 0..entries.len() {
             let (entry, _) = entries.get(i);
             let duplicate = keys.contains(&entry.key);
-            if duplicate {
-                rows.push(place + i as u32);
-                if !part.snapshot {
-                    written.insert(entry.key);
-                    count(&batch, i, matches!(entry.before, Before::Absent), gathered);
-                }
+            if duplicate && !part.snapshot {
+                written.insert(entry.key);
+                count(&batch, i, matches!(entry.before, Before::Absent), gathered);
             }
             keep.push(!duplicate);
         }
-        place += batch.num_rows() as u32;
         let batch =
             filter_record_batch(&batch, &BooleanArray::from(keep)).map_err(|e| Error::bug("could not filter a part").caused_by(e))?;
         if batch.num_rows() == 0 {

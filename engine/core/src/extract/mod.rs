@@ -35,7 +35,7 @@ use outflow_contract::clock::Clock;
 use outflow_contract::limits::Limits;
 use outflow_contract::plan::{Model, OnBadId};
 use outflow_contract::report::{Rejected, records};
-use outflow_contract::source::RecordStream;
+use outflow_contract::source::{RecordStream, is_json};
 use outflow_contract::state_store::StateStore;
 use outflow_contract::{Counts, Error, Kind, Result};
 use outflow_ledger::chain::Chain;
@@ -43,7 +43,7 @@ use outflow_ledger::commit::ModelCommit;
 use tokio::sync::mpsc;
 
 use crate::blocking;
-use crate::diff::{Comparison, DiffExec, HASH_FORMAT, Reason, Rebase, RecordHasher, Spill, Tally, source_of, told};
+use crate::diff::{Comparison, DiffExec, HASH_FORMAT, Outdated, Reason, Rebase, RecordHasher, Spill, Tally, can_be_equal, source_of, told};
 use crate::snapshot::{HashSnapshot, Indexed, schema_of};
 pub(crate) use publish::hash_key;
 use writer::{Part, Writer};
@@ -114,6 +114,7 @@ impl Extraction<'_> {
         let key = publish::hash_key(salt);
         let hasher = RecordHasher::new(&key, &schema, &self.model.id, None)?;
         let (snapshot, rebase) = self.snapshot(head.clone(), &schema, key).await?;
+        let common = known.as_deref().and_then(|known| rebase::common_columns(known, &schema));
         let mut notices = Vec::new();
         if rebase.is_some() {
             notices.push("the query returns other columns than last time: what is common to both was compared".to_owned());
@@ -127,13 +128,16 @@ impl Extraction<'_> {
             version: head.as_ref().map_or(0, |head| head.version) + 1,
             null_ids: head.as_ref().map_or(0, |head| head.extraction.null_ids),
             rebase,
+            outdated: Outdated::new(Arc::clone(&self.store), head.as_ref(), key, &schema, common),
             scratch: self.store.scratch()?,
             threads: self.workers,
         });
         let publication = publish::Publication::new(self, head, Arc::clone(&diff), salt, notices);
-        let writers = (0..self.workers.max(1)).map(|i| {
-            let snapshot = diff.rebase.is_some().then(|| publication.output(self.workers + i, "snapshot"));
-            Writer::new(Arc::clone(&self.store), publication.output(i, "changes"), snapshot, Spill::new(diff.scratch.path(), i))
+        let workers = self.workers.max(1);
+        let writers = (0..workers).map(|i| {
+            let (changes, snapshot) = (publication.output(i, "changes"), publication.output(workers + i, "snapshot"));
+            let spill = Spill::new(diff.scratch.path(), i);
+            Writer::new(Arc::clone(&self.store), changes, snapshot, diff.rebase.is_some(), spill)
         });
         let writers = writers.collect();
         let gathered = self.gather(stream, diff, writers).await?;
@@ -228,17 +232,18 @@ impl Extraction<'_> {
     fn same_kind_of_identity(&self, old: &Schema, new: &Schema) -> Result<()> {
         for id in &self.model.id {
             let (Ok(old), Ok(new)) = (old.field_with_name(id), new.field_with_name(id)) else { continue };
-            let (was, is) = (kind_of(old.data_type()), kind_of(new.data_type()));
-            if was != is && was != Comparable::Null && is != Comparable::Null {
-                let message = format!(
-                    "the identifier `{id}` of model `{}` was of type {} and is now {}: every record would look new and every known one deleted",
-                    self.model.name,
-                    old.data_type(),
-                    new.data_type()
-                );
-                let remedy = format!("force its type in the table's `columns:` or with CAST in the query, or {START_AFRESH}");
-                return Err(Error::invalid(message).remedy(remedy));
+            if can_be_equal(old, new) {
+                continue;
             }
+            let kind = |field: &Field| if is_json(field) { "json".to_owned() } else { field.data_type().to_string() };
+            let message = format!(
+                "the identifier `{id}` of model `{}` was of type {} and is now {}: every record would look new and every known one deleted",
+                self.model.name,
+                kind(old),
+                kind(new)
+            );
+            let remedy = format!("force its type in the table's `columns:` or with CAST in the query, or {START_AFRESH}");
+            return Err(Error::invalid(message).remedy(remedy));
         }
         Ok(())
     }
@@ -250,26 +255,6 @@ impl Extraction<'_> {
                 .remedy("mend the query, or let `on_null_id: reject` leave them out"));
         }
         Ok(())
-    }
-}
-
-/// What values of an identifier can be equal to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Comparable {
-    Null,
-    Number,
-    Text,
-    Other(std::mem::Discriminant<DataType>),
-}
-
-fn kind_of(kind: &DataType) -> Comparable {
-    match kind {
-        DataType::Null => Comparable::Null,
-        DataType::Dictionary(_, value) => kind_of(value),
-        DataType::RunEndEncoded(_, value) => kind_of(value.data_type()),
-        kind if kind.is_numeric() => Comparable::Number,
-        kind if kind.is_string() => Comparable::Text,
-        kind => Comparable::Other(std::mem::discriminant(kind)),
     }
 }
 

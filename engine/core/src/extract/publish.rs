@@ -69,7 +69,7 @@ impl Publication {
             query_hash: blake3::hash(extraction.model.sql.as_bytes()).to_hex().to_string(),
             head,
             salt,
-            workers: extraction.workers,
+            workers: extraction.workers.max(1),
             nonce: extraction.clock.random(),
             commit_nonce: extraction.clock.random(),
             now: rfc3339(extraction.clock.wall()),
@@ -103,7 +103,9 @@ impl Publication {
         gathered.deleted.sort_unstable_by_key(|record| record.at);
         gathered.parts.extend(self.write_deletes(&gathered.deleted)?);
         let mut head = self.next_commit(&gathered, null_ids)?;
-        let changes = gathered.tally.counts.total();
+        // What has changed, and what is only known by other columns from now on.
+        let renewed = gathered.parts.iter().filter(|part| part.snapshot).map(|part| part.info.rows);
+        let changes = gathered.tally.counts.total() + renewed.sum::<u64>();
         let rebased = self.diff.rebase.is_some();
         if rebased || changes > 0 {
             let anew = rebased || self.head.as_ref().is_none_or(|head| hashes::wants_new_base(head, changes));
@@ -266,6 +268,7 @@ impl Publication {
 fn same_state(old: &ModelCommit, new: &ModelCommit) -> bool {
     old.version == new.version
         && old.schema == new.schema
+        && old.hashes == new.hashes
         && old.query_hash == new.query_hash
         && old.extraction.null_ids == new.extraction.null_ids
 }

@@ -1,4 +1,12 @@
 //! One of the threads that write what an extraction found: changed records with their values into a part, keys on the side.
+//!
+//! ```text
+//!                                            changes   snapshot
+//! a changed record                              x
+//! one that has not changed, and was known
+//! by other columns than the result has                    x
+//! any, if the columns have changed         if changed     x
+//! ```
 
 use std::sync::Arc;
 
@@ -15,8 +23,10 @@ use crate::snapshot::Indexed;
 pub(super) struct Writer {
     store: Arc<dyn StateStore>,
     changes: Output,
-    /// Where every record goes if the columns have changed (see [`super::rebase`]).
-    snapshot: Option<Output>,
+    /// Where records go whose values have a new place though they have not changed.
+    snapshot: Output,
+    /// The columns have changed: every record goes there (see [`super::rebase`]).
+    is_rebase: bool,
     pub(super) spill: Spill,
     /// Records that are no longer returned, with their state and the place of their values.
     pub(super) deleted: Vec<Indexed>,
@@ -66,8 +76,8 @@ impl Output {
 }
 
 impl Writer {
-    pub(super) fn new(store: Arc<dyn StateStore>, changes: Output, snapshot: Option<Output>, spill: Spill) -> Self {
-        Self { store, changes, snapshot, spill, deleted: Vec::new() }
+    pub(super) fn new(store: Arc<dyn StateStore>, changes: Output, snapshot: Output, is_rebase: bool, spill: Spill) -> Self {
+        Self { store, changes, snapshot, is_rebase, spill, deleted: Vec::new() }
     }
 
     /// Takes one batch of changes.
@@ -77,23 +87,20 @@ impl Writer {
         if entries.first().is_some_and(|(entry, _)| entry.after.is_none()) {
             return self.delete(&entries);
         }
-        let output = self.snapshot.as_ref().unwrap_or(&self.changes);
-        for (i, (entry, _)) in entries.iter().enumerate() {
+        let changed: Vec<bool> = entries.iter().map(|(entry, _)| !entry.is_settled()).collect();
+        let kept: Vec<bool> = changed.iter().map(|changed| self.is_rebase || !changed).collect();
+        let (mut in_changes, mut in_snapshot) = (0, 0);
+        for ((entry, _), kept) in entries.iter().zip(&kept) {
             let row = entry.after.ok_or_else(|| Error::bug("a batch of changes has deleted records among others"))?;
-            self.spill.push(Indexed { key: entry.key, row, at: output.place(i), version: entry.version as u32 })?;
+            let (output, ahead) = if *kept { (&self.snapshot, &mut in_snapshot) } else { (&self.changes, &mut in_changes) };
+            self.spill.push(Indexed { key: entry.key, row, at: output.place(*ahead), version: entry.version as u32 })?;
+            *ahead += 1;
         }
-        match &mut self.snapshot {
-            None => self.changes.write(self.store.as_ref(), batch),
-            Some(snapshot) => {
-                snapshot.write(self.store.as_ref(), &as_added(batch, &entries)?)?;
-                let changed: BooleanArray = entries.iter().map(|(entry, _)| Some(!entry.is_settled())).collect();
-                if changed.true_count() == 0 {
-                    return Ok(());
-                }
-                let changed = filter_record_batch(batch, &changed).map_err(|e| Error::bug("could not take the changes").caused_by(e))?;
-                self.changes.write(self.store.as_ref(), &changed)
-            }
+        if in_snapshot > 0 {
+            self.snapshot.write(self.store.as_ref(), &as_added(&some(batch, kept)?)?)?;
         }
+        let changed = some(batch, changed)?;
+        if changed.num_rows() > 0 { self.changes.write(self.store.as_ref(), &changed) } else { Ok(()) }
     }
 
     fn delete(&mut self, entries: &[(Entry, Option<Locator>)]) -> Result<()> {
@@ -110,15 +117,23 @@ impl Writer {
 
     /// Makes the parts durable, those that there are.
     pub(super) fn finish(&mut self) -> Result<Vec<Part>> {
-        let snapshot = self.snapshot.as_mut().map(|snapshot| snapshot.finish(true)).transpose()?.flatten();
-        Ok(self.changes.finish(false)?.into_iter().chain(snapshot).collect())
+        Ok(self.changes.finish(false)?.into_iter().chain(self.snapshot.finish(true)?).collect())
     }
 }
 
+/// The records of `batch` at which `wanted` is set.
+fn some(batch: &RecordBatch, wanted: Vec<bool>) -> Result<RecordBatch> {
+    if wanted.iter().all(|wanted| *wanted) {
+        return Ok(batch.clone());
+    }
+    filter_record_batch(batch, &BooleanArray::from(wanted)).map_err(|e| Error::bug("could not take some of the changes").caused_by(e))
+}
+
 /// The same records, as if they had not been there before: the snapshot anew.
-fn as_added(batch: &RecordBatch, entries: &[(Entry, Option<Locator>)]) -> Result<RecordBatch> {
-    let mut added = EntryBuilder::new();
-    for (entry, _) in entries {
+fn as_added(batch: &RecordBatch) -> Result<RecordBatch> {
+    let (entries, mut added) = (EntryReader::new(batch)?, EntryBuilder::new());
+    for i in 0..entries.len() {
+        let (entry, _) = entries.get(i);
         added.push(&Entry::new(entry.key, Before::Absent, entry.after, entry.version), None);
     }
     assemble(added.finish(), &values_of(batch)?)

@@ -42,6 +42,7 @@ mod moment;
 mod output;
 mod route;
 mod scan;
+pub(crate) mod size;
 mod temporal;
 mod types;
 mod value;

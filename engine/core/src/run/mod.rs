@@ -33,6 +33,7 @@ use crate::seal::Allowed;
 
 mod amend;
 mod aside;
+mod identified;
 pub(crate) mod identity;
 pub(crate) mod locks;
 pub(crate) mod orphans;

@@ -16,15 +16,17 @@ use outflow_contract::plan::Mapping;
 use outflow_contract::report::Tally;
 use outflow_contract::state_store::StateStore;
 use outflow_contract::{Entry, Error, Key, Kind, Op, Result};
+use outflow_ledger::chain::Chain;
 use outflow_ledger::changes::{EntryBuilder, EntryReader, Reasons, assemble, values_of};
 use outflow_ledger::commit::{MappingCommit, ModelCommit, PendingFile};
 use outflow_ledger::{paths, runs};
 use serde::Serialize;
 
 use super::Engine;
+use super::identified::Identified;
 use crate::blocking;
 use crate::commit::PendingWriter;
-use crate::map::{identifiers, is_same_id};
+use crate::map::is_same_id;
 use crate::snapshot::{PartReader, PartsWriter};
 use crate::time::rfc3339_of_ms;
 
@@ -163,11 +165,13 @@ fn mark(store: &dyn StateStore, (name, epoch, nonce): (&str, u64, u64), head: &M
     let mut writer = PendingWriter::new(PartsWriter::new(store, path));
     let mut done = Acknowledged::default();
     let mut missing: BTreeSet<&String> = if let Which::Ids(ids) = which { ids.iter().collect() } else { BTreeSet::new() };
+    let model: Option<ModelCommit> = Chain::of_model(&head.model).head(store)?;
+    let identified = Identified::new(store, model.as_ref(), &head.id)?;
     for file in &head.pending {
         for batch in PartReader::open(store, &file.path)?.read()? {
             let batch = batch?;
             let (entries, reasons, values) = (EntryReader::new(&batch)?, Reasons::of(&batch)?, values_of(&batch)?);
-            let ids = if let Which::Ids(_) = which { identifiers(&values, &head.id)? } else { Vec::new() };
+            let ids = if let Which::Ids(_) = which { identified.of(&batch, &entries)? } else { Vec::new() };
             let mut builder = EntryBuilder::of_pending();
             for i in 0..entries.len() {
                 let (mut entry, before_at) = entries.get(i);
@@ -207,9 +211,10 @@ fn listed(
     unsettled: bool,
 ) -> Result<Waiting> {
     let mut reasons: BTreeMap<(String, bool), WaitingReason> = BTreeMap::new();
+    let identified = Identified::new(store, head, state.map(|state| state.id.as_slice()).unwrap_or_default())?;
     for file in state.iter().flat_map(|state| &state.pending) {
         for batch in PartReader::open(store, &file.path)?.read()? {
-            add(&mut reasons, &batch?, state.map(|state| state.id.as_slice()).unwrap_or_default())?;
+            add(&mut reasons, &batch?, &identified)?;
         }
     }
     let mut reasons: Vec<WaitingReason> = reasons.into_values().collect();
@@ -221,7 +226,7 @@ fn listed(
 }
 
 /// Adds the pending records of a batch to the reasons for which they wait.
-fn add(groups: &mut BTreeMap<(String, bool), WaitingReason>, batch: &RecordBatch, id: &[String]) -> Result<()> {
+fn add(groups: &mut BTreeMap<(String, bool), WaitingReason>, batch: &RecordBatch, identified: &Identified<'_>) -> Result<()> {
     let (entries, reasons) = (EntryReader::new(batch)?, Reasons::of(batch)?);
     // Identifiers are only asked for where an example is wanted.
     let mut ids: Option<Vec<String>> = None;
@@ -255,7 +260,7 @@ fn add(groups: &mut BTreeMap<(String, bool), WaitingReason>, batch: &RecordBatch
         group.last_seen = group.last_seen.take().into_iter().chain(last_seen.clone()).max();
         if group.examples.len() < SAMPLES_PER_REASON {
             if ids.is_none() {
-                ids = Some(identifiers(&values_of(batch)?, id)?);
+                ids = Some(identified.of(batch, &entries)?);
             }
             let id = ids.as_ref().and_then(|ids| ids.get(i)).cloned().unwrap_or_default();
             let (op, attempts) = (entry.op(), failed.attempts);
@@ -274,32 +279,35 @@ pub(super) async fn keys_of(
     state: Option<&MappingCommit>,
     wanted: &[String],
 ) -> Result<BTreeSet<Key>> {
+    let (store, name, wanted) = (Arc::clone(&engine.store), mapping.name.clone(), wanted.to_vec());
+    let (head, state) = (head.clone(), state.cloned());
+    blocking(move || keys(store.as_ref(), &name, &head, state.as_ref(), &wanted)).await
+}
+
+fn keys(store: &dyn StateStore, name: &str, head: &ModelCommit, state: Option<&MappingCommit>, wanted: &[String]) -> Result<BTreeSet<Key>> {
     // Where nothing was delivered, or all of it is in doubt, every record of the model waits.
     let cursor = state.filter(|state| !state.resend).and_then(|state| state.cursor);
     let changed: BTreeSet<u32> =
         head.versions.iter().filter(|version| Some(version.version) > cursor).flat_map(|version| version.files.iter().copied()).collect();
-    let ahead = head.files.iter().filter(|file| cursor.is_none() || changed.contains(&file.id)).map(|file| file.path.clone());
-    let files: Vec<String> = state.iter().flat_map(|state| &state.pending).map(|file| file.path.clone()).chain(ahead).collect();
-    let (store, name, id, wanted) = (Arc::clone(&engine.store), mapping.name.clone(), head.id.clone(), wanted.to_vec());
-    blocking(move || {
-        let mut keys = BTreeSet::new();
-        let mut missing: BTreeSet<&String> = wanted.iter().collect();
-        for path in files {
-            for batch in PartReader::open(store.as_ref(), &path)?.with_values(&id).read()? {
-                let batch = batch?;
-                let entries = EntryReader::new(&batch)?;
-                for (i, found) in identifiers(&values_of(&batch)?, &id)?.iter().enumerate() {
-                    for id in wanted.iter().filter(|wanted| is_same_id(found, wanted)) {
-                        missing.remove(id);
-                        keys.insert(entries.key(i));
-                    }
+    let ahead = head.files.iter().filter(|file| cursor.is_none() || changed.contains(&file.id)).map(|file| &file.path);
+    let pending = state.iter().flat_map(|state| &state.pending).map(|file| &file.path);
+    let identified = Identified::new(store, Some(head), &head.id)?;
+    let mut keys = BTreeSet::new();
+    let mut missing: BTreeSet<&String> = wanted.iter().collect();
+    for path in pending.chain(ahead) {
+        for batch in PartReader::open(store, path)?.with_values(&head.id).read()? {
+            let batch = batch?;
+            let entries = EntryReader::new(&batch)?;
+            for (i, found) in identified.of(&batch, &entries)?.iter().enumerate() {
+                for id in wanted.iter().filter(|wanted| is_same_id(found, wanted)) {
+                    missing.remove(id);
+                    keys.insert(entries.key(i));
                 }
             }
         }
-        let missing: Vec<String> = missing.into_iter().cloned().collect();
-        if missing.is_empty() { Ok(keys) } else { Err(not_waiting(&name, &missing)) }
-    })
-    .await
+    }
+    let missing: Vec<String> = missing.into_iter().cloned().collect();
+    if missing.is_empty() { Ok(keys) } else { Err(not_waiting(name, &missing)) }
 }
 
 fn nothing_waits(name: &str) -> Error {
@@ -329,3 +337,6 @@ fn not_waiting(name: &str, ids: &[String]) -> Error {
     Error::new(Kind::NotFound, message)
         .remedy(format!("`outflow pending {name}` lists what waits; `outflow test {name} --record ID --send` sends a record that does not"))
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,14 +9,14 @@ use arrow::datatypes::{Schema, SchemaRef};
 use outflow_contract::state_store::StateStore;
 use outflow_contract::{Before, Entry, Error, Key, Op, Result};
 use outflow_ledger::changes::{EntryBuilder, Locator, PartInfo, Reasons, assemble, values_of};
-use outflow_ledger::commit::{ModelCommit, PendingFile};
+use outflow_ledger::commit::{ModelCommit, PendingFile, ValueFile};
 use outflow_ledger::compose::{Options, compose_key, fold_key, snapshot_entry};
 use outflow_ledger::paths;
 use outflow_ledger::runs::SealedPart;
 
 use super::deleted::{is_bare, unplaced};
 use super::{Sealing, file_part, lack_columns, sealed_part};
-use crate::snapshot::values::{complete, fetch};
+use crate::snapshot::values::{FileColumns, complete, fetch};
 use crate::snapshot::{Indexed, KeyIndex, KeyRange, PartReader, PartsWriter, each_entry, schema_of};
 
 /// A part to compose from.
@@ -50,6 +50,14 @@ struct Net {
     row: u32,
 }
 
+impl Net {
+    /// A part without values has one place for both: where the last values of a deleted record are, and what was there before. They
+    /// differ where the destination has not been given the last values.
+    fn is_told_by_one_place(&self) -> bool {
+        !matches!(self.entry.before, Before::Known(_)) || self.before_at == self.values_at
+    }
+}
+
 /// What is composed, and into which files.
 pub(crate) struct Composing<'a> {
     pub(crate) store: &'a dyn StateStore,
@@ -73,11 +81,13 @@ impl Composing<'_> {
     pub(crate) fn write(&self) -> Result<Vec<PartInfo>> {
         let inputs = self.inputs()?;
         let total: u64 = inputs.iter().map(|input| input.rows).sum();
+        let earlier = Earlier::new(self)?;
         let mut parts = Vec::new();
         for range in KeyRange::all(total) {
             let mut items = self.load(&inputs, |key| range.contains(key) && self.only.is_none_or(|only| only.contains(&key)))?;
             items.sort_unstable_by_key(|item| (item.entry.key, item.input, item.row));
-            let mut nets: Vec<Net> = items.chunk_by(|a, b| a.entry.key == b.entry.key).filter_map(|key| self.net(key, &inputs)).collect();
+            let keys = items.chunk_by(|a, b| a.entry.key == b.entry.key);
+            let mut nets = keys.filter_map(|key| self.net(key, &inputs, &earlier).transpose()).collect::<Result<Vec<Net>>>()?;
             nets.retain(|net| !self.options.resend || net.entry.after.is_none());
             nets.sort_unstable_by_key(|net| (net.input, net.row));
             parts.extend(self.copy(&inputs, &nets, range.number())?);
@@ -120,15 +130,16 @@ impl Composing<'_> {
     }
 
     /// Composes the entries of one key, in order of time.
-    fn net(&self, items: &[Item], inputs: &[Input]) -> Option<Net> {
-        let (first, last) = (items.first()?, items.last()?);
+    fn net(&self, items: &[Item], inputs: &[Input], earlier: &Earlier<'_>) -> Result<Option<Net>> {
+        let (Some(first), Some(last)) = (items.first(), items.last()) else { return Ok(None) };
         let from_pending = (first.input as usize) < self.pending.len();
         let steps: Vec<Entry> = items[usize::from(from_pending)..].iter().map(|item| item.entry).collect();
         let start = if from_pending { Some(first.entry) } else { self.at_the_oldest(&first.entry) };
-        let entry = match self.fold_to {
-            Some(to) => fold_key(start, &steps, to, &self.options)?,
-            None => compose_key(start, &steps, &self.options)?,
+        let net = match self.fold_to {
+            Some(to) => fold_key(start, &steps, to, &self.options),
+            None => compose_key(start, &steps, &self.options),
         };
+        let Some(entry) = net else { return Ok(None) };
         // Where the values of its state before are: those of the first entry, or of a step that was seen on the way.
         let before_at = match entry.before {
             Before::Known(_) if first.entry.before == entry.before => first.before_at,
@@ -140,7 +151,8 @@ impl Composing<'_> {
         };
         // What was sent ahead stays as it is, with its own values; and why it failed stands beside them.
         let from = if from_pending && entry.version == first.entry.version { first } else { last };
-        Some(Net { entry, before_at, values_at: from.before_at, input: from.input, row: from.row })
+        let before_at = earlier.telling(before_at, items)?;
+        Ok(Some(Net { entry, before_at, values_at: from.before_at, input: from.input, row: from.row }))
     }
 
     /// What the oldest snapshot held of a record, as an added one: the first step that is left says what was there before.
@@ -191,20 +203,23 @@ impl Composing<'_> {
         writer.parts.finish()
     }
 
-    /// Copies deleted records, with their last values where those are needed.
+    /// Copies deleted records that have no values beside them: with their last values where those are sent, or where one place would not
+    /// say both what was there before and where the last values are.
     fn copy_bare(&self, path: &str, nets: &[Net], schema: &SchemaRef, writer: &mut Writer<'_>) -> Result<()> {
-        if !self.options.selection.contains(Op::Deleted) {
+        let sends = self.options.selection.contains(Op::Deleted);
+        let (bare, whole): (Vec<&Net>, Vec<&Net>) = nets.iter().partition(|net| !sends && net.is_told_by_one_place());
+        if !bare.is_empty() {
             let mut entries = writer.entries();
-            for net in nets {
+            for net in &bare {
                 entries.push(&net.entry, net.values_at);
             }
-            let options = RecordBatchOptions::new().with_row_count(Some(nets.len()));
+            let options = RecordBatchOptions::new().with_row_count(Some(bare.len()));
             let nothing = RecordBatch::try_new_with_options(Arc::new(Schema::empty()), Vec::new(), &options);
             let nothing = nothing.map_err(|e| Error::bug("could not lay out deleted records").caused_by(e))?;
-            return writer.write(entries, &nothing, None);
+            writer.write(entries, &nothing, None)?;
         }
         let place = |net: &Net| net.values_at.ok_or_else(|| unplaced(path));
-        let mut placed = nets.iter().map(|net| Ok((place(net)?, net))).collect::<Result<Vec<_>>>()?;
+        let mut placed = whole.into_iter().map(|net| Ok((place(net)?, net))).collect::<Result<Vec<_>>>()?;
         placed.sort_unstable_by_key(|(at, _)| *at);
         let places: Vec<Locator> = placed.iter().map(|(at, _)| *at).collect();
         let mut next = placed.iter();
@@ -266,6 +281,39 @@ impl Composing<'_> {
             let reasons = reasons.map(|reasons| reasons.at(&UInt32Array::from(rows))).transpose()?;
             writer.write(entries, &found.values, reasons)
         })
+    }
+}
+
+/// The columns of earlier values.
+struct Earlier<'a> {
+    store: &'a dyn StateStore,
+    files: &'a [ValueFile],
+    /// The columns of now.
+    schema: SchemaRef,
+    columns: FileColumns,
+}
+
+impl<'a> Earlier<'a> {
+    fn new(composing: &Composing<'a>) -> Result<Self> {
+        let (store, head) = (composing.store, composing.head);
+        Ok(Self { store, files: &head.files, schema: schema_of(head)?, columns: FileColumns::default() })
+    }
+
+    /// The place of the state before, if the values there tell what has changed. They do not where one of the entries of the record knows
+    /// earlier values of more columns: those came in between, and whether they have changed since is not told by one place. Without a
+    /// place an update is sent.
+    fn telling(&self, before_at: Option<Locator>, items: &[Item]) -> Result<Option<Locator>> {
+        let (Some(at), [_, _, ..]) = (before_at, items) else { return Ok(before_at) };
+        let columns_at = |at: Locator| self.columns.of(self.store, self.files, at.file());
+        let Some(told) = columns_at(at)? else { return Ok(before_at) };
+        for other in items.iter().filter_map(|item| item.before_at).filter(|other| other.file() != at.file()) {
+            let Some(others) = columns_at(other)? else { return Ok(None) };
+            let is_more = |name: &String| others.contains(name) && !told.contains(name);
+            if !Arc::ptr_eq(&told, &others) && self.schema.fields().iter().any(|field| is_more(field.name())) {
+                return Ok(None);
+            }
+        }
+        Ok(before_at)
     }
 }
 

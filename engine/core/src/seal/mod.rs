@@ -25,6 +25,8 @@ mod deleted;
 mod fold;
 mod guard;
 mod snapshot;
+#[cfg(test)]
+pub(crate) mod tests;
 mod unused;
 
 use std::collections::BTreeSet;

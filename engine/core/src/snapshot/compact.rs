@@ -7,7 +7,8 @@
 //! ```
 //!
 //! In the order of their places, so that each file is read once, from front to back, and where each record has gone follows from its
-//! rank: 8 bytes for each record that is copied, and a batch of values at a time.
+//! rank: 8 bytes for each record that is copied, and a batch of values at a time. Copies have the columns that they were written with: one
+//! that came later is not null in them, but not there.
 
 use std::collections::HashSet;
 
@@ -16,8 +17,7 @@ use outflow_contract::{Before, Entry, Error, Result};
 use outflow_ledger::changes::{EntryBuilder, EntryReader, Locator, assemble, values_of};
 use outflow_ledger::commit::{ModelCommit, ValueFile};
 
-use super::values::complete;
-use super::{PartReader, PartsWriter, hashes, schema_of};
+use super::{PartReader, PartsWriter, hashes};
 
 /// What is copied.
 pub(crate) struct Compaction<'a> {
@@ -73,7 +73,6 @@ impl Compaction<'_> {
         let Some(first) = places.first() else { return Ok(()) };
         let file = self.head.files.iter().find(|file| file.id == first.file());
         let file = file.ok_or_else(|| Error::corrupt(format!("the commit of a model does not list its file {}", first.file())))?;
-        let schema = schema_of(self.head)?;
         let rows: Vec<u32> = places.iter().map(|place| place.row()).collect();
         let mut copied = 0;
         for batch in PartReader::open(self.store, &file.path)?.select(&rows).read()? {
@@ -85,7 +84,7 @@ impl Compaction<'_> {
                 states.push(&Entry { before: Before::Absent, ..entry }, None);
             }
             copied += entries.len();
-            writer.write(&assemble(states.finish(), &complete(&values_of(&batch)?, &schema)?)?)?;
+            writer.write(&assemble(states.finish(), &values_of(&batch)?)?)?;
         }
         if copied == places.len() { Ok(()) } else { Err(Error::corrupt(format!("{} holds fewer records than its commit says", file.path))) }
     }
@@ -108,5 +107,28 @@ impl Moved {
             row -= file.rows;
         }
         place
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::extract::tests::{Bench, Rows};
+
+    #[test]
+    fn a_copy_has_the_columns_of_then() {
+        let bench = Bench::new();
+        let rows: Rows = (0..4).map(|id| (Some(id), id, Some("a note".to_owned()))).collect();
+        bench.extract(&rows, 4, 1, false).unwrap();
+        // A record that comes twice stays as it was known, without the note that the others now have.
+        let twice = [rows.clone(), vec![rows[2].clone()]].concat();
+        let head = bench.extract(&twice, 4, 1, true).unwrap().head;
+        let leaving = head.files.iter().map(|file| file.id).collect();
+        let path = |i: usize| format!("models/m/snapshots/9/copy-{i}");
+        let compaction = Compaction { store: bench.store.as_ref(), head: &head, leaving, pending: Vec::new(), path: &path };
+        let copies = compaction.copy().unwrap().files;
+        let columns = |file: &ValueFile| PartReader::open(bench.store.as_ref(), &file.path).unwrap().value_columns().unwrap();
+        let copies: Vec<_> = copies.iter().map(|file| (file.rows, columns(file))).collect();
+        assert_eq!(copies, [(1, vec!["number".to_owned(), "id".to_owned()]), (3, ["number", "id", "note"].map(str::to_owned).to_vec())]);
     }
 }

@@ -1,6 +1,7 @@
 //! Values by place: from whatever version wrote them, in the columns of today and the types of then.
 
-use std::sync::Arc;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::snapshot::PartReader;
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, new_null_array};
@@ -92,4 +93,23 @@ pub fn complete(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> 
     let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
     RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), columns, &options)
         .map_err(|e| Error::bug("could not lay values out anew").caused_by(e))
+}
+
+/// The columns that value files have, each file asked once. Files with the same columns share one set.
+#[derive(Default)]
+pub struct FileColumns(Mutex<HashMap<u32, Arc<BTreeSet<String>>>>);
+
+impl FileColumns {
+    /// Those of the file of that number; `None` if it is not among `files`, that is, no longer kept.
+    pub fn of(&self, store: &dyn StateStore, files: &[ValueFile], id: u32) -> Result<Option<Arc<BTreeSet<String>>>> {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(columns) = known.get(&id) {
+            return Ok(Some(Arc::clone(columns)));
+        }
+        let Some(file) = files.iter().find(|file| file.id == id) else { return Ok(None) };
+        let columns: BTreeSet<String> = PartReader::open(store, &file.path)?.value_columns()?.into_iter().collect();
+        let columns = known.values().find(|others| ***others == columns).map_or_else(|| Arc::new(columns), Arc::clone);
+        known.insert(id, Arc::clone(&columns));
+        Ok(Some(columns))
+    }
 }

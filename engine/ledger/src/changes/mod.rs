@@ -15,7 +15,9 @@
 //!
 //! `failed` and `reason` are only there where some record has them, so that a model's versions do not carry them.
 //!
-//! So a diff or a composition reads a few narrow columns, and never the values. Without value columns (`values: none`) there is no `values`.
+//! So a diff or a composition reads a few narrow columns, and never the values. Without value columns (`values: none`) there is no
+//! `values`; nor is there in a part of deleted records that names their last values by `before_at` alone, which are what was there before,
+//! too.
 //!
 //! Hash columns are stored plain: hashes do not compress, and decoding them is what a diff does most.
 

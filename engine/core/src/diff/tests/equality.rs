@@ -9,7 +9,9 @@ use arrow::array::{
 use arrow::buffer::{NullBuffer, ScalarBuffer};
 use arrow::datatypes::TimeUnit;
 
+use super::comparable::field;
 use super::*;
+use crate::diff::can_be_equal;
 
 /// JSON text as a column: its rows' hashes.
 fn json(values: Vec<Option<&str>>) -> Vec<RowHash> {
@@ -38,6 +40,7 @@ fn all_equal(arrays: &[ArrayRef]) {
     let expected = of(arrays[0].clone());
     for array in arrays.iter().flat_map(encodings) {
         assert_eq!(of(array.clone()), expected, "{:?}", array.data_type());
+        assert!(can_be_equal(&field(arrays[0].data_type()), &field(array.data_type())), "{:?}", array.data_type());
     }
 }
 

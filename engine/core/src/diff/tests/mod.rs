@@ -3,17 +3,21 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BooleanArray, Decimal128Array, DictionaryArray, Float64Array, Int8Array, Int32Array, Int64Array, LargeStringArray, ListArray,
-    NullArray, RecordBatch, StringArray, StringViewArray, StructArray, TimestampMicrosecondArray, TimestampSecondArray, UInt64Array,
+    Array, ArrayRef, BooleanArray, Decimal128Array, DictionaryArray, Float64Array, Int8Array, Int32Array, Int64Array, LargeStringArray,
+    ListArray, MapArray, NullArray, RecordBatch, StringArray, StringViewArray, StructArray, TimestampMicrosecondArray,
+    TimestampSecondArray, UInt64Array, make_array,
 };
+use arrow::buffer::OffsetBuffer;
 use arrow::compute::{cast, concat, take};
-use arrow::datatypes::{DataType, Field, Int32Type, Int64Type, Schema};
+use arrow::datatypes::{DataType, Field, Fields, Int32Type, Int64Type, Schema};
 use outflow_contract::source::{EXTENSION_NAME, JSON_EXTENSION};
 use outflow_contract::{Key, RowHash};
 use proptest::prelude::*;
 
+use super::hash::null_ids;
 use super::{Lanes, RecordHasher};
 
+mod comparable;
 mod equality;
 mod frozen;
 mod quality;
@@ -100,6 +104,34 @@ fn json_hashes_by_content_and_keeps_missing_apart_from_null() {
 }
 
 #[test]
+fn json_inside_of_lists_and_maps_and_runs_hashes_by_content_too() {
+    let mark = || [(EXTENSION_NAME.to_owned(), JSON_EXTENSION.to_owned())].into();
+    let item = Arc::new(Field::new("item", DataType::Utf8, true).with_metadata(mark()));
+    let texts = |texts: &[Option<&str>]| arc(StringArray::from(texts.to_vec()));
+    let list =
+        |items: &[Option<&str>]| arc(ListArray::new(Arc::clone(&item), OffsetBuffer::from_lengths([items.len()]), texts(items), None));
+    assert_eq!(of(list(&[Some(r#"{"a":1,"b":2}"#)])), of(list(&[Some(r#"{ "b": 2.0, "a": 1 }"#)])));
+    assert_ne!(of(list(&[Some(r#"{"a":1}"#)])), of(list(&[Some(r#"{"a":2}"#)])));
+    let numbers = ListArray::from_iter_primitive::<Int64Type, _, _>([Some([Some(1), None, Some(2)])]);
+    assert_eq!(of(list(&[Some("1"), None, Some(" 2.0 ")])), of(arc(numbers)), "as the frozen list");
+
+    let map = |value: Field, values: ArrayRef| {
+        let fields = Fields::from(vec![Field::new("keys", DataType::Utf8, false), value]);
+        let entries = StructArray::new(fields.clone(), vec![texts(&[Some("k")]), values], None);
+        let field = Arc::new(Field::new("entries", DataType::Struct(fields), false));
+        arc(MapArray::new(field, OffsetBuffer::from_lengths([1]), entries, None, false))
+    };
+    let json = |text: &str| map(Field::new("values", DataType::Utf8, true).with_metadata(mark()), texts(&[Some(text)]));
+    assert_eq!(of(json("1")), of(map(Field::new("values", DataType::Int64, true), arc(Int64Array::from(vec![1])))));
+
+    let values = Field::new("values", DataType::Utf8, true).with_metadata(mark());
+    let runs = DataType::RunEndEncoded(Arc::new(Field::new("run_ends", DataType::Int32, false)), Arc::new(values));
+    // Arrow's cast loses the mark.
+    let in_runs = cast(&texts(&[Some("1")]), &runs).unwrap().to_data().into_builder().data_type(runs).build().unwrap();
+    assert_eq!(of(make_array(in_runs)), of(arc(Int64Array::from(vec![1]))));
+}
+
+#[test]
 fn structs_hash_by_name_and_lists_in_order() {
     let member = |name: &str, values: Vec<Option<i64>>| (Arc::new(Field::new(name, DataType::Int64, true)), arc(Int64Array::from(values)));
     let ab = StructArray::from(vec![member("a", vec![Some(1)]), member("b", vec![Some(2)])]);
@@ -153,6 +185,25 @@ fn another_salt_gives_other_hashes() {
     for (a, b) in of(1).into_iter().zip(of(2)) {
         assert_ne!(a, b);
     }
+}
+
+#[test]
+fn a_null_in_an_identifier_is_found_wherever_it_is_kept() {
+    let texts = StringArray::from(vec![Some("a"), None, None, Some("b"), Some("b")]);
+    let runs = DataType::RunEndEncoded(
+        Arc::new(Field::new("run_ends", DataType::Int32, false)),
+        Arc::new(Field::new("values", DataType::Utf8, true)),
+    );
+    let values = arc(StringArray::from(vec![Some("a"), None, Some("b")]));
+    let in_values = DictionaryArray::<Int32Type>::new(Int32Array::from(vec![0, 1, 1, 2, 2]), values);
+    let whole = arc(Int64Array::from(vec![1, 2, 3, 4, 5]));
+    let nulls = |id: &[ArrayRef]| null_ids(id).map(|nulls| (0..nulls.len()).filter(|&i| nulls.is_null(i)).collect::<Vec<_>>());
+    for column in [cast(&texts, &runs).unwrap(), arc(in_values), arc(texts)] {
+        assert_eq!(nulls(&[column.clone()]), Some(vec![1, 2]), "{}", column.data_type());
+        assert_eq!(nulls(&[whole.clone(), column.slice(2, 3)].map(|c| c.slice(0, 3))), Some(vec![0]), "{}", column.data_type());
+    }
+    assert_eq!(nulls(&[whole.clone()]), None);
+    assert_eq!(nulls(&[whole, arc(NullArray::new(5))]), Some(vec![0, 1, 2, 3, 4]));
 }
 
 proptest! {
