@@ -86,6 +86,8 @@ impl Loaded {
                 let fields = self.places.mappings.get(mapping).map(|places| &places.fields);
                 match fields.and_then(|fields| fields.named_in(error.message())) {
                     Some(span) => (Some(span), format!("mapping `{mapping}`: {error}")),
+                    // What the connector says without naming a field may be about a setting; what a column is like is not.
+                    None if is_of_column(error) => (fields.map(|fields| fields.name), format!("mapping `{mapping}`: {error}")),
                     None => return self.problem(Asked::Destination(destination), error),
                 }
             }
@@ -102,6 +104,11 @@ impl Loaded {
         self.places.destinations.get(destination)?.named_in(error.message())?;
         Some(self.problem(Asked::Destination(destination), error))
     }
+}
+
+/// Is the error about what a column holds?
+fn is_of_column(error: &Error) -> bool {
+    error.message().starts_with("column \"") || error.message().starts_with("field `")
 }
 
 /// The place in a query that an error of its source is about, and whether double quotes are round a column that is not there.

@@ -7,6 +7,8 @@
 //!                                                                    └ mapping/   columns.rs (against a schema), findings.rs
 //! ```
 //!
+//! `suggest/` stands beside this way: which column of a schema could go to which field.
+//!
 //! Invariants: every mistake is reported, all of them at once, each with its place and a way out ([`Problem`]); no
 //! message, excerpt or written form of a mapping holds a secret; nothing a file can contain makes the planner panic,
 //! overflow its stack or use memory without a bound.
@@ -29,6 +31,7 @@ pub mod schema;
 pub mod select;
 mod shape;
 mod sql;
+pub mod suggest;
 mod target;
 mod then;
 mod tree;
@@ -37,7 +40,7 @@ mod window;
 mod yaml;
 
 pub use findings::Asked;
-pub use load::{Examined, Loaded, Options, PROJECT_FILE, examine, load, load_as_it_was};
+pub use load::{Examined, Loaded, Options, PROJECT_FILE, examine, load, load_as_it_was, load_unfinished};
 pub use nearest::{list, nearest};
 pub use problem::{Problem, Problems, Severity, merged, render};
 pub use then::Then;

@@ -70,11 +70,12 @@ pub(crate) struct Draft {
     label: Option<String>,
     help: Option<String>,
     also: Vec<(Span, String)>,
+    gap: bool,
 }
 
 impl Draft {
     pub(crate) fn new(severity: Severity, span: Option<Span>, message: impl Into<String>) -> Self {
-        Self { severity, span, message: message.into(), label: None, help: None, also: Vec::new() }
+        Self { severity, span, message: message.into(), label: None, help: None, also: Vec::new(), gap: false }
     }
 
     /// A word or two at the place itself.
@@ -94,6 +95,12 @@ impl Draft {
     /// What to do about it.
     pub(crate) fn help(&mut self, help: impl Into<String>) -> &mut Self {
         self.help = Some(help.into());
+        self
+    }
+
+    /// It only says that something is still to be filled in.
+    pub(crate) fn gap(&mut self) -> &mut Self {
+        self.gap = true;
         self
     }
 
@@ -269,7 +276,7 @@ impl Renderer {
         let same_file = |span: &Span| Some(span.file) == draft.span.map(|span| span.file);
         labels.extend(draft.also.into_iter().filter(|(span, _)| same_file(span)).map(|(span, text)| label(span, Some(clean(text)))));
         let (severity, place) = (draft.severity, draft.span);
-        Problem { severity, message: clean(draft.message), help: draft.help.map(clean), labels, source, place }
+        Problem { severity, message: clean(draft.message), help: draft.help.map(clean), labels, source, place, gap: draft.gap }
     }
 }
 
@@ -289,9 +296,15 @@ pub struct Problem {
     labels: Vec<Label>,
     source: Option<Arc<NamedSource<String>>>,
     place: Option<Span>,
+    gap: bool,
 }
 
 impl Problem {
+    /// Does it only say that a required field of a mapping is still to be filled in?
+    pub fn is_gap(&self) -> bool {
+        self.gap
+    }
+
     /// How bad it is.
     pub fn severity(&self) -> Severity {
         self.severity

@@ -31,10 +31,11 @@ pub fn schema(descriptors: &[Descriptor]) -> Value {
 /// A value of the mapping language.
 fn value() -> Value {
     let mut directives = Map::new();
-    for (name, description) in DIRECTIVES {
-        directives.insert(name.to_owned(), json!({ "description": description }));
+    for directive in DIRECTIVES {
+        directives.insert(directive.name.to_owned(), json!({ "description": directive.description }));
     }
-    let names = DIRECTIVES.map(|(name, _)| name.trim_start_matches('@')).join("|");
+    let names: Vec<&str> = DIRECTIVES.iter().map(|directive| directive.name.trim_start_matches('@')).collect();
+    let names = names.join("|");
     json!({
         "description": "A value, `$.column`, or a directive such as { \"@template\": \"{{first}} {{last}}\" }.",
         "anyOf": [

@@ -10,6 +10,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::Value;
 
+pub use crate::format::Format;
 use crate::outcome::{Answer, HttpRequest, HttpResponse, Outcome, Records, Rejection, Request};
 use crate::plan::{DestinationConfig, Settings};
 use crate::secret::Secret;
@@ -224,9 +225,21 @@ pub struct Field {
     pub allow_null: bool,
     /// The members of an object; empty if any will do.
     pub properties: Vec<Field>,
-    /// An object may have other members than its `properties`: all of it is handed on as it is, and the destination looks at it.
+    /// An object may have other members than its `properties`, which go along as they are.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub open: bool,
+    /// An object is handed on as it is, its `properties` included, and the destination looks at it.
+    #[serde(skip)]
+    pub untouched: bool,
+    /// The form that text has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub format: Option<Format>,
+    /// The least number, or characters of a text. 0 is no limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub minimum: Option<f64>,
+    /// The greatest number, or the most characters of a text. 0 is no limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub maximum: Option<f64>,
 }
 
 impl Field {
@@ -245,6 +258,10 @@ impl Field {
             allow_null: false,
             properties: Vec::new(),
             open: false,
+            untouched: false,
+            format: None,
+            minimum: None,
+            maximum: None,
         }
     }
 
@@ -308,6 +325,34 @@ impl Field {
     #[must_use]
     pub fn open(mut self) -> Self {
         self.open = true;
+        self
+    }
+
+    /// It is handed on as it is.
+    #[must_use]
+    pub fn untouched(mut self) -> Self {
+        self.untouched = true;
+        self
+    }
+
+    /// The form that text has.
+    #[must_use]
+    pub fn format(mut self, format: Format) -> Self {
+        self.format = Some(format);
+        self
+    }
+
+    /// The least number, or characters of a text.
+    #[must_use]
+    pub fn minimum(mut self, minimum: f64) -> Self {
+        self.minimum = Some(minimum);
+        self
+    }
+
+    /// The greatest number, or the most characters of a text.
+    #[must_use]
+    pub fn maximum(mut self, maximum: f64) -> Self {
+        self.maximum = Some(maximum);
         self
     }
 }

@@ -2,9 +2,18 @@
 //!
 //! The root of every [`Path`] is the record: its columns by name, and `__op`, `__segment_id`, `__sync_id`.
 //! (`__timestamp`, the model's timestamp column, is told by the planner: nothing of it is left in an expression.)
-//! Inside the shape of an [`Expr::ArrayPath`] the root is the item. "Missing" is not null: a missing member is left
-//! out of an object and is `null` in an array.
+//! Inside the shape of an [`Expr::ArrayPath`] the root is the item, and inside the mapping of an [`Expr::Transform`] what it applies
+//! to. "Missing" is not null: a missing member is left out of an object and is `null` in an array.
 
+mod function;
+mod own;
+mod path;
+mod template;
+
+use std::collections::BTreeSet;
+
+pub use function::{Function, Replacement};
+pub use own::{Algorithm, Dating, Encoding, Form, Hashing, Lookup, Normal, Numeral, Own};
 use serde_json::Value;
 
 /// The name of the record's identifier at the root.
@@ -54,6 +63,20 @@ pub enum Expr {
         /// What each item becomes; the item is the root in there. `None` gives the items whole.
         shape: Option<Box<Expr>>,
     },
+    /// `@transform`: a mapping of a mapped value.
+    Transform {
+        /// The value, worked out from the record.
+        apply: Box<Expr>,
+        /// What becomes of it: it is the root in there.
+        mapping: Box<Expr>,
+    },
+    /// Any directive that works out a value from others.
+    Call {
+        /// What it does.
+        function: Function,
+        /// What it does it with. Which is which is the function's to say.
+        args: Vec<Expr>,
+    },
 }
 
 /// The question of an `@if`.
@@ -100,38 +123,38 @@ pub enum Columns {
 impl Expr {
     /// The columns that this expression reads: a change in any other column changes nothing in the payload.
     pub fn columns(&self) -> Columns {
-        let mut names = std::collections::BTreeSet::new();
-        if self.collect(&mut names) { Columns::All } else { Columns::Named(names.into_iter().collect()) }
+        let (mut names, mut all) = (BTreeSet::new(), false);
+        self.each_path(&mut |path| match path.root() {
+            None => all = true,
+            Some(name) if RESERVED_ROOTS.contains(&name) => {}
+            Some(name) => {
+                names.insert(name.to_owned());
+            }
+        });
+        if all { Columns::All } else { Columns::Named(names.into_iter().collect()) }
     }
 
-    /// Collects root names; true once the whole root is read.
-    fn collect(&self, names: &mut std::collections::BTreeSet<String>) -> bool {
-        let path = |path: &Path, names: &mut std::collections::BTreeSet<String>| match path.root() {
-            None => true,
-            Some(name) => {
-                if !RESERVED_ROOTS.contains(&name) {
-                    names.insert(name.to_owned());
-                }
-                false
-            }
-        };
+    /// Hands over every path that starts from this expression's own root, and none that starts from an item or from what a transform
+    /// applies to.
+    pub fn each_path(&self, each: &mut dyn FnMut(&Path)) {
         match self {
-            Self::Literal(_) => false,
-            Self::Object(members) => members.iter().fold(false, |all, (_, e)| e.collect(names) | all),
-            Self::Array(items) => items.iter().fold(false, |all, e| e.collect(names) | all),
-            Self::Path(p) => path(p, names),
-            Self::Template(parts) => parts.iter().fold(false, |all, part| match part {
-                TemplatePart::Text(_) => all,
-                TemplatePart::Value(p) => path(p, names) | all,
-            }),
+            Self::Literal(_) => {}
+            Self::Object(members) => members.iter().for_each(|(_, member)| member.each_path(each)),
+            Self::Array(items) | Self::Call { args: items, .. } => items.iter().for_each(|item| item.each_path(each)),
+            Self::Path(path) | Self::ArrayPath { root: path, .. } => each(path),
+            Self::Template(parts) => {
+                for part in parts {
+                    if let TemplatePart::Value(path) = part {
+                        each(path);
+                    }
+                }
+            }
             Self::If { test, then, otherwise } => {
                 let (Test::Exists(asked) | Test::NotBlank(asked)) = test;
-                let branches = [Some(asked), then.as_ref(), otherwise.as_ref()];
-                branches.into_iter().flatten().fold(false, |all, e| e.collect(names) | all)
+                [Some(asked), then.as_ref(), otherwise.as_ref()].into_iter().flatten().for_each(|part| part.each_path(each));
             }
-            Self::Case { value, .. } => value.collect(names),
-            // The shape's root is the item, so the list is all that it reads of the record.
-            Self::ArrayPath { root, .. } => path(root, names),
+            Self::Case { value, .. } => value.each_path(each),
+            Self::Transform { apply, .. } => apply.each_path(each),
         }
     }
 }
@@ -144,6 +167,11 @@ mod tests {
         Path { segments: text.split('.').filter(|s| !s.is_empty()).map(Into::into).collect() }
     }
 
+    fn replace() -> Function {
+        let replacements = vec![Replacement { pattern: "a".into(), with: "b".into() }];
+        Function::Replace { replacements, global: true, ignore_case: false }
+    }
+
     #[test]
     fn columns_are_those_that_the_record_is_read_by() {
         let expr = Expr::Object(vec![
@@ -151,8 +179,10 @@ mod tests {
             ("b".into(), Expr::ArrayPath { root: path("items"), shape: Some(Box::new(Expr::Path(path("sku")))) }),
             ("c".into(), Expr::Path(path("__segment_id"))),
             ("d".into(), Expr::Template(vec![TemplatePart::Value(path("address.city"))])),
+            ("f".into(), Expr::Transform { apply: Box::new(Expr::Path(path("plan"))), mapping: Box::new(Expr::Path(path("gone"))) }),
+            ("e".into(), Expr::Call { function: replace(), args: vec![Expr::Path(path("phone"))] }),
         ]);
-        assert_eq!(expr.columns(), Columns::Named(vec!["address".into(), "email".into(), "items".into()]));
+        assert_eq!(expr.columns(), Columns::Named(["address", "email", "items", "phone", "plan"].map(String::from).to_vec()));
         assert_eq!(Expr::Path(path("")).columns(), Columns::All);
     }
 }

@@ -7,6 +7,7 @@
 //! | [`key`] | the identity of a record and of its state |
 //! | [`change`] | operations, entries of a change set, record selections, counts |
 //! | [`expr`] | the mapping language as a tree |
+//! | [`format`] | the forms that texts may have to have |
 //! | [`plan`] | a validated project, as the planner hands it to the engine |
 //! | [`source`] | **seam**: where records come from |
 //! | [`destination`] | **seam**: how records become requests, and answers become outcomes |
@@ -23,6 +24,7 @@ pub mod clock;
 pub mod destination;
 pub mod error;
 pub mod expr;
+pub mod format;
 pub mod key;
 pub mod limits;
 pub mod outcome;

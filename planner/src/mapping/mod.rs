@@ -12,11 +12,10 @@
 //!
 //! Every path is remembered with its place, so that a column that the query does not return can be shown where it is used.
 
-mod directive;
-pub(crate) mod path;
-pub(crate) mod template;
+mod directives;
 
-pub(crate) use directive::DIRECTIVES;
+pub(crate) use directives::DIRECTIVES;
+pub(crate) use directives::transform::ROOT_DIRECTIVE;
 use outflow_contract::expr::{Expr, OP, Path, RESERVED_ROOTS, TIMESTAMP, Test};
 use serde_json::{Map, Value};
 
@@ -56,7 +55,8 @@ pub(crate) enum Timestamp<'a> {
 
 /// Turns `node` into an expression, reports what is wrong with it, and adds what it reads to `uses`.
 pub(crate) fn parse(node: &Node, timestamp: Timestamp<'_>, uses: &mut Uses, log: &mut Log) -> Expr {
-    Reader { timestamp, uses, log, literal: false, in_item: false }.value(node)
+    let mut reader = Reader { timestamp, uses, log, literal: false, in_item: false };
+    reader.root_directive(node.members()).unwrap_or_else(|| reader.value(node))
 }
 
 /// The value that is missing whatever the record: what a part that can never be there folds into.
@@ -75,7 +75,7 @@ struct Reader<'a> {
     log: &'a mut Log,
     /// Inside `@literal`: a text that looks like a path is a text.
     literal: bool,
-    /// Inside the shape of an `@arrayPath`: paths start from the item.
+    /// Inside the shape of an `@arrayPath` or the mapping of a `@transform`: paths start from the item, or from what it applies to.
     in_item: bool,
 }
 
@@ -118,7 +118,7 @@ impl Reader<'_> {
 
     /// Reads a path, and remembers the column that it starts from. None if it can never lead anywhere.
     fn path(&mut self, text: &str, span: Span) -> Option<Path> {
-        self.rooted(path::parse(text), span)
+        self.rooted(Path::parse(text), span)
     }
 
     /// The path from a column on, or from a reserved name that the engine knows.

@@ -1,8 +1,10 @@
-use outflow_contract::expr::TemplatePart;
+use outflow_contract::expr::{Function, Replacement, TemplatePart};
 use serde_json::json;
 
 use super::*;
 use crate::yaml;
+
+mod own;
 
 fn read(text: &str) -> (Expr, Vec<String>, Vec<String>) {
     read_with(text, Timestamp::Absent("orders"))
@@ -101,6 +103,29 @@ fn a_case_changes_constants_at_once_and_leaves_the_rest_for_later() {
 }
 
 #[test]
+fn a_replace_takes_short_texts_and_one_value() {
+    let replacement = |pattern: &str, with: &str| Replacement { pattern: pattern.into(), with: with.into() };
+    let full = Function::Replace { replacements: vec![replacement("a", ""), replacement("b", "c")], global: false, ignore_case: true };
+    assert_eq!(
+        expr("{ '@replace': { pattern: a, value: $.x, ignorecase: true, global: false, pattern2: b, replacement2: c } }"),
+        Expr::Call { function: full, args: vec![Expr::Path(path(&["x"]))] }
+    );
+    for (text, expected) in [
+        ("{ value: $.x }", "`@replace` has no `pattern`"),
+        ("{ pattern: a }", "`@replace` has no `value`"),
+        ("{ pattern: '', value: x }", "the `pattern` of `@replace` is a text of 1 to 10 characters, and this is one of 0"),
+        (
+            "{ pattern: a, replacement: null, value: x }",
+            "the `replacement` of `@replace` is a text of 0 to 10 characters, and this is empty",
+        ),
+        ("{ pattern: a, global: 1, value: x }", "the `global` of `@replace` is true or false, and this is a number"),
+        ("{ pattern: a, value: 5 }", "the `value` of `@replace` is text or a directive, and this is a number"),
+    ] {
+        assert_eq!(problem(&format!("{{ '@replace': {text} }}")), expected);
+    }
+}
+
+#[test]
 fn an_array_path_shapes_items_and_reads_only_its_list_of_the_record() {
     let (shaped, uses, problems) = read("{ '@arrayPath': [$.order.items, { id: $.sku, t: { '@template': '{{sku}}!' } }] }");
     assert!(problems.is_empty());
@@ -114,6 +139,80 @@ fn an_array_path_shapes_items_and_reads_only_its_list_of_the_record() {
     assert_eq!(expr("{ '@arrayPath': [$.items, $.sku] }"), scalars);
     assert_eq!(problem("{ '@arrayPath': $.x }"), "`@arrayPath` takes a list of a path and, if wanted, a shape");
     assert_eq!(problem("{ '@arrayPath': [$.x, 5] }"), "the shape of `@arrayPath` is a mapping or a path, and this is a number");
+}
+
+fn call(function: Function, args: Vec<Expr>) -> Expr {
+    Expr::Call { function, args }
+}
+
+fn read_path(step: &str) -> Expr {
+    Expr::Path(path(&[step]))
+}
+
+#[test]
+fn directives_that_work_on_values_say_what_is_wrong_with_their_options() {
+    let flatten = Function::Flatten { separator: "_".into(), omit_arrays: true };
+    assert_eq!(expr("{ '@flatten': { separator: _, value: $.a, omitArrays: true } }"), call(flatten, vec![read_path("a")]));
+    assert_eq!(expr("{ '@json': { mode: encode, value: $.a } }"), call(Function::JsonEncode, vec![read_path("a")]));
+    let merge = Function::Merge { first_wins: true };
+    assert_eq!(
+        expr("{ '@merge': { direction: left, objects: [$.a, { b: 1 }] } }"),
+        call(merge, vec![read_path("a"), Expr::Literal(json!({"b": 1}))])
+    );
+    assert_eq!(expr("{ '@excludeWhenNull': $.a }"), call(Function::ExcludeWhenNull, vec![read_path("a")]));
+    for (text, expected) in [
+        ("{ '@flatten': { value: $.a } }", "`@flatten` has no `separator`"),
+        ("{ '@flatten': { separator: '', value: $.a } }", "the `separator` of `@flatten` is a text, and this is empty"),
+        ("{ '@flatten': { separator: _ } }", "`@flatten` has no `value`"),
+        ("{ '@json': { value: $.a } }", "`@json` has no `mode`"),
+        ("{ '@json': { mode: ENCODE, value: $.a } }", "the `mode` of `@json` is `encode` or `decode`"),
+        ("{ '@json': { mode: encode, value: 0 } }", "`@json` has no `value`"),
+        ("{ '@merge': { objects: [] } }", "`@merge` has no `direction`"),
+        ("{ '@merge': { direction: LEFT, objects: [] } }", "the `direction` of `@merge` is `left` or `right`"),
+        ("{ '@merge': { direction: left, objects: $.a } }", "the `objects` of `@merge` are a list, and this is text"),
+        (
+            "{ '@merge': { direction: left, objects: [x] } }",
+            "one of the `objects` of `@merge` is a mapping, a path or a directive, and this is text",
+        ),
+        ("{ '@transform': { apply: $.a } }", "`@transform` has no `mapping`"),
+        (
+            "{ '@transform': { apply: [1], mapping: $.a } }",
+            "the `apply` of `@transform` is a mapping, a path or a directive, and this is a list",
+        ),
+        ("{ '@liquid': '{{ a }}' }", "`@liquid` is not available in this version"),
+    ] {
+        assert_eq!(problem(text), expected);
+    }
+}
+
+#[test]
+fn a_transform_reads_of_the_record_what_it_applies_to_and_nothing_else() {
+    let (transformed, uses, problems) = read("{ '@transform': { apply: { who: $.user }, mapping: { n: $.who.name, t: $.__timestamp } } }");
+    assert_eq!((uses, problems), (vec!["user".to_owned()], vec![]));
+    let apply = Box::new(Expr::Object(vec![("who".into(), read_path("user"))]));
+    let mapping = Expr::Object(vec![("n".into(), Expr::Path(path(&["who", "name"]))), ("t".into(), read_path("__timestamp"))]);
+    let transform = Expr::Transform { apply, mapping: Box::new(mapping) };
+    assert_eq!(transformed, transform);
+    let over = "{ __segment_internal_directive: { '@transform': { apply: { who: $.user } } }, n: $.who.name, t: $.__timestamp }";
+    assert_eq!(expr(over), transform);
+    assert_eq!(expr("{ '@transform': { apply: $.a, mapping: { b: 1 } } }"), Expr::Literal(json!({"b": 1})));
+    assert_eq!(
+        problem("{ __segment_internal_directive: { '@merge': {}, '@transform': { apply: $.a } }, b: $.c }"),
+        "`__segment_internal_directive` holds one `@transform`"
+    );
+}
+
+#[test]
+fn a_text_that_is_worked_out_from_the_record_reads_all_of_it() {
+    let whole = || Expr::Path(Path::whole());
+    let by_path = call(Function::PathOf, vec![read_path("a"), whole()]);
+    assert_eq!(expr("{ '@path': { '@path': $.a } }"), by_path);
+    assert_eq!(expr("{ '@template': { '@path': $.a } }"), call(Function::TemplateOf, vec![read_path("a"), whole()]));
+    assert_eq!(expr("{ '@arrayPath': [{ '@path': $.a }] }"), read_path("a"), "what a directive gives is the list itself");
+    let shaped = Expr::ArrayPath { root: Path::whole(), shape: Some(Box::new(read_path("sku"))) };
+    let expected = Expr::Transform { apply: Box::new(read_path("a")), mapping: Box::new(shaped) };
+    assert_eq!(expr("{ '@arrayPath': [{ '@path': $.a }, $.sku] }"), expected);
+    assert_eq!(by_path.columns(), outflow_contract::expr::Columns::All);
 }
 
 #[test]
@@ -152,10 +251,9 @@ fn the_timestamp_is_the_models_column_under_a_name_of_its_own() {
 #[test]
 fn what_is_not_a_directive_is_said_to_be_none() {
     assert_eq!(problem("{ '@pathh': $.a }"), "there is no directive `@pathh`");
-    assert_eq!(problem("{ '@liquid': x }"), "`@liquid` is not available in this version");
     assert_eq!(problem("{ '@path': $.a, '@case': {} }"), "a directive stands alone, and `@path` has `@case` beside it");
     assert_eq!(problem("{ a: 1, '@path': $.a }"), "a directive stands alone, and `@path` has `a` beside it");
     assert_eq!(problem("{ '@path': 5 }"), "`@path` takes text, and this is a number");
-    assert_eq!(problem("{ '@path': { '@path': $.a } }"), "`@path` cannot be worked out from the record in this version");
+    assert_eq!(problem("{ '@path': { '@literal': 5 } }"), "`@path` takes text, and this is always `5`");
     assert_eq!(problem("$.__before.a"), "`$.__before` is not available in this version");
 }

@@ -77,6 +77,14 @@ impl Reading<'_, '_> {
         let own = Node { span: place, data: Data::Map(own) };
         let mut members = match mapping::parse(&own, self.timestamp, self.uses, self.log) {
             Expr::Object(members) => members,
+            // A directive over all of them is one over each.
+            Expr::Transform { apply, mapping } => match *mapping {
+                Expr::Object(members) => members
+                    .into_iter()
+                    .map(|(key, value)| (key, Expr::Transform { apply: apply.clone(), mapping: Box::new(value) }))
+                    .collect(),
+                _ => Vec::new(),
+            },
             // A constant payload: its members are constants, too.
             Expr::Literal(Value::Object(members)) => members.into_iter().map(|(key, value)| (key, Expr::Literal(value))).collect(),
             _ => Vec::new(),
@@ -128,7 +136,8 @@ struct Owner<'a> {
 
 fn check(members: &[Member], fields: &[Field], owner: &Owner<'_>, log: &mut Log) {
     let mut meant = Vec::new();
-    for member in members {
+    // A directive over all fields is none of them.
+    for member in members.iter().filter(|member| !owner.path.is_empty() || member.key != mapping::ROOT_DIRECTIVE) {
         match fields.iter().find(|field| field.name == member.key) {
             // Constants have rules of their own.
             Some(field) if field.constant => {}
@@ -145,7 +154,8 @@ fn check(members: &[Member], fields: &[Field], owner: &Owner<'_>, log: &mut Log)
                 format!("{} does not map the field `{}{}`, which action `{}` requires", owner.name, owner.path, field.name, owner.action),
             )
             .label(format!("`{}` is missing", field.name))
-            .help(format!("add `{}: {value}`. {}", field.name, field.description));
+            .help(format!("add `{}: {value}`. {}", field.name, field.description))
+            .gap();
         }
     }
 }
@@ -180,6 +190,7 @@ fn value(member: &Member, field: &Field, owner: &Owner<'_>, log: &mut Log) {
             continue;
         }
         choice(node, field, owner, log);
+        limits(node, field, owner, log);
         if let (Some(inner), false) = (object_members(node), field.properties.is_empty()) {
             let inside = Owner { path: format!("{}{}.", owner.path, field.name), span: member.key_span, ..*owner };
             let declared = |member: &&Member| !field.open || field.properties.iter().any(|property| property.name == member.key);
@@ -232,6 +243,30 @@ fn choice(node: &Node, field: &Field, owner: &Owner<'_>, log: &mut Log) {
     }
 }
 
+/// A constant is checked at once for the form that is asked of it, and for its limits.
+fn limits(node: &Node, field: &Field, owner: &Owner<'_>, log: &mut Log) {
+    let text = matches!(field.kind, FieldKind::String | FieldKind::StringOrObject);
+    let scalar = matches!(node.data, Data::Text(_) | Data::Number(_) | Data::Bool(_));
+    let content = node.as_str().map_or_else(|| node.to_json().to_string(), ToOwned::to_owned);
+    let measured = if text { Some(content.chars().count() as f64) } else { content.trim().parse().ok() };
+    let (Some(measured), true) = (measured, scalar) else { return };
+    let unit = if text { " characters" } else { "" };
+    let limit = |limit: Option<f64>| limit.filter(|limit| *limit != 0.0);
+    let wanted = if let Some(format) = field.format.filter(|format| text && !format.fits(&content)) {
+        format.words().to_owned()
+    } else if let Some(minimum) = limit(field.minimum).filter(|minimum| measured < *minimum) {
+        format!("at least {minimum}{unit}")
+    } else if let Some(maximum) = limit(field.maximum).filter(|maximum| measured > *maximum) {
+        format!("at most {maximum}{unit}")
+    } else {
+        return;
+    };
+    let shown = if field.secret { "this".to_owned() } else { node.shown() };
+    log.error(node.span, format!("field `{}{}` of {} cannot be {shown}", owner.path, field.name, owner.name))
+        .label(format!("it takes {wanted}"))
+        .help(field.description.clone());
+}
+
 /// The fields that are the same for every record, as plain values of their kind.
 fn constants(given: &[Member], declared: &[Field], owner: &Owner<'_>, log: &mut Log) -> Settings {
     let mut constants = Map::new();
@@ -268,6 +303,7 @@ fn constant(node: &Node, field: &Field, owner: &Owner<'_>, log: &mut Log) -> Opt
         return None;
     }
     choice(node, field, owner, log);
+    limits(node, field, owner, log);
     let text = matches!(field.kind, FieldKind::String | FieldKind::StringOrObject);
     Some(match node.to_json() {
         value @ (Value::Number(_) | Value::Bool(_)) if text => Value::String(value.to_string()),

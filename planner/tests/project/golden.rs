@@ -146,11 +146,6 @@ fn unknown_directive() {
 }
 
 #[test]
-fn directive_of_a_later_version() {
-    assert_snapshot!(refused(&small_with("email: $.email", "email: { \"@liquid\": \"{{ email }}\" }")));
-}
-
-#[test]
 fn bad_durations() {
     let text = FULL.replace("request_timeout: 10s", "request_timeout: 10").replace("query_timeout: 10m", "query_timeout: 10 minutes");
     assert_snapshot!(refused(&text));

@@ -6,9 +6,10 @@ use arrow::datatypes::{DataType, Field, Schema};
 use outflow_contract::Selection;
 use outflow_contract::expr::{Columns, Expr};
 use outflow_contract::plan::{ColumnType, FileFormat, OnBadId, Schedule, SourceKind, Tolerance};
+use outflow_planner::{Options, load_unfinished};
 use serde_json::json;
 
-use crate::support::{FULL, SMALL, load_target, load_text, loaded, small_with};
+use crate::support::{FULL, SMALL, descriptors, env, folder, load_target, load_text, loaded, shown, small_with};
 
 #[test]
 fn a_full_project_becomes_what_it_says() {
@@ -217,4 +218,22 @@ fn a_table_says_where_its_files_are_and_what_stands_between_their_values() {
     }
     assert_eq!(table("a.tsv").1.format, FileFormat::Csv);
     assert_eq!(table("a.JSON").1.format, FileFormat::Ndjson);
+}
+
+#[test]
+fn a_mapping_that_is_still_to_be_filled_in_can_be_looked_at_and_nothing_else_is_let_through() {
+    let unfinished = |project: &str| {
+        let folder = folder(project);
+        load_unfinished(&Options { root: folder.path(), target: None, env: &env, descriptors: &descriptors() })
+    };
+    for fields in ["fields: { lifecycle: $.stage }", "fields: {}", "fields:"] {
+        let project = small_with("fields:\n      email: $.email", fields);
+        assert!(load_text(&project).is_err(), "it cannot run");
+        let loaded = unfinished(&project).unwrap_or_else(|problems| panic!("{fields}: {}", shown(&problems.0)));
+        assert!(loaded.project.mapping("customers_to_crm").is_some() && loaded.warnings.is_empty(), "{fields}");
+    }
+    for wrong in ["fields: { emial: $.email }", "fields: $.", "fields: { email: $.email, properties: 5 }"] {
+        let problems = unfinished(&small_with("fields:\n      email: $.email", wrong)).err();
+        assert!(problems.is_some_and(|problems| problems.0.iter().all(|problem| !problem.is_gap())), "{wrong}");
+    }
 }

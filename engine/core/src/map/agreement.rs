@@ -13,14 +13,16 @@ use arrow::array::{
 use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::datatypes::{DataType, Field, Fields, Int8Type, Schema};
 use outflow_contract::Op;
-use outflow_contract::expr::{Expr, Path, TemplatePart, Test};
+use outflow_contract::expr::{Columns, Expr, Function, Path, Replacement, TemplatePart, Test};
 use outflow_contract::limits::Limits;
 use outflow_contract::source::{EXTENSION_NAME, JSON_EXTENSION};
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
+mod own;
+
 use super::json::list_index;
-use super::{Mapped, Mapper};
+use super::{Mapped, Mapper, SentBy};
 
 /// A list's item.
 #[derive(Clone, Debug)]
@@ -195,6 +197,9 @@ fn is_blank(value: &Value) -> bool {
 }
 
 fn get(root: &Value, path: &Path) -> Option<Value> {
+    if *root == nothing() {
+        return None;
+    }
     let mut at = root;
     for segment in &path.segments {
         at = match at {
@@ -244,7 +249,103 @@ fn naive(expr: &Expr, root: &Value) -> Option<Value> {
             (object @ Value::Object(_), Some(shape)) => Value::Array(vec![naive(shape, &object).unwrap_or_default()]),
             (other, _) => other,
         },
+        Expr::Transform { apply, mapping } => naive(mapping, &naive(apply, root).unwrap_or_else(nothing))?,
+        Expr::Call { function, args } => call(function, args, root)?,
     })
+}
+
+/// What is missing, where a value has to stand for it: as the root of a transform, from which every path leads nowhere.
+fn nothing() -> Value {
+    "\u{0}nothing".into()
+}
+
+fn call(function: &Function, args: &[Expr], root: &Value) -> Option<Value> {
+    let value = args.first().and_then(|arg| naive(arg, root));
+    Some(match function {
+        Function::Replace { replacements, global, .. } => {
+            let text = match value {
+                Some(Value::String(text)) => text,
+                Some(scalar @ (Value::Bool(_) | Value::Number(_))) => scalar.to_string(),
+                _ => String::new(),
+            };
+            let replaced = |text: String, one: &Replacement| match global {
+                true => text.replace(&one.pattern, &one.with),
+                false => text.replacen(&one.pattern, &one.with, 1),
+            };
+            replacements.iter().fold(text, replaced).into()
+        }
+        Function::Flatten { separator, omit_arrays } => {
+            let mut flat = Map::new();
+            if let Some(value) = value {
+                flatten("", &value, separator, *omit_arrays, &mut flat);
+            }
+            flat.into()
+        }
+        Function::JsonEncode => value?.to_string().into(),
+        Function::JsonDecode => match value? {
+            Value::String(text) => serde_json::from_str(&text).unwrap_or(Value::String(text)),
+            other => other,
+        },
+        Function::Merge { first_wins } => {
+            let mut args: Vec<&Expr> = args.iter().collect();
+            if *first_wins {
+                args.reverse();
+            }
+            let mut merged = Map::new();
+            for arg in args {
+                merge(arg, root, &mut merged);
+            }
+            merged.into_iter().filter(|(_, value)| *value != nothing()).collect::<Map<_, _>>().into()
+        }
+        Function::ExcludeWhenNull => without_nulls(value.filter(|value| !value.is_null())?),
+        // What is no text fails the record, which is not generated.
+        Function::PathOf => get(&naive(&args[1], root)?, &Path::parse(value?.as_str()?))?,
+        Function::TemplateOf => {
+            let parts = TemplatePart::parse(value?.as_str()?);
+            naive(&Expr::Template(parts), &naive(&args[1], root).unwrap_or_else(nothing))?
+        }
+        Function::Own(directive) => own::call(directive, args, root)?,
+    })
+}
+
+fn flatten(prefix: &str, value: &Value, separator: &str, omit_arrays: bool, flat: &mut Map<String, Value>) {
+    let way = |key: &str| if prefix.is_empty() { key.to_owned() } else { format!("{prefix}{separator}{key}") };
+    match value {
+        Value::Object(members) => members.iter().for_each(|(key, value)| flatten(&way(key), value, separator, omit_arrays, flat)),
+        Value::Array(items) if !omit_arrays => {
+            items.iter().enumerate().for_each(|(at, value)| flatten(&way(&at.to_string()), value, separator, omit_arrays, flat));
+        }
+        other => {
+            flat.insert(prefix.to_owned(), other.clone());
+        }
+    }
+}
+
+fn merge(arg: &Expr, root: &Value, merged: &mut Map<String, Value>) {
+    if let Expr::Object(members) = arg {
+        for (name, member) in members {
+            merged.insert(name.clone(), naive(member, root).unwrap_or_else(nothing));
+        }
+        return;
+    }
+    match naive(arg, root) {
+        Some(Value::Object(members)) => merged.extend(members),
+        Some(Value::Array(items)) => merged.extend(items.into_iter().enumerate().map(|(at, item)| (at.to_string(), item))),
+        Some(Value::String(text)) => merged.extend(text.chars().enumerate().map(|(at, c)| (at.to_string(), c.to_string().into()))),
+        _ => {}
+    }
+}
+
+fn without_nulls(value: Value) -> Value {
+    match value {
+        Value::Object(members) => members
+            .into_iter()
+            .filter(|(_, value)| !value.is_null())
+            .map(|(key, value)| (key, without_nulls(value)))
+            .collect::<Map<_, _>>()
+            .into(),
+        other => other,
+    }
 }
 
 fn any_path(paths: &'static [&'static str]) -> impl Strategy<Value = Path> {
@@ -285,20 +386,34 @@ const RECORD_PATHS: &[&str] = &[
 const RECORD_LISTS: &[&str] = &["items", "attributes", "attributes.a", "profile", "name", "items.0", "items.7", "profile.sku", "number.x"];
 const ITEM_PATHS: &[&str] = &["", "sku", "qty", "a", "x", "a.b", "0", "sku.x", "qty.x", "b.a.0"];
 const ITEM_LISTS: &[&str] = &["", "a", "sku", "0", "gone"];
+/// Into what a transform applies to: into the objects and lists that are drawn, and into what stands in their place.
+const APPLIED_PATHS: &[&str] =
+    &["", "k0\"", "k1\"", "k0\".sku", "k0\".k0\"", "k1\".0.qty", "k0\".a.b", "0", "1.k0\"", "sku", "a", "a.x", "name"];
+const APPLIED_LISTS: &[&str] = &["", "k0\"", "k1\"", "0", "k0\".a", "items"];
+/// Texts that are paths, templates, or neither.
+const WRITTEN: &[&str] =
+    &["", "sku", "$.a", "attributes.a.b", "k0\"", "items[0].sku", "{{sku}}!", "{{{name}}}", "{{ attributes }}{{x", "a..0"];
 
 fn expression(
     paths: &'static [&'static str],
     texts: &'static [&'static str],
     lists: &'static [&'static str],
     shape: Option<BoxedStrategy<Expr>>,
+    applied: Option<BoxedStrategy<Expr>>,
 ) -> BoxedStrategy<Expr> {
     let part = prop_oneof![odd_text().prop_map(TemplatePart::Text), any_path(paths).prop_map(TemplatePart::Value)];
+    let written = prop::sample::select(WRITTEN).prop_map(|text| Expr::Literal(text.into()));
+    let worked = (any::<bool>(), written).prop_map(|(template, text)| {
+        let function = if template { Function::TemplateOf } else { Function::PathOf };
+        Expr::Call { function, args: vec![text, Expr::Path(Path::whole())] }
+    });
     let leaf = prop_oneof![
-        1 => json_value().prop_map(Expr::Literal),
-        4 => any_path(paths).prop_map(Expr::Path),
-        2 => prop::collection::vec(part, 0..4).prop_map(Expr::Template),
-        2 => (any::<bool>(), any_path(texts)).prop_map(|(upper, path)| Expr::Case { upper, value: Box::new(Expr::Path(path)) }),
-        1 => any_path(lists).prop_map(|root| Expr::ArrayPath { root, shape: None }),
+        2 => json_value().prop_map(Expr::Literal),
+        8 => any_path(paths).prop_map(Expr::Path),
+        4 => prop::collection::vec(part, 0..4).prop_map(Expr::Template),
+        4 => (any::<bool>(), any_path(texts)).prop_map(|(upper, path)| Expr::Case { upper, value: Box::new(Expr::Path(path)) }),
+        2 => any_path(lists).prop_map(|root| Expr::ArrayPath { root, shape: None }),
+        1 => worked,
     ];
     let leaf = match shape {
         None => leaf.boxed(),
@@ -307,18 +422,40 @@ fn expression(
             prop_oneof![4 => leaf, 2 => shaped.prop_map(|(root, shape)| Expr::ArrayPath { root, shape: Some(Box::new(shape)) })].boxed()
         }
     };
-    leaf.prop_recursive(3, 12, 4, |inner| {
-        let boxed = inner.clone().prop_map(Box::new);
-        let asked = prop_oneof![boxed.clone().prop_map(Test::Exists), boxed.clone().prop_map(Test::NotBlank)];
-        let branch = prop::option::of(boxed);
-        prop_oneof![
-            prop::collection::vec(inner.clone(), 0..4)
-                .prop_map(|exprs| Expr::Object(exprs.into_iter().enumerate().map(|(i, expr)| (format!("k{i}\""), expr)).collect())),
-            prop::collection::vec(inner, 0..3).prop_map(Expr::Array),
-            (asked, branch.clone(), branch).prop_map(|(test, then, otherwise)| Expr::If { test, then, otherwise }),
-        ]
-    })
-    .boxed()
+    let drawn = leaf.prop_recursive(3, 12, 4, move |inner| composed(inner).boxed()).boxed();
+    let Some(applied) = applied else { return drawn };
+    // A path that goes on from the whole record is one to a column, which must be there.
+    let apply = drawn.clone().prop_filter("the whole record has no such columns", |apply| apply.columns() != Columns::All);
+    let transform = (apply, applied).prop_map(|(apply, mapping)| Expr::Transform { apply: Box::new(apply), mapping: Box::new(mapping) });
+    prop_oneof![3 => drawn, 2 => transform.clone(), 1 => composed(transform.boxed())].boxed()
+}
+
+fn composed(inner: BoxedStrategy<Expr>) -> impl Strategy<Value = Expr> {
+    let boxed = inner.clone().prop_map(Box::new);
+    let asked = prop_oneof![boxed.clone().prop_map(Test::Exists), boxed.clone().prop_map(Test::NotBlank)];
+    let branch = prop::option::of(boxed);
+    prop_oneof![
+        2 => prop::collection::vec(inner.clone(), 0..4)
+            .prop_map(|exprs| Expr::Object(exprs.into_iter().enumerate().map(|(i, expr)| (format!("k{i}\""), expr)).collect())),
+        1 => prop::collection::vec(inner.clone(), 0..3).prop_map(Expr::Array),
+        1 => (asked, branch.clone(), branch).prop_map(|(test, then, otherwise)| Expr::If { test, then, otherwise }),
+        2 => (function(), inner.clone()).prop_map(|(function, arg)| Expr::Call { function, args: vec![arg] }),
+        2 => own::directive(inner.clone()),
+        1 => (any::<bool>(), prop::collection::vec(inner, 0..4))
+            .prop_map(|(first_wins, args)| Expr::Call { function: Function::Merge { first_wins }, args }),
+    ]
+}
+
+/// What is put in has no dollars: those have tests of their own.
+fn function() -> impl Strategy<Value = Function> {
+    let replacement = ("[a-z0\" ]{1,2}", "[a-z\"\\\\]{0,2}").prop_map(|(pattern, with)| Replacement { pattern, with });
+    let replace = (prop::collection::vec(replacement, 1..3), any::<bool>()).prop_map(|(replacements, global)| Function::Replace {
+        replacements,
+        global,
+        ignore_case: false,
+    });
+    let flatten = ("[._/]{1,2}", any::<bool>()).prop_map(|(separator, omit_arrays)| Function::Flatten { separator, omit_arrays });
+    prop_oneof![replace, flatten, Just(Function::JsonEncode), Just(Function::JsonDecode), Just(Function::ExcludeWhenNull)]
 }
 
 fn is_empty(expr: &Expr) -> bool {
@@ -326,14 +463,16 @@ fn is_empty(expr: &Expr) -> bool {
 }
 
 fn expressions() -> BoxedStrategy<Expr> {
-    let innermost = expression(ITEM_PATHS, ITEM_PATHS, ITEM_LISTS, None);
-    let shape = expression(ITEM_PATHS, ITEM_PATHS, ITEM_LISTS, Some(innermost));
-    expression(RECORD_PATHS, RECORD_TEXTS, RECORD_LISTS, Some(shape))
+    let innermost = expression(ITEM_PATHS, ITEM_PATHS, ITEM_LISTS, None, None);
+    let again = expression(APPLIED_PATHS, APPLIED_PATHS, APPLIED_LISTS, Some(innermost.clone()), None);
+    let shape = expression(ITEM_PATHS, ITEM_PATHS, ITEM_LISTS, Some(innermost.clone()), Some(again.clone()));
+    let applied = expression(APPLIED_PATHS, APPLIED_PATHS, APPLIED_LISTS, Some(innermost), Some(again));
+    expression(RECORD_PATHS, RECORD_TEXTS, RECORD_LISTS, Some(shape), Some(applied))
 }
 
 fn map(expr: &Expr, batch: &RecordBatch, rows: &[u32]) -> Mapped {
     let mapper = Mapper::compile(expr, None, &batch.schema(), &["id".to_owned()], &Limits::default()).unwrap();
-    mapper.map(batch, &vec![Op::Updated; batch.num_rows()], "s", rows).unwrap()
+    mapper.map(batch, &vec![Op::Updated; batch.num_rows()], &SentBy::default(), rows).unwrap()
 }
 
 /// The payload of each record, or `None` where there is none.

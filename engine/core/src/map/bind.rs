@@ -5,14 +5,17 @@
 //! the lists' offsets say which of its values belong to a record.
 
 use arrow::array::{Array, RecordBatch};
-use outflow_contract::{Op, Result};
+use jiff::Timestamp;
+use outflow_contract::{Error, Op, Result};
 
+use super::call::Work;
 use super::coerce::{self, Wanted};
 use super::compile::{Asked, JsonFrom, JsonPlace, Node, Part, Place};
 use super::directives::array_path::{Items, JsonItems};
 use super::directives::condition::Choice;
 use super::directives::template::BoundPart;
-use super::directives::{array_path, case, condition, template};
+use super::directives::transform::Transform;
+use super::directives::{array_path, case, condition, template, transform};
 use super::json::Piece;
 use super::layout::Ranges;
 use super::output::Output;
@@ -26,6 +29,8 @@ pub(crate) struct Input<'a> {
     pub(crate) ops: &'a [Op],
     /// The sync's id, as JSON.
     pub(crate) sync_id: &'a [u8],
+    /// When the sync began.
+    pub(crate) now: Timestamp,
 }
 
 /// Where paths start.
@@ -41,6 +46,8 @@ pub(crate) enum Root<'a> {
 /// A node, bound to a batch.
 pub(crate) enum Bound<'a> {
     Literal(&'a [u8]),
+    /// JSON that is the same for the whole batch.
+    Same(Vec<u8>),
     Missing,
     Object(Vec<(&'a [u8], Bound<'a>)>),
     Array(Vec<Bound<'a>>),
@@ -53,6 +60,8 @@ pub(crate) enum Bound<'a> {
     Typed(&'a Wanted, Box<Bound<'a>>),
     Items(Box<Items<'a>>),
     JsonItems(Box<JsonItems<'a>>),
+    Call(&'a dyn Work, Vec<Bound<'a>>),
+    Transform(Box<Transform<'a>>),
 }
 
 impl<'a> Bound<'a> {
@@ -70,6 +79,11 @@ impl<'a> Bound<'a> {
             Node::Array(items) => Self::Array(items.iter().map(|node| Self::bind(node, root, input)).collect::<Result<_>>()?),
             Node::Op => Self::Op(input.ops),
             Node::SyncId => Self::Literal(input.sync_id),
+            Node::Now(writer) => {
+                let mut json = Vec::new();
+                writer.write(input.now, &mut json).ok_or_else(|| Error::invalid("`@now` cannot be written in this form"))?;
+                Self::Same(json)
+            }
             Node::Value(place) => Self::Value(Leaf::bind(place, root, input)?),
             Node::Json(json) => Self::Json(JsonLeaf::bind(json, root, input)?),
             Node::Template(parts) => {
@@ -107,6 +121,13 @@ impl<'a> Bound<'a> {
                 let shape = Self::bind(shape, Root::Json, input)?;
                 Self::JsonItems(Box::new(JsonItems { json, depth: *depth, shape }))
             }
+            Node::Transform { apply, mapping, sources } => {
+                let (apply, mapping) = (Self::bind(apply, root, input)?, Self::bind(mapping, Root::Json, input)?);
+                Self::Transform(Box::new(Transform { apply, mapping, sources }))
+            }
+            Node::Call { work, args } => {
+                Self::Call(work.as_ref(), args.iter().map(|node| Self::bind(node, root, input)).collect::<Result<_>>()?)
+            }
         })
     }
 
@@ -115,6 +136,7 @@ impl<'a> Bound<'a> {
         match self {
             Self::Value(leaf) => return leaf.write(i, out),
             Self::Literal(text) => out.buf.extend_from_slice(text),
+            Self::Same(json) => out.buf.extend_from_slice(json),
             Self::Missing => return false,
             Self::Object(members) => write_object(members, i, out),
             Self::Array(items) => write_array(items, i, out),
@@ -130,6 +152,8 @@ impl<'a> Bound<'a> {
             Self::Typed(wanted, value) => return coerce::write(wanted, value, i, out),
             Self::Items(items) => return array_path::write(items, i, out),
             Self::JsonItems(items) => return array_path::write_json(items, i, out),
+            Self::Call(work, args) => return work.write(args, i, out),
+            Self::Transform(transform) => return transform::write(transform, i, out),
         }
         true
     }

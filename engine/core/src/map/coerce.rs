@@ -12,23 +12,27 @@
 //!
 //! A list of one scalar is that scalar. Null is as good as missing unless the field allows it; so is `""` unless the field holds
 //! text or a moment. A value that cannot be turned makes its record fail (`wrong_type`), and so does one that is missing where it
-//! is required (`missing_field`).
+//! is required (`missing_field`), is none of the choices (`wrong_choice`), has not the form that is asked for (`wrong_format`), or is too
+//! small or too large (`out_of_range`).
 //!
 //! Nearly every value is of its kind already, which its first byte tells; nothing is copied then. The members of an object that the
 //! mapping draws are turned one by one as they are written, and constants once, when the mapping is compiled.
 
-use outflow_contract::destination::{Field, FieldKind};
+use outflow_contract::destination::{Field, FieldKind, Format};
 use outflow_contract::outcome::Rejection;
 use outflow_contract::{Error, Result};
 
+mod kinds;
+
+use kinds::quoted;
+
 use super::bind::Bound;
 use super::compile::Node;
-use super::json::{Piece, unescaped};
+use super::json::{Piece, kind_of, unescaped};
 use super::moment::is_moment;
 use super::output::Output;
 use super::scan::{Problem, Scanner};
 use super::value::key_prefix;
-use super::write;
 
 /// A declared field.
 #[derive(Clone, Debug)]
@@ -43,13 +47,19 @@ pub(crate) struct Wanted {
     required: bool,
     allow_null: bool,
     choices: Vec<String>,
+    format: Option<Format>,
+    /// Of a number, or of the characters of a text.
+    minimum: Option<f64>,
+    maximum: Option<f64>,
     members: Vec<Wanted>,
+    /// Other members go along.
+    open: bool,
 }
 
 /// The payload `node` with its members turned to the kinds of `fields`.
 pub(crate) fn payload(fields: &[Field], node: Node) -> Result<Node> {
     match node {
-        Node::Object(members) => Ok(object(&all(fields, ""), members)),
+        Node::Object(members) => Ok(object(&all(fields, ""), false, members)),
         _ => Err(Error::bug("the payload of an action with fields is no object of them")),
     }
 }
@@ -59,12 +69,14 @@ fn all(fields: &[Field], parent: &str) -> Vec<Wanted> {
     fields.iter().filter(|field| !field.constant).map(|field| Wanted::new(field, parent)).collect()
 }
 
-/// Members that the mapping draws. Those that are not declared are dropped.
-fn object(fields: &[Wanted], members: Vec<(Vec<u8>, Node)>) -> Node {
+/// Members that the mapping draws. Those that are not declared are dropped, unless the object is open.
+fn object(fields: &[Wanted], open: bool, members: Vec<(Vec<u8>, Node)>) -> Node {
     let mut drawn: Vec<(Vec<u8>, Node)> = Vec::with_capacity(members.len());
     for (prefix, value) in members {
         if let Some(field) = fields.iter().find(|field| field.prefix == prefix) {
             drawn.push((prefix, field.over(value)));
+        } else if open {
+            drawn.push((prefix, value));
         }
     }
     for field in fields.iter().filter(|field| field.required) {
@@ -103,6 +115,24 @@ impl Wanted {
         self.kind
     }
 
+    /// Its name, from the payload's root.
+    pub(crate) fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// What it takes, in words.
+    pub(crate) fn noun(&self) -> &'static str {
+        match self.kind {
+            FieldKind::String => "text",
+            FieldKind::Number => "a number",
+            FieldKind::Integer => "a whole number",
+            FieldKind::Boolean => "true or false",
+            FieldKind::Datetime => "a moment",
+            FieldKind::Object => "an object",
+            FieldKind::StringOrObject => "text or an object",
+        }
+    }
+
     /// It is a list of them.
     pub(crate) fn is_multiple(&self) -> bool {
         self.multiple
@@ -118,7 +148,11 @@ impl Wanted {
             required: field.required,
             allow_null: field.allow_null,
             choices: field.choices.clone(),
-            members: if field.open { Vec::new() } else { all(&field.properties, &format!("{path}.")) },
+            format: field.format,
+            minimum: field.minimum.filter(|limit| *limit != 0.0),
+            maximum: field.maximum.filter(|limit| *limit != 0.0),
+            members: if field.untouched { Vec::new() } else { all(&field.properties, &format!("{path}.")) },
+            open: field.open,
             path,
         }
     }
@@ -126,7 +160,9 @@ impl Wanted {
     /// `value`, turned to this kind whenever it is written; at once if it is a constant.
     fn over(&self, value: Node) -> Node {
         match value {
-            Node::Object(members) if !self.members.is_empty() && !self.multiple && self.takes_objects() => object(&self.members, members),
+            Node::Object(members) if !self.members.is_empty() && !self.multiple && self.takes_objects() => {
+                object(&self.members, self.open, members)
+            }
             Node::Literal(text) => {
                 let mut turned = Vec::with_capacity(text.len());
                 let known = std::str::from_utf8(&text).ok().map(|text| self.convert(text, &mut turned));
@@ -155,7 +191,7 @@ impl Wanted {
 
     /// Is this JSON what the field wants, as it stands? May say no where a closer look says yes.
     fn fits(&self, json: &[u8]) -> bool {
-        if self.multiple || !self.choices.is_empty() {
+        if self.multiple || self.is_checked() {
             return false;
         }
         match (self.kind, json) {
@@ -218,7 +254,7 @@ impl Wanted {
     }
 
     fn items<'t>(&self, text: &'t str) -> Result<impl Iterator<Item = Piece<'t>>, Rejection> {
-        Piece::parse(text).map(Piece::items).map_err(|_| self.wrong(came(text)))
+        Piece::parse(text).map(Piece::items).map_err(|_| self.wrong(kind_of(text)))
     }
 
     /// One value that is neither null nor as good as missing.
@@ -242,72 +278,9 @@ impl Wanted {
                 self.moment(text)?;
                 buf.extend_from_slice(text.as_bytes());
             }
-            _ => return Err(self.wrong(came(text))),
+            _ => return Err(self.wrong(kind_of(text))),
         }
-        self.choice(&buf[start..])
-    }
-
-    /// The number that `text` is, or stands for, as JSON.
-    fn number(&self, text: &str) -> Result<String, Rejection> {
-        let content = match text.as_bytes() {
-            [b'-' | b'0'..=b'9', ..] => return Ok(text.to_owned()),
-            [b't', ..] => return Ok("1".to_owned()),
-            [b'f', ..] => return Ok("0".to_owned()),
-            [b'"', ..] => unescaped(&text[1..text.len() - 1]),
-            _ => return Err(self.wrong(came(text))),
-        };
-        let content = content.trim();
-        if content.is_empty() {
-            return Ok("0".to_owned());
-        }
-        let finite = |text: &str| text.parse::<f64>().ok().filter(|number| number.is_finite());
-        if content.starts_with(|c: char| c.is_ascii_digit() || c == '-') && Piece::parse(content).is_ok() && finite(content).is_some() {
-            return Ok(content.to_owned());
-        }
-        // `+5`, `.5`, `5.`: numbers that JSON writes in another way. Not `inf` and `nan`, which are words.
-        let number = content.strip_prefix('+').unwrap_or(content);
-        let plain = number.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'e' | b'E' | b'-' | b'+'));
-        match finite(number).filter(|_| plain) {
-            Some(number) => {
-                let mut written = Vec::new();
-                write::double(&mut written, number);
-                Ok(String::from_utf8(written).unwrap_or_default())
-            }
-            None => Err(self.wrong("text that is no number")),
-        }
-    }
-
-    fn integer(&self, text: &str, buf: &mut Vec<u8>) -> Result<(), Rejection> {
-        let number = self.number(text)?;
-        if number.strip_prefix('-').unwrap_or(&number).bytes().all(|b| b.is_ascii_digit()) {
-            buf.extend_from_slice(number.as_bytes());
-            return Ok(());
-        }
-        let whole = number.parse::<f64>().ok().filter(|number| number.is_finite() && number.fract() == 0.0);
-        let number = whole.ok_or_else(|| self.wrong("a number with a fraction"))?;
-        write::double(buf, number);
-        Ok(())
-    }
-
-    fn boolean(&self, text: &str) -> Result<&'static str, Rejection> {
-        let number = || text.parse::<f64>().ok();
-        match text {
-            "true" | "\"true\"" => Ok("true"),
-            "false" | "\"false\"" => Ok("false"),
-            _ if number() == Some(1.0) => Ok("true"),
-            _ if number() == Some(0.0) => Ok("false"),
-            _ if text.starts_with('"') => Err(self.wrong("other text")),
-            _ => Err(self.wrong(if number().is_some() { "a number that is neither 1 nor 0" } else { came(text) })),
-        }
-    }
-
-    fn moment(&self, text: &str) -> Result<(), Rejection> {
-        match text.as_bytes() {
-            [b'-' | b'0'..=b'9', ..] => Ok(()),
-            [b'"', ..] if is_moment(&unescaped(&text[1..text.len() - 1])) => Ok(()),
-            [b'"', ..] => Err(self.wrong("text that cannot be read as one")),
-            _ => Err(self.wrong(came(text))),
-        }
+        self.check(&buf[start..])
     }
 
     fn object(&self, text: &str, buf: &mut Vec<u8>) -> Result<(), Rejection> {
@@ -319,9 +292,15 @@ impl Wanted {
         buf.push(b'{');
         let start = buf.len();
         let walked = walk(text, |key, value| {
-            let key = unescaped(key);
-            let Some(at) = self.members.iter().position(|member| *member.name == *key) else { return Ok(()) };
-            let (member, before) = (&self.members[at], buf.len());
+            let (name, before) = (unescaped(key), buf.len());
+            let Some(at) = self.members.iter().position(|member| *member.name == *name) else {
+                if self.open {
+                    let comma = if before == start { "" } else { "," };
+                    buf.extend_from_slice(format!("{comma}\"{key}\":{value}").as_bytes());
+                }
+                return Ok(());
+            };
+            let member = &self.members[at];
             buf.extend_from_slice(&member.prefix[usize::from(before == start)..]);
             if member.convert(value, buf)? {
                 found[at] = true;
@@ -330,38 +309,15 @@ impl Wanted {
             }
             Ok(())
         });
-        walked.map_err(|_| self.wrong(came(text)))??;
+        walked.map_err(|_| self.wrong(kind_of(text)))??;
         buf.push(b'}');
         let missing = self.members.iter().zip(&found).find(|(member, found)| member.required && !**found);
         missing.map_or(Ok(()), |(member, _)| Err(member.missing()))
     }
 
-    /// Is what was written one of the choices, if there are any?
-    fn choice(&self, json: &[u8]) -> Result<(), Rejection> {
-        let text = std::str::from_utf8(json).unwrap_or_default();
-        let content = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).map_or(text.into(), unescaped);
-        if self.choices.is_empty() || self.choices.iter().any(|choice| *choice == *content) {
-            return Ok(());
-        }
-        let choices = self.choices.join(", ");
-        Err(Rejection {
-            code: "wrong_choice".to_owned(),
-            message: format!("field `{}` is one of {choices}, and this is another value", self.path),
-        })
-    }
-
     #[cold]
     fn wrong(&self, came: &str) -> Rejection {
-        let wanted = match self.kind {
-            FieldKind::String => "text",
-            FieldKind::Number => "a number",
-            FieldKind::Integer => "a whole number",
-            FieldKind::Boolean => "true or false",
-            FieldKind::Datetime => "a moment",
-            FieldKind::Object => "an object",
-            FieldKind::StringOrObject => "text or an object",
-        };
-        Rejection { code: "wrong_type".to_owned(), message: format!("field `{}` takes {wanted}, and this is {came}", self.path) }
+        Rejection { code: "wrong_type".to_owned(), message: format!("field `{}` takes {}, and this is {came}", self.path, self.noun()) }
     }
 
     #[cold]
@@ -371,25 +327,6 @@ impl Wanted {
             message: format!("field `{}` is required, and this record has no value for it", self.path),
         }
     }
-}
-
-/// What a JSON value is, for messages.
-fn came(text: &str) -> &'static str {
-    match text.as_bytes() {
-        [b'"', ..] => "text",
-        [b'{', ..] => "an object",
-        [b'[', ..] => "a list",
-        [b't' | b'f', ..] => "true or false",
-        _ => "a number",
-    }
-}
-
-/// Appends a scalar as text: a string as it is, anything else in quotes.
-fn quoted(text: &str, buf: &mut Vec<u8>) {
-    let quote: &[u8] = if text.starts_with('"') { b"" } else { b"\"" };
-    buf.extend_from_slice(quote);
-    buf.extend_from_slice(text.as_bytes());
-    buf.extend_from_slice(quote);
 }
 
 /// Goes over the members of an object: the outer error says that it is none, the inner one is that of `each`.

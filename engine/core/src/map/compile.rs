@@ -3,18 +3,22 @@
 //! Everything that depends only on the schema is decided here, so that nothing of it is asked again for a record.
 
 use arrow::datatypes::{DataType, Schema, SchemaRef};
-use outflow_contract::expr::{Expr, OP, Path, SEGMENT_ID, SYNC_ID, TemplatePart, Test};
+use outflow_contract::expr::{Expr, Function, OP, Own, Path, SEGMENT_ID, SYNC_ID, TemplatePart, Test};
+use outflow_contract::limits::Limits;
 use outflow_contract::{Error, Result};
 use serde_json::Value;
 
+use super::call::{self, Work};
 use super::coerce::Wanted;
-use super::directives::case;
+use super::directives::{case, date};
 use super::json::Trie;
 use super::output::JsonSource;
 use super::route::{End, Route, Step, Typed};
 use super::value::key_prefix;
 use super::write;
 
+/// The most nodes of a mapping: a transform inside another can double what is in it each time.
+const NODES_MAX: usize = 100_000;
 /// How many column names an error lists.
 const NAMES_SHOWN_MAX: usize = 12;
 
@@ -30,6 +34,8 @@ pub(crate) enum Node {
     Array(Vec<Node>),
     Op,
     SyncId,
+    /// When the sync began, in a form.
+    Now(date::Writer),
     Value(Place),
     Json(JsonPlace),
     Template(Vec<Part>),
@@ -57,6 +63,18 @@ pub(crate) enum Node {
         json: JsonPlace,
         depth: usize,
         shape: Box<Node>,
+    },
+    /// A value worked out from others.
+    Call {
+        work: Box<dyn Work>,
+        args: Vec<Node>,
+    },
+    /// A mapping of a value that is written out to be read again.
+    Transform {
+        apply: Box<Node>,
+        mapping: Box<Node>,
+        /// Those of the mapping.
+        sources: Vec<JsonSource>,
     },
 }
 
@@ -110,31 +128,61 @@ pub(crate) enum JsonFrom {
 
 /// What the root of a path is.
 #[derive(Clone, Copy)]
-enum Scope<'s> {
+pub(crate) enum Scope<'s> {
     /// The record.
     Record,
     /// An item in Arrow arrays.
     Item { typed: Typed<'s>, name: &'s str, id: usize },
     /// An item of JSON text.
     Json { depth: usize, name: &'s str, id: usize },
+    /// What an expression gives, which starts from another scope.
+    Applied { apply: &'s Expr, outer: &'s Scope<'s> },
+}
+
+impl Scope<'_> {
+    /// How many JSON lists are under way.
+    fn lists(self) -> usize {
+        match self {
+            Self::Record | Self::Item { .. } => 0,
+            Self::Json { depth, .. } => depth + 1,
+            Self::Applied { outer, .. } => outer.lists(),
+        }
+    }
 }
 
 /// A JSON source is one place: the scope, the column and the way to it.
 type SourceKey = (usize, usize, Vec<Step>);
 
+/// The JSON sources outside a transform's text.
+pub(crate) struct Outside(Vec<JsonSource>, Vec<SourceKey>);
+
 /// What compiling gathers.
 pub(crate) struct Compiler<'s> {
     schema: &'s SchemaRef,
     id: &'s [String],
+    limits: &'s Limits,
     sources: Vec<JsonSource>,
     source_keys: Vec<SourceKey>,
     scopes: usize,
+    nodes: usize,
     columns: Vec<usize>,
+    /// The way in the mapping to what is compiled, for messages.
+    place: Vec<String>,
 }
 
 impl<'s> Compiler<'s> {
-    pub(crate) fn new(schema: &'s SchemaRef, id: &'s [String]) -> Self {
-        Self { schema, id, sources: Vec::new(), source_keys: Vec::new(), scopes: 0, columns: Vec::new() }
+    pub(crate) fn new(schema: &'s SchemaRef, id: &'s [String], limits: &'s Limits) -> Self {
+        Self {
+            schema,
+            id,
+            limits,
+            sources: Vec::new(),
+            source_keys: Vec::new(),
+            scopes: 0,
+            nodes: 0,
+            columns: Vec::new(),
+            place: Vec::new(),
+        }
     }
 
     /// Compiles the payload.
@@ -154,11 +202,32 @@ impl<'s> Compiler<'s> {
         (self.sources, self.columns)
     }
 
-    fn node(&mut self, expr: &Expr, scope: Scope<'_>) -> Result<Node> {
+    /// Goes into a text that has JSON sources of its own.
+    pub(crate) fn enter(&mut self) -> Outside {
+        Outside(std::mem::take(&mut self.sources), std::mem::take(&mut self.source_keys))
+    }
+
+    /// Leaves it. Returns its sources.
+    pub(crate) fn leave(&mut self, outside: Outside) -> Vec<JsonSource> {
+        self.source_keys = outside.1;
+        std::mem::replace(&mut self.sources, outside.0)
+    }
+
+    pub(crate) fn node(&mut self, expr: &Expr, scope: Scope<'_>) -> Result<Node> {
+        self.nodes += 1;
+        if self.nodes > NODES_MAX {
+            let message = format!("the mapping comes to more than {NODES_MAX} parts, counting those that `@transform` makes of it");
+            return Err(Error::invalid(message).remedy("use fewer transforms inside one another"));
+        }
         Ok(match expr {
             Expr::Literal(value) => literal(value),
             Expr::Object(members) => {
-                let members = members.iter().map(|(name, expr)| Ok((key_prefix(name), self.node(expr, scope)?)));
+                let members = members.iter().map(|(name, expr)| {
+                    self.place.push(name.clone());
+                    let node = self.node(expr, scope);
+                    self.place.pop();
+                    Ok((key_prefix(name), node?))
+                });
                 Node::Object(members.collect::<Result<_>>()?)
             }
             Expr::Array(items) => Node::Array(items.iter().map(|item| self.node(item, scope)).collect::<Result<_>>()?),
@@ -177,10 +246,7 @@ impl<'s> Compiler<'s> {
                 Node::Template(parts.collect::<Result<_>>()?)
             }
             Expr::If { test, then, otherwise } => {
-                let test = match test {
-                    Test::Exists(asked) => Asked::Exists(Box::new(self.node(asked, scope)?)),
-                    Test::NotBlank(asked) => Asked::NotBlank(Box::new(self.node(asked, scope)?)),
-                };
+                let test = self.asked(test, scope)?;
                 Node::If { test, then: self.branch(then.as_deref(), scope)?, otherwise: self.branch(otherwise.as_deref(), scope)? }
             }
             Expr::Case { upper, value } => case::compile(*upper, self.node(value, scope)?),
@@ -190,6 +256,19 @@ impl<'s> Compiler<'s> {
                 Some(Expr::Object(members)) if members.is_empty() => self.path(root, scope)?,
                 Some(shape) => self.array_path(root, shape, scope)?,
             },
+            Expr::Transform { apply, mapping } => self.transform(apply, mapping, scope)?,
+            Expr::Call { function: Function::Own(Own::Now { to, zone }), .. } => Node::Now(date::Writer::new(to, zone.as_deref())?),
+            Expr::Call { function, args } => {
+                let nodes = args.iter().map(|arg| self.node(arg, scope)).collect::<Result<_>>()?;
+                call::compile(function, args, nodes, &self.place.join("."), self.limits.value_bytes)?
+            }
+        })
+    }
+
+    pub(crate) fn asked(&mut self, test: &Test, scope: Scope<'_>) -> Result<Asked> {
+        Ok(match test {
+            Test::Exists(asked) => Asked::Exists(Box::new(self.node(asked, scope)?)),
+            Test::NotBlank(asked) => Asked::NotBlank(Box::new(self.node(asked, scope)?)),
         })
     }
 
@@ -197,11 +276,12 @@ impl<'s> Compiler<'s> {
         expr.map(|expr| Ok(Box::new(self.node(expr, scope)?))).transpose()
     }
 
-    fn path(&mut self, path: &Path, scope: Scope<'_>) -> Result<Node> {
+    pub(crate) fn path(&mut self, path: &Path, scope: Scope<'_>) -> Result<Node> {
         match scope {
             Scope::Record => self.record_path(&path.segments),
             Scope::Item { typed, name, id } => Ok(self.value(typed, 0, &path.segments, name, id)),
             Scope::Json { depth, name, id } => Ok(Node::Json(self.json_item(depth, &path.segments, name, id))),
+            Scope::Applied { apply, outer } => self.applied(apply, &path.segments, *outer),
         }
     }
 
@@ -289,20 +369,20 @@ impl<'s> Compiler<'s> {
                 Ok(Node::Items { place, shape })
             }
             Node::Json(json) => {
-                let depth = if let Scope::Json { depth, .. } = scope { depth + 1 } else { 0 };
+                let depth = scope.lists();
                 let name = self.sources[json.source].name.clone();
                 let shape = Box::new(self.node(shape, Scope::Json { depth, name: &name, id })?);
                 Ok(Node::JsonItems { json, depth, shape })
             }
-            Node::Object(_) => Err(Error::invalid(format!("@arrayPath cannot shape {SEGMENT_ID}, which is an object of several columns"))
-                .remedy("write the object itself, with a path for each column")),
-            scalar => Ok(scalar),
+            scalar @ (Node::Value(_) | Node::Op | Node::SyncId | Node::Now(_) | Node::Template(_) | Node::Missing) => Ok(scalar),
+            // Whether it is a list is only known when it is written out.
+            worked => self.over_text(worked, &Expr::ArrayPath { root: Path::whole(), shape: Some(Box::new(shape.clone())) }),
         }
     }
 }
 
 /// A constant's JSON text. Numbers keep the digits they were written with.
-fn literal(value: &Value) -> Node {
+pub(crate) fn literal(value: &Value) -> Node {
     Node::Literal(value.to_string().into_bytes())
 }
 

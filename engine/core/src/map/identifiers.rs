@@ -6,14 +6,14 @@ use outflow_contract::limits::Limits;
 use outflow_contract::{Op, Result};
 use serde_json::Value;
 
-use super::Mapper;
+use super::{Mapper, SentBy};
 
 /// The identifier of each record of `values`; `id` are its columns.
 pub(crate) fn identifiers(values: &RecordBatch, id: &[String]) -> Result<Vec<String>> {
     let expr = Expr::Path(Path { segments: vec![SEGMENT_ID.to_owned()] });
     let mapper = Mapper::compile(&expr, None, values.schema_ref(), id, &Limits::default())?;
     let rows: Vec<u32> = (0..values.num_rows() as u32).collect();
-    let mapped = mapper.map(values, &vec![Op::Added; rows.len()], "", &rows)?;
+    let mapped = mapper.map(values, &vec![Op::Added; rows.len()], &SentBy::default(), &rows)?;
     let mut ids = vec![String::new(); rows.len()];
     for (row, id) in mapped.rows.iter().zip(mapped.ids) {
         ids[*row as usize] = id;

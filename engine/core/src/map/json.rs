@@ -39,6 +39,19 @@ impl<'a> Piece<'a> {
         Ok(piece)
     }
 
+    /// A text that was written here, and so is compact. What lies in it is checked when it is looked into.
+    pub(crate) fn unchecked(text: &'a str) -> Self {
+        Self { text, compact: true }
+    }
+
+    /// The value that comes next; `None` if there is none, or the text is not valid.
+    pub(crate) fn take_from(scanner: &mut Scanner<'a>) -> Option<Self> {
+        let start = scanner.at;
+        scanner.spaced = false;
+        scanner.skip().ok()?;
+        Some(Self::since(scanner, start))
+    }
+
     /// The value that `scanner` has just gone past.
     fn since(scanner: &Scanner<'a>, start: usize) -> Self {
         Self { text: scanner.since(start), compact: !scanner.spaced }
@@ -104,11 +117,8 @@ impl<'a> Iterator for Items<'a> {
     type Item = Piece<'a>;
 
     fn next(&mut self) -> Option<Piece<'a>> {
-        let start = self.scanner.at;
-        self.scanner.spaced = false;
         // The text is known to be valid, so this ends at the closing bracket and nowhere else.
-        self.scanner.skip().ok()?;
-        let piece = Piece::since(&self.scanner, start);
+        let piece = Piece::take_from(&mut self.scanner)?;
         self.scanner.space();
         self.scanner.take(b',');
         self.scanner.space();
@@ -175,8 +185,20 @@ pub(crate) fn walk<'a>(text: &'a str, trie: &Trie, found: &mut [Option<Piece<'a>
     scanner.end()
 }
 
+/// What a JSON value is, for messages.
+pub(crate) fn kind_of(text: &str) -> &'static str {
+    match text.as_bytes() {
+        [b'"', ..] => "text",
+        [b'{', ..] => "an object",
+        [b'[', ..] => "a list",
+        [b't' | b'f', ..] => "true or false",
+        [b'n', ..] => "null",
+        _ => "a number",
+    }
+}
+
 /// Does a step into this scalar give the scalar itself?
-fn is_falsy(text: &str) -> bool {
+pub(crate) fn is_falsy(text: &str) -> bool {
     matches!(text, "null" | "false" | "\"\"") || is_zero(text)
 }
 

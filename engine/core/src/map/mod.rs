@@ -24,20 +24,23 @@
 //! Where the reference implementation has evident bugs this differs on purpose: `a.length` and inherited properties are
 //! missing, an object in a template is its JSON text, and a record that cannot be mapped fails alone.
 //!
-//! Invariants: the payloads depend on nothing but the expression, the record and its operation, and the sync's id: not on
-//! batches, encodings or neighbours. A payload holds no line break outside its strings, and none inside unescaped.
+//! Invariants: the payloads depend on nothing but the expression, the record and its operation, and the sync's id and start: not
+//! on batches, encodings or neighbours. A payload holds no line break outside its strings, and none inside unescaped.
 //!
 //! Fields that the action declares get values of their kind (see `coerce`).
 //!
 //! Not here: parsing mappings (the planner), selecting records (the diff), cutting requests (deliver).
 
 mod bind;
+mod call;
 mod coerce;
 mod compile;
 mod directives;
+mod faults;
 mod identifiers;
 mod json;
 mod layout;
+mod members;
 mod moment;
 mod output;
 mod route;
@@ -53,12 +56,15 @@ mod agreement;
 #[cfg(test)]
 mod tests;
 
+pub use faults::faults;
 pub(crate) use identifiers::{identifiers, is_same_id};
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use arrow::array::{Array, RecordBatch};
 use arrow::datatypes::SchemaRef;
+use jiff::Timestamp;
 use outflow_contract::destination::Field;
 use outflow_contract::expr::Expr;
 use outflow_contract::limits::Limits;
@@ -89,6 +95,22 @@ pub struct Mapper {
     payload_bytes: AtomicUsize,
 }
 
+/// What payloads can tell of the sync that sends them: of the first, where a record is sent more than once in the same request.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SentBy {
+    /// Its id.
+    pub id: Arc<str>,
+    /// When it began.
+    pub started_at: Timestamp,
+}
+
+impl SentBy {
+    /// The sync of that id, which began then.
+    pub fn new(id: &str, started_at: Timestamp) -> Self {
+        Self { id: id.into(), started_at }
+    }
+}
+
 /// The payloads of a batch.
 #[derive(Debug, Default)]
 pub struct Mapped {
@@ -111,8 +133,8 @@ pub struct Unmapped {
     pub row: u32,
     /// Its identifier as JSON text.
     pub id: String,
-    /// Why: `record_too_large`, `value_too_large`, `invalid_json`, `too_deep`, `empty_payload`, and `missing_field`, `wrong_type` or
-    /// `wrong_choice` where fields are declared.
+    /// Why: `record_too_large`, `value_too_large`, `invalid_json`, `too_deep`, `wrong_path`, `empty_payload`, and
+    /// `missing_field`, `wrong_type`, `wrong_choice`, `wrong_format` or `out_of_range` where fields are declared.
     pub rejection: Rejection,
 }
 
@@ -125,7 +147,7 @@ impl Mapper {
         if id.is_empty() {
             return Err(Error::bug("a mapper needs at least one identifier column"));
         }
-        let mut compiler = Compiler::new(schema, id);
+        let mut compiler = Compiler::new(schema, id, limits);
         let root = compiler.root(expr)?;
         let root = match declared {
             Some(fields) => coerce::payload(fields, root)?,
@@ -161,11 +183,11 @@ impl Mapper {
     /// Maps the records of `batch` at `rows`, in that order. `ops` has the operation of every record of the batch.
     ///
     /// A record that cannot be mapped is told in [`Mapped::failed`] and leaves no bytes; an error is a batch of another schema.
-    pub fn map(&self, batch: &RecordBatch, ops: &[Op], sync_id: &str, rows: &[u32]) -> Result<Mapped> {
+    pub fn map(&self, batch: &RecordBatch, ops: &[Op], sync: &SentBy, rows: &[u32]) -> Result<Mapped> {
         self.check(batch, ops, rows)?;
-        let mut sync_id_json = Vec::with_capacity(sync_id.len() + 2);
-        write::string(&mut sync_id_json, sync_id);
-        let input = Input { batch, ops, sync_id: &sync_id_json };
+        let mut sync_id_json = Vec::with_capacity(sync.id.len() + 2);
+        write::string(&mut sync_id_json, &sync.id);
+        let input = Input { batch, ops, sync_id: &sync_id_json, now: sync.started_at };
         let root = Bound::bind(&self.root, Root::Record, &input)?;
         let identifier = Bound::bind(&self.identifier, Root::Record, &input)?;
 

@@ -71,6 +71,57 @@ impl<'a> Output<'a> {
         }
     }
 
+    /// The record under way fails: the directive `name` cannot use what it is given.
+    pub(crate) fn fail_given(&mut self, name: &str, problem: Problem) {
+        match problem {
+            Problem::Invalid(at) => self.fail("invalid_json", || format!("`{name}` is given what is no valid JSON (at byte {at})")),
+            Problem::TooDeep => {
+                self.fail("too_deep", || format!("`{name}` is given a value that nests deeper than {RECORD_DEPTH_MAX} levels"));
+            }
+        }
+    }
+
+    /// The record under way fails: the directive `name` makes too much of what it is given.
+    pub(crate) fn fail_grown(&mut self, name: &str) {
+        let max = self.value_bytes_max;
+        self.fail("value_too_large", || format!("`{name}` makes a value of more bytes than limits.value_bytes ({max})"));
+    }
+
+    /// Writes to the same buffer what starts from `root`, a JSON text of its own with the sources of its own. `None`: it is missing.
+    pub(crate) fn within<'t>(
+        &mut self,
+        sources: &'t [JsonSource],
+        root: Option<Piece<'t>>,
+        write: impl FnOnce(&mut Output<'t>) -> bool,
+    ) -> bool {
+        let mut inner = Output::new(sources, self.value_bytes_max, 0);
+        inner.buf = std::mem::take(&mut self.buf);
+        inner.failure = self.failure.take();
+        inner.items.extend(root);
+        let written = write(&mut inner);
+        self.buf = inner.buf;
+        self.failure = inner.failure;
+        written
+    }
+
+    /// Takes back the value that ends the buffer from `start` on, and hands its JSON text to `rewrite`, which appends another, or none.
+    pub(crate) fn rewrite<R>(&mut self, start: usize, rewrite: impl FnOnce(&str, &mut Self) -> R) -> R {
+        let mut text = std::mem::take(&mut self.scratch);
+        text.clear();
+        text.extend_from_slice(&self.buf[start..]);
+        self.buf.truncate(start);
+        // Everything that is written is text.
+        let result = rewrite(std::str::from_utf8(&text).unwrap_or_default(), self);
+        self.scratch = text;
+        self.scratch.clear();
+        result
+    }
+
+    /// The limit on a value, in bytes of JSON.
+    pub(crate) fn value_bytes_max(&self) -> usize {
+        self.value_bytes_max
+    }
+
     /// Checks the size of a value of the column `name`, in bytes of JSON.
     #[inline]
     pub(crate) fn limit_value(&mut self, name: &str, bytes: usize) {

@@ -93,7 +93,9 @@ impl<'a> Exact<'a> {
 /// Hands out the lengths of texts, or of values of bytes; false if the array holds neither.
 fn lengths(array: &dyn Array, mut each: impl FnMut(usize)) -> bool {
     fn between<O: OffsetSizeTrait>(offsets: &[O], mut each: impl FnMut(usize)) {
-        offsets.array_windows().for_each(|[from, to]| each(to.as_usize() - from.as_usize()));
+        for [from, to] in offsets.array_windows() {
+            each(to.as_usize() - from.as_usize());
+        }
     }
     match array.data_type() {
         DataType::Utf8View => array.as_string_view().lengths().for_each(|length| each(length as usize)),
@@ -227,7 +229,7 @@ mod tests {
                 let mut exact = Exact::new(&array, false).unwrap();
                 for (i, each) in each.into_iter().enumerate() {
                     let bytes = exact.bytes(i).unwrap();
-                    assert!(bytes <= each && each <= all, "{} {i}: {bytes}, at most {each}, all {all}", array.data_type());
+                    assert!(bytes <= each && bytes <= all, "{} {i}: {bytes}, at most {each}, all {all}", array.data_type());
                 }
             }
         }

@@ -66,7 +66,7 @@ fn date_text(buf: &mut Vec<u8>, days: i64) {
 }
 
 /// `.456`: 3, 6 or 9 digits, or nothing at all.
-fn fraction_text(buf: &mut Vec<u8>, nanos: u32) {
+pub(crate) fn fraction_text(buf: &mut Vec<u8>, nanos: u32) {
     if nanos == 0 {
         return;
     }

@@ -16,7 +16,7 @@ use outflow_contract::limits::{Limits, RECORD_DEPTH_MAX};
 use outflow_contract::source::{EXTENSION_NAME, JSON_EXTENSION};
 use serde_json::{Value, json};
 
-use super::{Mapped, Mapper};
+use super::{Mapped, Mapper, SentBy};
 
 fn segments(text: &str) -> Path {
     Path { segments: text.split('.').filter(|segment| !segment.is_empty()).map(Into::into).collect() }
@@ -72,7 +72,7 @@ fn run_limited(expr: &Expr, batch: &RecordBatch, limits: &Limits) -> Mapped {
     let id = [batch.schema().field(0).name().clone()];
     let mapper = Mapper::compile(expr, None, &batch.schema(), &id, limits).unwrap();
     let rows: Vec<u32> = (0..batch.num_rows() as u32).collect();
-    mapper.map(batch, &vec![Op::Added; batch.num_rows()], "sync-1", &rows).unwrap()
+    mapper.map(batch, &vec![Op::Added; batch.num_rows()], &SentBy::new("sync-1", jiff::Timestamp::UNIX_EPOCH), &rows).unwrap()
 }
 
 fn payloads(mapped: &Mapped) -> Vec<&str> {
@@ -167,7 +167,7 @@ fn the_root_is_the_record_with_its_reserved_names() {
 fn each_record_has_its_own_operation() {
     let batch = batch(vec![("id", Arc::new(Int64Array::from(vec![1, 2, 3])))]);
     let mapper = Mapper::compile(&path("__op"), None, &batch.schema(), &["id".into()], &Limits::default()).unwrap();
-    let mapped = mapper.map(&batch, &Op::ALL, "s", &[2, 0]).unwrap();
+    let mapped = mapper.map(&batch, &Op::ALL, &SentBy::default(), &[2, 0]).unwrap();
     assert_eq!(payloads(&mapped), [r#""deleted""#, r#""added""#]);
     assert_eq!((mapped.rows, mapped.ids), (vec![2, 0], vec!["3".to_owned(), "1".to_owned()]));
 }
@@ -178,12 +178,12 @@ fn several_identifier_columns_are_an_object_of_them_in_their_order() {
     let expr = object(&[("id", path("__segment_id")), ("n", path("__segment_id.n")), ("other", path("__segment_id.x"))]);
     let id = ["n".to_owned(), "region".to_owned()];
     let mapper = Mapper::compile(&expr, None, &batch.schema(), &id, &Limits::default()).unwrap();
-    let mapped = mapper.map(&batch, &[Op::Added; 2], "s", &[0, 1]).unwrap();
+    let mapped = mapper.map(&batch, &[Op::Added; 2], &SentBy::default(), &[0, 1]).unwrap();
     assert_eq!(payloads(&mapped), [r#"{"id":{"n":5,"region":"EU"},"n":5}"#, r#"{"id":{"n":6,"region":null},"n":6}"#]);
     assert_eq!(mapped.ids, [r#"{"n":5,"region":"EU"}"#, r#"{"n":6,"region":null}"#]);
     assert_eq!(mapper.columns(), [0, 1]);
-    let shaped = Mapper::compile(&items("__segment_id", path("n")), None, &batch.schema(), &id, &Limits::default());
-    assert!(shaped.unwrap_err().to_string().contains("__segment_id"));
+    let shaped = Mapper::compile(&items("__segment_id", path("n")), None, &batch.schema(), &id, &Limits::default()).unwrap();
+    assert_eq!(payloads(&shaped.map(&batch, &[Op::Added; 2], &SentBy::default(), &[0, 1]).unwrap()), ["[5]", "[6]"]);
 }
 
 #[test]
@@ -548,10 +548,10 @@ fn a_column_that_is_not_there_is_told_with_those_that_are() {
 fn a_batch_that_does_not_fit_is_an_error_and_no_panic() {
     let batch = batch(vec![("id", Arc::new(Int64Array::from(vec![1, 2])))]);
     let mapper = Mapper::compile(&path("id"), None, &batch.schema(), &["id".into()], &Limits::default()).unwrap();
-    assert!(mapper.map(&batch, &[Op::Added], "s", &[0]).is_err());
-    assert!(mapper.map(&batch, &[Op::Added; 2], "s", &[2]).is_err());
+    assert!(mapper.map(&batch, &[Op::Added], &SentBy::default(), &[0]).is_err());
+    assert!(mapper.map(&batch, &[Op::Added; 2], &SentBy::default(), &[2]).is_err());
     let other = super::tests::batch(vec![("id", text(&[Some("1"), None]))]);
-    assert!(mapper.map(&other, &[Op::Added; 2], "s", &[0]).is_err());
+    assert!(mapper.map(&other, &[Op::Added; 2], &SentBy::default(), &[0]).is_err());
 }
 
 #[test]

@@ -12,6 +12,7 @@
 //! | a list, struct, map | the same; a map's keys are text; what has no members at all is text |
 //! | a constant | by its kind: boolean, 64 bit integer, double, text, list, struct |
 //! | `@template`, `__op`, `__sync_id` | text |
+//! | another directive | what it says of itself: see `call` |
 //! | JSON text, a declared field of another kind than its value, `@if` with branches of two types, lists of several types | text, marked [`ANY_VALUE`]: strings as they are, the rest as JSON |
 //! | nothing at all, or null | text |
 //!
@@ -29,13 +30,50 @@ use super::compile::{Node, Place};
 use super::route::{End, Typed};
 
 /// Timestamps with a zone are written in UTC.
-const UTC: &str = "+00:00";
+pub(crate) const UTC: &str = "+00:00";
 
 /// The type of a value, or that it is only known at run time.
 #[derive(Clone, Debug, PartialEq)]
-enum Told {
+pub(crate) enum Told {
     Is(DataType),
     Any,
+}
+
+impl Told {
+    pub(crate) fn text() -> Self {
+        Self::Is(DataType::Utf8)
+    }
+
+    /// A list of items.
+    pub(crate) fn list(items: Option<Self>) -> Self {
+        list(std::iter::once(items))
+    }
+
+    /// What is one or the other.
+    pub(crate) fn either(one: Option<Self>, other: Option<Self>) -> Option<Self> {
+        either(one, other)
+    }
+
+    /// A constant; `None` if it is null.
+    pub(crate) fn constant(value: &Value) -> Option<Self> {
+        constant(value)
+    }
+
+    /// An object of the members of several.
+    pub(crate) fn merged(args: &[Option<Self>]) -> Self {
+        let mut members: Vec<(String, Option<Self>)> = Vec::new();
+        for arg in args.iter().flatten() {
+            let Self::Is(DataType::Struct(fields)) = arg else { return Self::Any };
+            for field in fields {
+                let told = if field.metadata().contains_key(ANY_VALUE) { Self::Any } else { Self::Is(field.data_type().clone()) };
+                match members.iter_mut().find(|(name, _)| name == field.name()) {
+                    Some((_, known)) => *known = either(known.take(), Some(told)),
+                    None => members.push((field.name().clone(), Some(told))),
+                }
+            }
+        }
+        object(members.into_iter())
+    }
 }
 
 /// The schema of the payloads that `root` writes, if they are objects with members.
@@ -47,14 +85,14 @@ pub(super) fn schema(root: &Node) -> Option<SchemaRef> {
 }
 
 /// `None`: always missing or null.
-fn node(node: &Node) -> Option<Told> {
-    let text = || Some(Told::Is(DataType::Utf8));
+pub(super) fn node(node: &Node) -> Option<Told> {
     match node {
         Node::Literal(text) => serde_json::from_slice(text).ok().and_then(|value| constant(&value)),
         Node::Missing => None,
         Node::Object(members) => Some(object(members.iter().map(|(prefix, member)| (name(prefix), self::node(member))))),
         Node::Array(items) => Some(list(items.iter().map(self::node))),
-        Node::Op | Node::SyncId | Node::Template(_) => text(),
+        Node::Op | Node::SyncId | Node::Template(_) => Some(Told::text()),
+        Node::Now(writer) => Some(writer.told()),
         Node::Value(place) => value(place),
         Node::Json(_) | Node::JsonItems { .. } => Some(Told::Any),
         Node::If { then, otherwise, .. } => {
@@ -64,6 +102,8 @@ fn node(node: &Node) -> Option<Told> {
         Node::Case { value, .. } => self::node(value),
         Node::Typed { wanted, value } => Some(turned(wanted, self::node(value))),
         Node::Items { shape, .. } => Some(list(std::iter::once(self::node(shape)))),
+        Node::Transform { mapping, .. } => self::node(mapping),
+        Node::Call { work, args } => work.told(&args.iter().map(self::node).collect::<Vec<_>>()),
     }
 }
 
@@ -83,7 +123,7 @@ fn turned(wanted: &Wanted, told: Option<Told>) -> Told {
 }
 
 /// The name in an object member's prefix, `,"name":`.
-fn name(prefix: &[u8]) -> String {
+pub(crate) fn name(prefix: &[u8]) -> String {
     let quoted = prefix.get(1..prefix.len().saturating_sub(1)).unwrap_or_default();
     serde_json::from_slice(quoted).unwrap_or_default()
 }

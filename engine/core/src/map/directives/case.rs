@@ -15,7 +15,16 @@ pub(crate) fn compile(upper: bool, value: Node) -> Node {
     let changes = match &value {
         Node::Value(place) => place.route.end == End::Text,
         // A constant is changed as any other text is: it is rare, and not worth a rule of its own.
-        Node::Literal(_) | Node::Op | Node::SyncId | Node::Json(_) | Node::JsonItems { .. } | Node::Template(_) | Node::Case { .. } => true,
+        Node::Literal(_)
+        | Node::Op
+        | Node::SyncId
+        | Node::Now(_)
+        | Node::Json(_)
+        | Node::JsonItems { .. }
+        | Node::Template(_)
+        | Node::Case { .. }
+        | Node::Call { .. }
+        | Node::Transform { .. } => true,
         Node::Missing | Node::Object(_) | Node::Array(_) | Node::Items { .. } | Node::If { .. } | Node::Typed { .. } => false,
     };
     match value {

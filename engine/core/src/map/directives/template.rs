@@ -55,7 +55,8 @@ fn write_part<'a>(value: &Bound<'a>, i: usize, out: &mut Output<'a>) {
     }
 }
 
-fn write_piece<'a>(piece: Piece<'a>, out: &mut Output<'a>) {
+/// Appends the content of a JSON string that stands for the value.
+pub(crate) fn write_piece(piece: Piece<'_>, out: &mut Output<'_>) {
     // A string's content is escaped already.
     if let Some(content) = piece.text().strip_prefix('"').and_then(|text| text.strip_suffix('"')) {
         out.buf.extend_from_slice(content.as_bytes());

@@ -3,12 +3,16 @@
 //! Triple braces are looked for first, then double ones in what remains, as the reference does. What a value brings is
 //! never searched again (the reference does that with triple braces, which lets data inject templates).
 
-use outflow_contract::expr::TemplatePart;
+use super::{Path, TemplatePart};
 
-use super::path;
+impl TemplatePart {
+    /// The parts of the template that `text` writes. Every text writes one.
+    pub fn parse(text: &str) -> Vec<Self> {
+        parse(text)
+    }
+}
 
-/// The parts of a template; text that stands together is one part.
-pub(crate) fn parse(text: &str) -> Vec<TemplatePart> {
+fn parse(text: &str) -> Vec<TemplatePart> {
     let mut parts: Vec<TemplatePart> = Vec::new();
     for piece in split(text, "{{{", "}}}") {
         match piece {
@@ -32,7 +36,7 @@ enum Piece<'a> {
 }
 
 fn place(inner: &str) -> TemplatePart {
-    TemplatePart::Value(path::parse(inner.trim()))
+    TemplatePart::Value(Path::parse(inner.trim()))
 }
 
 /// Cuts at `open`, one or more characters that are no closing brace, and `close`; the leftmost of them first.

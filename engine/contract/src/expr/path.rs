@@ -3,10 +3,21 @@
 //! `a.b`, `a[0]`, `a.0`, `a['b']` and `a["b"]` are steps; empty steps count for nothing; `$` and `$.` are the root.
 //! One deliberate difference from the reference: a quoted step in brackets keeps its dots, so `$['a.b']` is the key `a.b`.
 
-use outflow_contract::expr::Path;
+use super::Path;
 
-/// The path that `text` writes.
-pub(crate) fn parse(text: &str) -> Path {
+impl Path {
+    /// The record, or the item, itself.
+    pub fn whole() -> Self {
+        Self { segments: Vec::new() }
+    }
+
+    /// The path that `text` writes. Every text writes one.
+    pub fn parse(text: &str) -> Self {
+        parse(text)
+    }
+}
+
+fn parse(text: &str) -> Path {
     let text = match text.strip_prefix("$.") {
         Some(rest) => rest,
         None if text == "$" => "",
