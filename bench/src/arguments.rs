@@ -9,6 +9,7 @@ use outflow_bench::diff::Name;
 use outflow_bench::end_to_end::REQUEST_RECORDS;
 use outflow_bench::mapper::{Suite, Task};
 use outflow_bench::sides::Sides;
+use outflow_bench::suggest::Part;
 
 /// Seeded data, and measurements on it.
 #[derive(Parser)]
@@ -51,6 +52,10 @@ pub(crate) enum Verb {
     /// Goes over records in memory; for `map`, which tells it when to begin.
     #[command(hide = true)]
     MapWork(MapWork),
+    /// Measures how often `outflow suggest` is right: precision and recall on the labelled set.
+    ///
+    /// Example: outflow-bench suggest
+    Suggest(Suggest),
     /// Reads, decodes and hashes records once; for `diff`, which tells it when to begin.
     #[command(hide = true)]
     Bound(Work),
@@ -121,6 +126,16 @@ pub(crate) struct Journal {
     /// Where the project is made and kept: the disk that is measured [default: a temporary folder]
     #[arg(long)]
     pub(crate) folder: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub(crate) struct Suggest {
+    /// Only this part of the labelled set
+    #[arg(long)]
+    pub(crate) part: Vec<Part>,
+    /// List what went wrong, of the part to work with alone
+    #[arg(long)]
+    pub(crate) mistakes: bool,
 }
 
 #[derive(Args)]

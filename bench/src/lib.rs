@@ -12,6 +12,8 @@
 //!                                              |-- diff             the engine, its bound, DuckDB, Polars
 //!                                              |-- plan             outflow plan, DuckDB
 //!                                              `-- scale            the engine, at several sizes
+//!
+//! labelled set (../suggest) --> suggest: is the right column suggested for a field?
 //! ```
 //!
 //! Whatever is measured is a process of its own ([`child`]); the engine's part in it is [`work`]. Figures are compared on one machine only;
@@ -38,4 +40,5 @@ pub mod receiver;
 pub mod scale;
 pub mod setting;
 pub mod sides;
+pub mod suggest;
 pub mod work;

@@ -11,10 +11,10 @@ use clap::Parser;
 use outflow_bench::data::Data;
 use outflow_bench::setting::{Python, Setting};
 use outflow_bench::work::{Found, Side};
-use outflow_bench::{diff, end_to_end, journal, mapper, parquet_file, plan, scale, work};
+use outflow_bench::{diff, end_to_end, journal, mapper, parquet_file, plan, scale, suggest, work};
 use outflow_contract::{Error, Result};
 
-use arguments::{Arguments, Diff, EndToEnd, Generate, How, Journal, Map, MapWork, Plan, Scale, Verb, Work};
+use arguments::{Arguments, Diff, EndToEnd, Generate, How, Journal, Map, MapWork, Plan, Scale, Suggest, Verb, Work};
 
 /// That of `outflow`, whose work is measured here.
 #[global_allocator]
@@ -30,6 +30,7 @@ fn main() -> ExitCode {
         Verb::Scale(arguments) => measure_scale(&arguments),
         Verb::Map(arguments) => measure_mapper(arguments),
         Verb::MapWork(arguments) => map(&arguments),
+        Verb::Suggest(arguments) => measure_suggest(arguments),
         Verb::Bound(arguments) => work(arguments).bound().and_then(|found| tell(&found)),
         Verb::Extract(arguments) => work(arguments.work).extract(&arguments.state, arguments.memory).and_then(|found| tell(&found)),
     };
@@ -123,6 +124,11 @@ fn map(arguments: &MapWork) -> Result<()> {
     let done = mapper::work::Work { task, threads, records, passes, payloads }.run()?;
     let text = serde_json::to_string(&done).map_err(|error| Error::bug("what was done is no JSON").caused_by(error))?;
     print(&format!("{text}\n"))
+}
+
+fn measure_suggest(arguments: Suggest) -> Result<()> {
+    let options = suggest::Options { parts: arguments.part, mistakes: arguments.mistakes };
+    print(&suggest::measure(&options)?.to_string())
 }
 
 fn work(arguments: Work) -> work::Work {

@@ -10,12 +10,14 @@
 //! | [`outflow_bin`] | runs the program, and kills it |
 //! | [`faults`] | makes one of the steps by which it changes its state go wrong |
 //! | [`object_store`] | a real server that speaks S3 |
+//! | [`differences`] | strict tables of what is done otherwise than the reference does |
 //! | [`tls`] | servers whose certificates are wrong in one way or another |
 //!
 //! Everything here panics where a test could not go on; nothing here is part of Outflow.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "support for tests: a failure here is a failure of the test")]
 
+pub mod differences;
 pub mod faults;
 pub mod object_store;
 pub mod oracle;

@@ -15,10 +15,11 @@ use outflow_contract::outcome::{Records, Request};
 use outflow_contract::plan::{Mapping, Settings};
 use outflow_contract::source::{EXTENSION_NAME, JSON_EXTENSION};
 use outflow_contract::{Op, RecordId};
-use outflow_engine::map::Mapper;
+use outflow_engine::map::{Mapper, SentBy};
 use outflow_planner::{Options, load};
 use outflow_tests::Project;
-use serde_json::{Map, Value, json};
+use outflow_tests::differences::comparable;
+use serde_json::{Value, json};
 
 /// Records that come out otherwise on purpose: the file, the record's number, and the reason.
 const DIFFERENT: [(&str, usize, &str); 0] = [];
@@ -65,7 +66,7 @@ mappings: {{ case: {{ model: events, destination: it, action: {}, records: all, 
         let id = [COLUMNS[0].to_owned()];
         let mapper = Mapper::compile(&self.mapping.fields, self.mapping.declared.as_deref(), &schema, &id, &Limits::default()).unwrap();
         let ops = vec![Op::Added; self.records.num_rows()];
-        let mapped = mapper.map(&self.records, &ops, "sync", &[u32::try_from(row).unwrap()]).unwrap();
+        let mapped = mapper.map(&self.records, &ops, &SentBy::default(), &[u32::try_from(row).unwrap()]).unwrap();
         if let Some(failed) = mapped.failed.first() {
             return Err(failed.rejection.code.clone());
         }
@@ -99,20 +100,6 @@ fn batch(records: &[Value]) -> RecordBatch {
     };
     let schema = Schema::new(COLUMNS.map(field).to_vec());
     RecordBatch::try_new(Arc::new(schema), COLUMNS.map(column).to_vec()).unwrap()
-}
-
-/// A value in which two ways to write one number are equal, and the order of members does not count.
-fn comparable(value: &Value) -> Value {
-    match value {
-        Value::Number(number) => json!(number.as_f64()),
-        Value::Array(items) => items.iter().map(comparable).collect(),
-        Value::Object(members) => {
-            let mut sorted: Vec<(String, Value)> = members.iter().map(|(name, value)| (name.clone(), comparable(value))).collect();
-            sorted.sort_by(|a, b| a.0.cmp(&b.0));
-            Value::Object(sorted.into_iter().collect::<Map<_, _>>())
-        }
-        other => other.clone(),
-    }
 }
 
 /// Actions whose message with every field filled comes out otherwise on purpose: the destination, the action, a member of the context

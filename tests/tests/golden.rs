@@ -274,7 +274,7 @@ fn help_is_help() {
     let old = ["init", "check", "plan", "run", "history", "show", "reset", "schema"];
     let new =
         ["preview", "test", "catalog", "baseline", "rename", "pause", "resume", "completions", "man", "doctor", "gc", "retry", "pending"];
-    for command in old.into_iter().chain(new).chain(["diff"]) {
+    for command in old.into_iter().chain(new).chain(["diff", "suggest"]) {
         let help = run(&format!("{command} --help"));
         let mut settings = insta::Settings::clone_current();
         settings.set_snapshot_path("golden");

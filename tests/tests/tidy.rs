@@ -173,7 +173,7 @@ fn only_the_command_line_prints() {
 
 /// The codes of failed records that a line gives: the text after one of these.
 fn codes(line: &str) -> Vec<&str> {
-    let given = ["code: \"", "rejection(\"", "failed(\"", "_ if code == \""];
+    let given = ["code: \"", "rejection(\"", "failed(\"", "out.fail(\"", "self.fail(\"", "_ if code == \""];
     let after = |before: &&str| line.split(*before).skip(1).filter_map(|rest| rest.split('"').next()).collect::<Vec<_>>();
     given.iter().flat_map(after).filter(|code| !code.contains(['{', ' '])).collect()
 }

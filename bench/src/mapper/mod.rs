@@ -7,6 +7,8 @@
 //! | | `mapping-kit` | the reference's mapping kit on Node.js: `transformBatch` over 1,000 records, then `JSON.stringify` |
 //! | `all` | `outflow` | every column under its own name |
 //! | | `arrow-json` | the line writer of `arrow-json` |
+//! | `hashes` | `outflow` | a message of an ad platform with five SHA-256 |
+//! | | `sha256` | the same normalising and hashing by hand, and nothing else |
 //!
 //! Records are in memory before the clock starts, and each contender goes over them several times: what is measured is neither reading nor
 //! starting. The first payloads of those who write the same are compared, byte for byte.
@@ -43,6 +45,8 @@ pub enum Suite {
     Identify,
     /// Every column, against `arrow-json`.
     All,
+    /// Five SHA-256, against the hashing alone.
+    Hashes,
 }
 
 /// What to measure.
@@ -74,6 +78,7 @@ pub fn measure(options: &Options) -> Result<Report> {
             let all = vec![own("outflow", Task::Identify, 1), own("outflow-2", Task::Identify, 2), Box::new(reference)];
             (all, vec!["outflow", peer::NAME])
         }
+        Suite::Hashes => (vec![own("outflow", Task::Hashes, 1), own("sha256", Task::Sha256, 1)], Vec::new()),
         Suite::All => (vec![own("outflow", Task::All, 1), own("arrow-json", Task::ArrowJson, 1)], Vec::new()),
     };
     let title = format!(
@@ -110,9 +115,9 @@ fn are_alike(place: &Path, names: &[&'static str]) -> Result<()> {
     match ours.lines().zip(theirs.lines()).find(|(ours, theirs)| ours != theirs) {
         None if ours.lines().count() == theirs.lines().count() => Ok(()),
         None => Err(Error::new(Kind::Refused, format!("{first} and {second} do not write as many payloads"))),
-        Some((ours, theirs)) => Err(Error::new(Kind::Refused, format!("{first} and {second} write different payloads"))
-            .with(*first, ours)
-            .with(*second, theirs)),
+        Some((ours, theirs)) => {
+            Err(Error::new(Kind::Refused, format!("{first} and {second} write different payloads")).with(first, ours).with(second, theirs))
+        }
     }
 }
 

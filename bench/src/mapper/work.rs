@@ -4,14 +4,15 @@ use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
-use arrow::array::RecordBatch;
+use arrow::array::{AsArray, RecordBatch};
 use arrow::json::LineDelimitedWriter;
 use outflow_contract::limits::Limits;
 use outflow_contract::{Error, Op, Result};
-use outflow_engine::map::Mapper;
+use outflow_engine::map::{Mapper, SentBy};
 use outflow_planner::Loaded;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use crate::child::wait_for_sign;
 use crate::data::{Data, Spec};
@@ -21,8 +22,7 @@ use crate::project::{ProjectFile, every_column};
 const BATCH_RECORDS: u64 = 8192;
 /// Payloads that are left to be compared.
 const PAYLOADS: usize = 1000;
-/// Stands in for the id of a sync, which no mapping here sends.
-const SYNC: &str = "01J0000000000000000000000";
+const HEX: &[u8; 16] = b"0123456789abcdef";
 
 /// The work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -33,6 +33,10 @@ pub enum Task {
     All,
     /// The same by `arrow-json`.
     ArrowJson,
+    /// Five SHA-256 of what ad platforms match by.
+    Hashes,
+    /// The same normalising, hashing and hexadecimal by hand, and nothing else.
+    Sha256,
     /// Nothing but every record as a line of a file.
     Records,
 }
@@ -66,6 +70,8 @@ impl Task {
             Self::Identify => "identify",
             Self::All => "all",
             Self::ArrowJson => "arrow-json",
+            Self::Hashes => "hashes",
+            Self::Sha256 => "sha256",
             Self::Records => "records",
         }
     }
@@ -74,7 +80,8 @@ impl Task {
     fn fields(self, columns: &[&str]) -> String {
         match self {
             Self::Identify => IDENTIFY.to_owned(),
-            Self::All | Self::ArrowJson | Self::Records => every_column(columns),
+            Self::Hashes => HASHES.to_owned(),
+            Self::All | Self::ArrowJson | Self::Sha256 | Self::Records => every_column(columns),
         }
     }
 }
@@ -92,6 +99,15 @@ const IDENTIFY: &str = r#"      userId: $.external_id
         visits: $.visits
         score: $.score
 "#;
+
+/// A message to an ad platform.
+const HASHES: &str = r#"      em: { "@hash": { as: email, value: $.email } }
+      fn: { "@hash": { as: first_name, value: $.first_name } }
+      ln: { "@hash": { as: last_name, value: $.last_name } }
+      ct: { "@hash": { as: city, value: $.city } }
+      external_id: { "@hash": { as: external_id, value: $.external_id } }
+"#;
+const HASHED: [&str; 5] = ["email", "first_name", "last_name", "city", "external_id"];
 
 /// The same in the form of the reference.
 pub(super) fn identify_directives() -> Value {
@@ -125,6 +141,10 @@ impl Work<'_> {
         if self.task == Task::ArrowJson {
             wait_for_sign()?;
             return on_threads(self.threads, &batches, self.passes, write_lines);
+        }
+        if self.task == Task::Sha256 {
+            wait_for_sign()?;
+            return on_threads(self.threads, &batches, self.passes, hash);
         }
         let mapper = mapper(self.task, &data)?;
         self.leave_payloads(&mapper, &batches)?;
@@ -212,7 +232,7 @@ fn mapped(mapper: &Mapper, batch: &RecordBatch) -> Result<(Vec<u8>, Vec<usize>)>
     let records = u32::try_from(batch.num_rows()).map_err(|_| Error::bug("a batch of too many records"))?;
     let rows: Vec<u32> = (0..records).collect();
     let ops = vec![Op::Added; batch.num_rows()];
-    let mapped = mapper.map(batch, &ops, SYNC, &rows)?;
+    let mapped = mapper.map(batch, &ops, &SentBy::default(), &rows)?;
     match mapped.failed.first() {
         None => Ok((mapped.bytes, mapped.ends)),
         Some(failed) => Err(Error::bug(format!("a record was not mapped: {failed:?}"))),
@@ -224,4 +244,25 @@ fn write_lines(batch: &RecordBatch) -> Result<usize> {
     let mut writer = LineDelimitedWriter::new(Vec::with_capacity(batch.get_array_memory_size() * 2));
     writer.write(batch).and_then(|()| writer.finish()).map_err(failed)?;
     Ok(writer.into_inner().len())
+}
+
+/// Without whitespace, lower case, hashed, in hexadecimal: one value after another, as whoever writes this by hand would.
+fn hash(batch: &RecordBatch) -> Result<usize> {
+    let (mut normal, mut out) = (String::new(), Vec::with_capacity(batch.num_rows() * HASHED.len() * 64));
+    for name in HASHED {
+        let column = batch.column_by_name(name).ok_or_else(|| Error::bug(format!("there is no column {name}")))?;
+        for text in column.as_string::<i32>().iter().flatten() {
+            normal.clear();
+            if text.is_ascii() {
+                normal.extend(text.chars().filter(|c| !c.is_ascii_whitespace()));
+                normal.make_ascii_lowercase();
+            } else {
+                normal.extend(text.to_lowercase().chars().filter(|c| !c.is_whitespace()));
+            }
+            for byte in Sha256::digest(normal.as_bytes()) {
+                out.extend([HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]);
+            }
+        }
+    }
+    Ok(out.len())
 }

@@ -44,5 +44,8 @@ pub(crate) fn message_id() -> Field {
 /// `consent`.
 pub(crate) fn consent() -> Field {
     let preferences = object("categoryPreferences", "The categories, each true or false; one that is null is left out.");
-    object("consent", "What the user agreed to: an object with `categoryPreferences`.").properties(vec![preferences.required()]).open()
+    object("consent", "What the user agreed to: an object with `categoryPreferences`.")
+        .properties(vec![preferences.required()])
+        .open()
+        .untouched()
 }

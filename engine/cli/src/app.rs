@@ -62,6 +62,7 @@ fn dispatch(cli: &Cli, console: &Console) -> Result<Exit, Failure> {
         Command::Reset(args) => on_runtime(commands::reset::run(&cli.global, args, console)),
         Command::Preview(args) => on_runtime(commands::preview::run(&cli.global, args, console)),
         Command::Test(args) => on_runtime(commands::test::run(&cli.global, args, console)),
+        Command::Suggest(args) => on_runtime(commands::suggest::run(&cli.global, args, console)),
         Command::Catalog(args) => commands::catalog::run(&cli.global, args, console),
         Command::Baseline(args) => on_runtime(commands::baseline::run(&cli.global, args, console)),
         Command::Replay(args) => on_runtime(commands::replay::run(&cli.global, args, console)),

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub(crate) use inspect::{CatalogArgs, DiffArgs, PreviewArgs, TestArgs};
+pub(crate) use inspect::{CatalogArgs, DiffArgs, PreviewArgs, SuggestArgs, TestArgs};
 pub(crate) use keep::{DoctorArgs, GcArgs};
 pub(crate) use mend::{BaselineArgs, PauseArgs, PendingArgs, RenameArgs, ReplayArgs, ResumeArgs, RetryArgs};
 pub(crate) use overview::command;
@@ -169,6 +169,14 @@ pub(crate) enum Command {
     /// List the destinations there are, with their settings, actions and fields.
     #[command(after_help = "Examples:\n  outflow catalog\n  outflow catalog webhook\n  outflow catalog webhook send")]
     Catalog(CatalogArgs),
+    /// Propose a column of the model for each field of a mapping.
+    ///
+    /// The fields are those of the mapping's action; what the mapping says of them already stays. Columns are matched by what their
+    /// names mean, by their types, and by the values of the first records. Nothing is changed, and no value is shown.
+    #[command(
+        after_help = "A mapping to begin with needs `model`, `destination` and `action`; fields that are still missing are no error here.\n\nExamples:\n  outflow suggest customers_to_crm\n  outflow suggest customers_to_crm --min-confidence 0.4"
+    )]
+    Suggest(SuggestArgs),
     /// Count every record of a mapping as delivered, and send nothing.
     #[command(
         after_help = "For those whose destination holds the records already, put there by another tool.\n\nExample:\n  outflow baseline customers_to_crm"

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use arrow::datatypes::SchemaRef;
 use outflow_connectors::{self as connectors, FilesOptions};
 use outflow_contract::clock::Clock;
 use outflow_contract::destination::{Descriptor, Destination};
-use outflow_contract::plan::{DestinationConfig, Project, Settings, SourceConfig};
+use outflow_contract::plan::{DestinationConfig, Mapping, Model, Project, Settings, SourceConfig};
 use outflow_contract::secret::{Redactor, Secret};
 use outflow_contract::source::Source;
 use outflow_contract::state_store::StateStore;
@@ -19,7 +20,7 @@ use outflow_engine::deliver::transport::{ProxyEnv, StorageEnv};
 use outflow_engine::run::{Engine, Observer, RunOptions, Silent};
 use outflow_engine::seal::Allowed;
 use outflow_ledger::store::LocalStore;
-use outflow_planner::{Examined, Loaded, Options, PROJECT_FILE, Problem, Problems, Severity, Then};
+use outflow_planner::{Asked, Examined, Loaded, Options, PROJECT_FILE, Problem, Problems, Severity, Then};
 
 use crate::args::{Allowing, Global, Selecting};
 use crate::exit::Failure;
@@ -33,11 +34,20 @@ pub(crate) fn root(global: &Global) -> PathBuf {
 
 /// Reads and checks the project.
 pub(crate) fn load(global: &Global) -> Result<Loaded, Failure> {
+    load_by(global, outflow_planner::load)
+}
+
+/// The same, and lets mappings through whose required fields are still to be filled in: for those who only look.
+pub(crate) fn load_unfinished(global: &Global) -> Result<Loaded, Failure> {
+    load_by(global, outflow_planner::load_unfinished)
+}
+
+fn load_by(global: &Global, load: fn(&Options<'_>) -> Result<Loaded, Problems>) -> Result<Loaded, Failure> {
     let descriptors = descriptors();
     let root = root(global);
     is_there(&root)?;
     let options = Options { root: &root, target: global.target.as_deref(), env: &environment, descriptors: &descriptors };
-    let mut loaded = outflow_planner::load(&options)?;
+    let mut loaded = load(&options)?;
     override_limits(&mut loaded, global);
     Ok(loaded)
 }
@@ -212,7 +222,7 @@ pub(crate) async fn check_columns(loaded: &Loaded, engine: &Engine, mappings: &[
         let timeout = loaded.project.source(&model.source).and_then(|source| source.query_timeout);
         let query = outflow_contract::source::Query { sql: model.sql.clone(), timeout };
         match source.schema(&query).await {
-            Ok(schema) => problems.extend(loaded.check_columns(&model.name, &schema)),
+            Ok(schema) => problems.extend(check_model(loaded, model, &schema, |mapping| mappings.iter().any(|name| name == mapping))),
             Err(error) => failed.push(error.with("model", &model.name)),
         }
     }
@@ -220,6 +230,22 @@ pub(crate) async fn check_columns(loaded: &Loaded, engine: &Engine, mappings: &[
         return Err(Problems(problems));
     }
     Ok(Columns { failed, warnings: problems })
+}
+
+/// What is wrong with a model and with its `wanted` mappings, by the columns that its query returns: names first, and where those are fine,
+/// types.
+pub(crate) fn check_model(loaded: &Loaded, model: &Model, schema: &SchemaRef, wanted: impl Fn(&str) -> bool) -> Vec<Problem> {
+    let mut problems = loaded.check_columns(&model.name, schema);
+    if problems.iter().any(|problem| problem.severity() == Severity::Error) {
+        return problems;
+    }
+    let of_model = |mapping: &&Mapping| mapping.model == model.name && wanted(&mapping.name) && loaded.is_sound("mapping", &mapping.name);
+    for mapping in loaded.project.mappings.iter().filter(of_model) {
+        let (limits, asked) = (&loaded.project.limits, Asked::Mapping { mapping: &mapping.name, destination: &mapping.destination });
+        let faults = outflow_engine::map::faults(&mapping.fields, mapping.declared.as_deref(), schema, &model.id, limits);
+        problems.extend(faults.iter().map(|fault| loaded.problem(asked, fault)));
+    }
+    problems
 }
 
 /// Opens what reading a few records needs: no destination, a state that is thrown away, and one worker, so that the first records

@@ -34,18 +34,19 @@ pub(crate) fn yaml(descriptor: &Descriptor, action: &Action) -> String {
     lines.text
 }
 
+/// YAML, line by line.
 #[derive(Default)]
-struct Lines {
-    text: String,
+pub(crate) struct Lines {
+    pub(crate) text: String,
 }
 
 impl Lines {
-    fn push(&mut self, level: usize, line: &str) {
+    pub(crate) fn push(&mut self, level: usize, line: &str) {
         self.text.push_str(&format!("{}{line}\n", "  ".repeat(level)));
     }
 
     /// `key: value`, with what it is about behind it.
-    fn entry(&mut self, level: usize, entry: &str, about: &str) {
+    pub(crate) fn entry(&mut self, level: usize, entry: &str, about: &str) {
         let indented = format!("{}{entry}", "  ".repeat(level));
         if about.is_empty() {
             self.text.push_str(&format!("{indented}\n"));
@@ -218,7 +219,7 @@ pub(crate) fn written(value: &Value) -> String {
 }
 
 /// Text in YAML, between quotes where it would mean something else without; what looks like a secret's place is none.
-fn scalar(text: &str) -> String {
+pub(crate) fn scalar(text: &str) -> String {
     const MEANT: [&str; 12] = ["true", "false", "null", "yes", "no", "on", "off", "y", "n", ".nan", ".inf", "-"];
     let plain = !text.is_empty()
         && text.chars().all(|c| c.is_ascii_alphanumeric() || "_-./$@".contains(c))

@@ -17,7 +17,7 @@ use outflow_contract::{Error, Kind, Op, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::map::Mapper;
+use crate::map::{Mapper, SentBy};
 use crate::run::Engine;
 use crate::time::rfc3339;
 
@@ -160,7 +160,7 @@ impl Column {
             let batch = RecordBatch::try_new(SchemaRef::clone(&self.schema), vec![ArrayRef::clone(array)])
                 .map_err(|cause| Error::bug("the source returned a batch of another schema").caused_by(cause))?;
             let rows: Vec<u32> = (0..records as u32).collect();
-            let mapped = mapper.map(&batch, &vec![Op::Added; records], "", &rows)?;
+            let mapped = mapper.map(&batch, &vec![Op::Added; records], &SentBy::default(), &rows)?;
             let mut start = 0;
             for (&row, &end) in mapped.rows.iter().zip(&mapped.ends) {
                 values[row as usize] = serde_json::from_slice(&mapped.bytes[start..end]).ok();

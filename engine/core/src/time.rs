@@ -19,9 +19,14 @@ pub fn unix_ms(at: SystemTime) -> u64 {
     at.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
 }
 
+/// The moment of an RFC 3339 text; `None` of any other.
+pub(crate) fn parsed(text: &str) -> Option<Timestamp> {
+    text.parse().ok()
+}
+
 /// Milliseconds since 1970 of an RFC 3339 text; `None` of any other, and of a moment before.
 pub fn parsed_ms(text: &str) -> Option<u64> {
-    let at: Timestamp = text.parse().ok()?;
+    let at = parsed(text)?;
     u64::try_from(at.as_millisecond()).ok()
 }
 
@@ -30,7 +35,8 @@ pub fn sync_id(at: SystemTime, random: u64) -> String {
     format!("{}{:04x}", timestamp(at).strftime("%Y%m%d-%H%M%S-%3f"), random & 0xffff)
 }
 
-fn timestamp(at: SystemTime) -> Timestamp {
+/// The same moment.
+pub(crate) fn timestamp(at: SystemTime) -> Timestamp {
     Timestamp::try_from(at).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 

@@ -144,14 +144,14 @@ pub fn read_plan(store: &dyn StateStore, mapping: &str, epoch: u64) -> Result<Pl
     Ok(plan)
 }
 
-/// The id of the sync that run `epoch` of a mapping was, whatever name the mapping had then: epochs go on counting when it is renamed.
+/// The plan of run `epoch` of a mapping, whatever name the mapping had then: epochs go on counting when it is renamed.
 /// `None` where its plan is no longer kept, or cannot be understood.
-pub fn sync_of(store: &dyn StateStore, mapping: &str, epoch: u64) -> Result<Option<String>> {
+pub fn plan_of(store: &dyn StateStore, mapping: &str, epoch: u64) -> Result<Option<Plan>> {
     let mut names = vec![mapping.to_owned()];
     let mut looked = 0;
     while let Some(name) = names.get(looked).cloned() {
         match read_plan(store, &name, epoch) {
-            Ok(plan) => return Ok(Some(plan.sync_id)),
+            Ok(plan) => return Ok(Some(plan)),
             Err(error) if error.kind() == Kind::Io => return Err(error),
             Err(_) => looked += 1,
         }

@@ -159,8 +159,19 @@ fn the_intent_of_the_next_request_is_durable_before_its_turn_and_outlives_a_kill
 
 #[test]
 fn a_request_that_holds_the_id_of_its_sync_keeps_its_key_too_even_under_another_name() {
+    assert_requests_stay_as_they_were("sync: $.__sync_id");
+}
+
+#[test]
+fn a_request_that_holds_the_time_of_its_sync_keeps_its_key_too_even_under_another_name() {
+    assert_requests_stay_as_they_were("at: { '@now': {} }, day: { '@now': { to: '%A', zone: Europe/Oslo } }");
+}
+
+/// Two requests of two syncs that never hear of them are sent again by a third, each as it was.
+fn assert_requests_stay_as_they_were(of_sync: &str) {
+    let member = of_sync.split(':').next().unwrap();
     let mut shop = Shop::new(10);
-    let (fields, settings) = (MIRROR.replace("name: $.name,", "name: $.name, sync: $.__sync_id,"), "batch: { records: 10, body: array }");
+    let (fields, settings) = (MIRROR.replace("name: $.name,", &format!("name: $.name, {of_sync},")), "batch: { records: 10, body: array }");
     shop.configure(&fields, settings, "");
     let held = Act::Hold(Duration::from_secs(20));
     shop.server.script([held.clone()]);
@@ -185,6 +196,7 @@ fn a_request_that_holds_the_id_of_its_sync_keeps_its_key_too_even_under_another_
     let third = shop.server.take_requests();
     let sent = |requests: &[&Received]| requests.iter().map(|r| (r.idempotency_key.clone(), r.body.clone())).collect::<BTreeSet<_>>();
     assert_eq!(sent(&third.iter().collect::<Vec<_>>()), sent(&[&first[0], &second[5]]), "each as it was, under its first key");
+    assert_ne!(first[0].payloads[0].get(member), second[5].payloads[0].get(member), "each says of which sync it is");
     shop.assert_mirrored();
 }
 

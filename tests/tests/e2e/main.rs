@@ -30,6 +30,7 @@ mod retention;
 mod schema;
 mod segment;
 mod steps;
+mod suggest;
 mod tables;
 mod together;
 mod waiting;

@@ -201,7 +201,7 @@ fn a_folded_delete_that_nobody_sends_stays_pending_beside_a_record_that_is_sent_
         ids
     };
     assert_eq!(waiting(&shop), ["4", "5"]);
-    shop.outflow("retry lagging --id 4 5").expect(0);
+    shop.outflow("retry lagging --id 4 5").expect(3);
     assert_eq!((shop.sent(), waiting(&shop)), (vec![5], vec!["4".to_owned()]));
     shop.outflow("run --select lagging").expect(0);
     assert_eq!((shop.sent(), waiting(&shop)), (vec![9], Vec::new()));

@@ -364,3 +364,16 @@ fn a_value_that_came_back_a_reset_and_a_replay_all_count_as_new_messages() {
     workspace.assert_same();
     assert_eq!(workspace.server.held().repeated, 0);
 }
+
+#[test]
+fn a_field_that_no_record_could_fill_is_refused_with_its_place_before_anything_is_extracted() {
+    let workspace = Workspace::new(3, &IDENTIFY.replace("traits: { name: $.name, plan: $.plan }", "traits: $.name"));
+    for args in ["check", "plan", "run", "test people"] {
+        let refused = workspace.outflow(args).expect(2);
+        let told = format!("{}{}", refused.stdout, refused.stderr);
+        assert!(told.contains("field `traits` takes an object, and the mapping gives it text"), "{args}: {refused}");
+        assert!(told.contains("outflow.yml:7:"), "{args}: {refused}");
+    }
+    assert!(!workspace.project.path("state/models").exists(), "nothing was extracted");
+    assert_eq!(workspace.server.arrived(), 0);
+}

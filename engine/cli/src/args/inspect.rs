@@ -1,6 +1,7 @@
 //! The arguments of the commands that look at things without running anything.
 
 use clap::Args;
+use outflow_planner::suggest::CONFIDENCE_MIN;
 
 /// `outflow preview`
 #[derive(Debug, Args)]
@@ -54,6 +55,22 @@ pub(crate) struct TestArgs {
     /// With --send: wait while another run holds the lock.
     #[arg(long, requires = "send")]
     pub(crate) wait: bool,
+}
+
+/// `outflow suggest`
+#[derive(Debug, Args)]
+pub(crate) struct SuggestArgs {
+    /// The mapping.
+    #[arg(value_name = "MAPPING")]
+    pub(crate) mapping: String,
+    /// Leave out what is less sure, from 0 to 1.
+    #[arg(long, value_name = "SHARE", default_value_t = CONFIDENCE_MIN, value_parser = share)]
+    pub(crate) min_confidence: f64,
+}
+
+/// A number from 0 to 1.
+fn share(text: &str) -> Result<f64, String> {
+    text.parse().ok().filter(|share| (0.0..=1.0).contains(share)).ok_or_else(|| "give a number from 0 to 1, such as 0.5".to_owned())
 }
 
 /// `outflow catalog`

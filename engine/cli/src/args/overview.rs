@@ -7,7 +7,7 @@ use super::{Cli, STYLES};
 
 /// Every command that is shown, once.
 const GROUPS: [(&str, &[&str]); 6] = [
-    ("Start", &["init", "check", "catalog", "test", "preview"]),
+    ("Start", &["init", "check", "catalog", "suggest", "test", "preview"]),
     ("Run", &["plan", "run", "retry"]),
     ("Look", &["history", "show", "pending", "diff"]),
     ("Keep", &["doctor", "gc"]),

@@ -76,7 +76,7 @@ async fn of_sources(loaded: &Loaded, selected: Option<&[String]>) -> Result<Vec<
             let query = Query { sql: model.sql.clone(), timeout: source.query_timeout };
             match open.schema(&query).await {
                 Ok(schema) => {
-                    problems.extend(loaded.check_columns(&model.name, &schema));
+                    problems.extend(project::check_model(loaded, model, &schema, |mapping| is_selected(selected, mapping)));
                     fine.extend(loaded.tables(&model.name).map(str::to_lowercase));
                 }
                 Err(error) => failed.push((&model.name, error)),

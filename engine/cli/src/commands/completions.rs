@@ -10,7 +10,8 @@ use crate::args::{self, CompletionsArgs};
 use crate::exit::Exit;
 
 /// The commands whose first argument is a name, and of what.
-const NAMED: [(&str, &str); 12] = [
+const NAMED: [(&str, &str); 13] = [
+    ("suggest", "mapping"),
     ("reset", "mapping"),
     ("retry", "mapping"),
     ("pending", "mapping"),

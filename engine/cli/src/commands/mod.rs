@@ -25,5 +25,6 @@ pub(crate) mod retry;
 pub(crate) mod run;
 pub(crate) mod schema;
 pub(crate) mod show;
+pub(crate) mod suggest;
 pub(crate) mod test;
 mod test_mapping;

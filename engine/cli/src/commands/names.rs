@@ -13,7 +13,8 @@ pub(crate) fn run(global: &Global, args: &NamesArgs, console: &Console) -> Exit 
         }
         return Exit::Ok;
     }
-    if let Ok(loaded) = project::load(global) {
+    // A mapping that is still to be filled in has a name, too.
+    if let Ok(loaded) = project::load_unfinished(global) {
         let project = &loaded.project;
         let mappings = || project.mappings.iter().map(|mapping| mapping.name.clone());
         let models = || project.models.iter().map(|model| model.name.clone());

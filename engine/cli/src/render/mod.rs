@@ -13,6 +13,7 @@ pub(crate) mod retained;
 pub(crate) mod run;
 mod say;
 pub(crate) mod show;
+pub(crate) mod suggest;
 mod sync;
 mod table;
 pub(crate) mod text;

@@ -4,7 +4,7 @@ use outflow_contract::outcome::{HttpRequest, Request};
 use outflow_contract::plan::Mapping;
 use outflow_contract::report::{Status, SyncReport};
 use outflow_contract::secret::REDACTED;
-use outflow_engine::try_one::Tried;
+use outflow_engine::try_one::{FieldOrigin, Tried};
 use serde_json::{Value, json};
 
 use super::cells::visible;
@@ -12,6 +12,9 @@ use super::{Console, Tone, bytes, preview, wrap};
 
 /// Parts of the names of headers whose values are nobody's business, whatever they hold.
 const PRIVATE: [&str; 8] = ["authorization", "cookie", "token", "secret", "password", "api-key", "apikey", "credential"];
+
+/// Names of fields are given so much room, at most.
+const FIELD_WIDTH_MAX: usize = 32;
 
 /// Record, fields, payload, request.
 pub(crate) fn print(console: &Console, mapping: &Mapping, tried: &Tried, gateway: Option<&str>) {
@@ -25,6 +28,7 @@ pub(crate) fn print(console: &Console, mapping: &Mapping, tried: &Tried, gateway
         title(console, "fields");
         lines(console, &pretty(console, tried.fields.as_bytes()));
     }
+    origins(console, tried);
     if value(&tried.fields) != value(&tried.payload) && !tried.payload.is_empty() {
         title(console, "payload");
         lines(console, &pretty(console, tried.payload.as_bytes()));
@@ -41,6 +45,30 @@ pub(crate) fn print(console: &Console, mapping: &Mapping, tried: &Tried, gateway
         console.line(&format!("  {}", console.paint(Tone::Bad, &line)));
     }
     console.line("  A run leaves such a record out, says so, and tries it again every time.");
+}
+
+/// Field by field, where each value comes from.
+fn origins(console: &Console, tried: &Tried) {
+    if tried.origins.is_empty() {
+        return;
+    }
+    title(console, "where each field comes from");
+    let name_width = tried.origins.iter().map(|origin| origin.field.chars().count()).max().unwrap_or(0).min(FIELD_WIDTH_MAX);
+    for origin in &tried.origins {
+        let mut remarks = String::new();
+        if origin.is_default {
+            remarks.push_str(" (by default)");
+        }
+        if origin.value.is_none() && !tried.fields.is_empty() {
+            remarks.push_str(" (missing in this record)");
+        }
+        let text = visible(&format!("{}{remarks}", console.clean(&origin.from)));
+        let room = console.width().saturating_sub(name_width + 4).max(20);
+        for (at, line) in wrap(&text, room).into_iter().enumerate() {
+            let field = if at == 0 { visible(&origin.field) } else { String::new() };
+            console.line(&format!("  {}  {line}", console.paint(Tone::Faint, &format!("{field:name_width$}"))));
+        }
+    }
 }
 
 /// What would differ if the record counted as another operation.
@@ -101,11 +129,22 @@ pub(crate) fn document(console: &Console, mapping: &Mapping, tried: &Tried, gate
         "op": tried.op,
         "record": json(&tried.record),
         "fields": json(&tried.fields),
+        "from": tried.origins.iter().map(|origin| origin_as_json(console, origin)).collect::<Vec<Value>>(),
         "payload": json(&tried.payload),
         "request": tried.request.as_ref().map(|request| request_as_json(console, request, gateway)),
         "others": others.collect::<Vec<Value>>(),
         "refused": tried.refused.as_ref().map(|refused| json!({ "code": refused.code, "message": console.clean(&refused.message) })),
         "sent": Value::Null,
+    })
+}
+
+fn origin_as_json(console: &Console, origin: &FieldOrigin) -> Value {
+    json!({
+        "field": origin.field,
+        "from": console.clean(&origin.from),
+        "columns": origin.columns,
+        "default": origin.is_default,
+        "missing": origin.value.is_none(),
     })
 }
 

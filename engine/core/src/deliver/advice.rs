@@ -2,7 +2,7 @@
 //! test looks through the sources for one that has none.
 
 /// The codes of Outflow, each with what to do about it.
-pub(super) const CODES: [(&str, &str); 25] = [
+pub(super) const CODES: [(&str, &str); 32] = [
     (
         "unauthorized",
         "check the credentials: in the destination's settings, and in the mapping's fields that are the same for every record; then run again",
@@ -31,7 +31,14 @@ pub(super) const CODES: [(&str, &str); 25] = [
     ("missing_status", "give these records a status in the model or the mapping, or leave them out with WHERE in the model"),
     ("missing_field", "give these records a value for the field in the model or the mapping, or leave them out with WHERE in the model"),
     ("wrong_type", "map another column, or turn the values into what the field takes, with CAST or CASE in the model"),
+    ("wrong_value", "map another column, or turn the values into what the directive takes, with CAST or CASE in the model"),
     ("wrong_choice", "map another column, or turn the values into what the field takes, with CAST or CASE in the model"),
+    ("wrong_format", "map another column, or turn the values into the form that the field takes in the model"),
+    ("out_of_range", "map another column, or leave these records out with WHERE in the model"),
+    ("invalid_json", "mend the JSON in the query, or take the column as plain text, or leave these records out with WHERE in the model"),
+    ("too_deep", "map a part of the value, or leave these records out with WHERE in the model"),
+    ("empty_payload", "map something that these records have, or leave them out with WHERE in the model"),
+    ("wrong_path", "make the column that the path or template is taken from hold text, or leave these records out with WHERE in the model"),
     ("invalid_status", "turn the statuses into words that the action knows, with CASE in the model"),
     ("invalid_consent", "map `consent: {categoryPreferences: {NAME: $.column}}`, with columns that are true, false or null"),
     ("http_404", "check the destination's URL and method"),

@@ -239,7 +239,7 @@ fn log_attempt(delivery: &Delivery, records: usize, request: &Request, attempt: 
         Sent::NotSent(error) | Sent::Unknown(error) => (None, Some(delivery.redactor.clean(&error.to_string()))),
     };
     let seconds = delivery.clock.monotonic().saturating_sub(began).as_secs_f64();
-    let (mapping, sync_id) = (&delivery.reading.mapping.name, &delivery.reading.sync_id);
+    let (mapping, sync_id) = (&delivery.reading.mapping.name, &*delivery.reading.sync.id);
     let (bytes, phase) = (request.body().len(), "deliver");
     tracing::debug!(sync_id, mapping, phase, records, bytes, attempt, status, error, seconds, "request");
 }

@@ -20,9 +20,10 @@ use tokio::sync::mpsc;
 
 use super::batch::{Draft, TooLarge};
 use crate::blocking;
-use crate::map::{Mapped, Mapper, Unmapped};
+use crate::map::{Mapped, Mapper, SentBy, Unmapped};
 use crate::seal::Sealed;
 use crate::snapshot::values::complete;
+use crate::time;
 
 /// Batches that are read ahead of the mapping.
 const READ_AHEAD: usize = 2;
@@ -44,7 +45,8 @@ pub(crate) struct Reading {
     pub(crate) schema: SchemaRef,
     /// What is to be sent.
     pub(crate) sealed: Arc<Sealed>,
-    pub(crate) sync_id: String,
+    /// The sync.
+    pub(crate) sync: SentBy,
     /// The identifier's columns, and the limits: for compiling it again where records have columns in older types.
     pub(crate) id: Vec<String>,
     pub(crate) limits: Limits,
@@ -54,12 +56,12 @@ impl Reading {
     /// Maps the records of `batch` at `rows` and shapes them as requests carry them. `ops` has the operation of every record of the
     /// batch, `ids` the id of each of `rows`; none where the destination shapes nothing.
     pub(crate) fn map(&self, batch: &RecordBatch, ops: &[Op], rows: &[u32], ids: &[RecordId]) -> Result<Mapped> {
-        self.map_as(&self.sync_id, batch, ops, rows, ids)
+        self.map_as(&self.sync, batch, ops, rows, ids)
     }
 
-    /// The same as the sync `sync_id` did it.
-    fn map_as(&self, sync_id: &str, batch: &RecordBatch, ops: &[Op], rows: &[u32], ids: &[RecordId]) -> Result<Mapped> {
-        let mapped = self.mapper_for(batch.schema_ref())?.map(batch, ops, sync_id, rows)?;
+    /// The same as `sync` did it.
+    fn map_as(&self, sync: &SentBy, batch: &RecordBatch, ops: &[Op], rows: &[u32], ids: &[RecordId]) -> Result<Mapped> {
+        let mapped = self.mapper_for(batch.schema_ref())?.map(batch, ops, sync, rows)?;
         if !self.destination.shapes() {
             return Ok(mapped);
         }
@@ -148,11 +150,11 @@ struct Selected {
 
 impl Selected {
     /// As one batch for each sync that first sent some of them.
-    fn by_sync(self, syncs: &HashMap<u32, Arc<str>>) -> Vec<(Arc<str>, Self)> {
-        let mut parts: BTreeMap<Arc<str>, Self> = BTreeMap::new();
+    fn by_sync(self, syncs: &HashMap<u32, SentBy>) -> Vec<(SentBy, Self)> {
+        let mut parts: BTreeMap<SentBy, Self> = BTreeMap::new();
         for (i, position) in self.positions.iter().enumerate() {
             let Some(sync) = syncs.get(position) else { continue };
-            let part = parts.entry(Arc::clone(sync)).or_insert_with(|| Self {
+            let part = parts.entry(sync.clone()).or_insert_with(|| Self {
                 values: self.values.clone(),
                 rows: Vec::new(),
                 positions: Vec::new(),
@@ -214,7 +216,7 @@ pub(crate) fn stream(reading: Arc<Reading>, wanted: impl Fn(u32, Op) -> bool + S
             let reading = Arc::clone(&reading);
             async move {
                 let selected = selected?;
-                blocking(move || map(&reading, &reading.sync_id, &selected)).await
+                blocking(move || map(&reading, &reading.sync, &selected)).await
             }
         })
         .buffered(super::CHUNKS_AHEAD)
@@ -256,9 +258,9 @@ fn read(reading: &Reading, wanted: &dyn Fn(u32, Op) -> bool, each: &mut dyn FnMu
     Ok(())
 }
 
-fn map(reading: &Reading, sync_id: &str, selected: &Selected) -> Result<Chunk> {
+fn map(reading: &Reading, sync: &SentBy, selected: &Selected) -> Result<Chunk> {
     let ops = full_ops(selected);
-    let mapped = reading.map_as(sync_id, &selected.values, &ops, &selected.rows, &selected.ids)?;
+    let mapped = reading.map_as(sync, &selected.values, &ops, &selected.rows, &selected.ids)?;
     // Rows ascend, so the position of each is found by search; where nothing failed they are the same list.
     let place = |row: u32| selected.rows.binary_search(&row).map_or(0, |i| i);
     let failed = mapped.failed.into_iter().map(|unmapped| {
@@ -296,8 +298,8 @@ pub(crate) async fn rebuild(reading: Arc<Reading>) -> Result<Vec<(Rebuild, Draft
         let mut payloads = Payloads::new();
         let mut failure = None;
         read(&reading, &|position, _| syncs.contains_key(&position), &mut |selected| {
-            let mapped = selected.by_sync(&syncs).iter().try_for_each(|(sync_id, part)| {
-                let Chunk { draft, .. } = map(&reading, sync_id, part)?;
+            let mapped = selected.by_sync(&syncs).iter().try_for_each(|(sync, part)| {
+                let Chunk { draft, .. } = map(&reading, sync, part)?;
                 for (i, &position) in draft.positions.iter().enumerate() {
                     let payload = draft.records.bytes.slice_ref(draft.records.payload(i));
                     payloads.insert(position, (payload, draft.records.ops[i], draft.records.ids[i].clone()));
@@ -319,20 +321,21 @@ pub(crate) async fn rebuild(reading: Arc<Reading>) -> Result<Vec<(Rebuild, Draft
     .await
 }
 
-/// The id of the sync that first sent each record of these requests, by position: it may stand in the bytes. What no plan tells any more
-/// is taken for a record of this sync; if that is not what was sent, the request is not the same, and a new one is made.
-fn first_syncs(reading: &Reading, groups: &[Rebuild]) -> Result<HashMap<u32, Arc<str>>> {
-    let mut of_epochs: HashMap<u64, Arc<str>> = HashMap::new();
+/// The sync that first sent each record of these requests, by position: its id and its start may stand in the bytes. What no plan tells
+/// any more is taken for a record of this sync; if that is not what was sent, the request is not the same, and a new one is made.
+fn first_syncs(reading: &Reading, groups: &[Rebuild]) -> Result<HashMap<u32, SentBy>> {
+    let mut of_epochs: HashMap<u64, SentBy> = HashMap::new();
     let mut of_positions = HashMap::new();
     for group in groups {
         let sync = match of_epochs.entry(group.epoch) {
-            hash_map::Entry::Occupied(known) => Arc::clone(known.get()),
+            hash_map::Entry::Occupied(known) => known.get().clone(),
             hash_map::Entry::Vacant(new) => {
-                let sync = runs::sync_of(reading.store.as_ref(), &reading.mapping.name, group.epoch)?;
-                Arc::clone(new.insert(sync.unwrap_or_else(|| reading.sync_id.clone()).into()))
+                let plan = runs::plan_of(reading.store.as_ref(), &reading.mapping.name, group.epoch)?;
+                let sync = plan.and_then(|plan| Some(SentBy::new(&plan.sync_id, time::parsed(&plan.started_at)?)));
+                new.insert(sync.unwrap_or_else(|| reading.sync.clone())).clone()
             }
         };
-        of_positions.extend(group.positions.iter().map(|&position| (position, Arc::clone(&sync))));
+        of_positions.extend(group.positions.iter().map(|&position| (position, sync.clone())));
     }
     Ok(of_positions)
 }

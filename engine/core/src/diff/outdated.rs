@@ -92,12 +92,11 @@ impl Outdated {
     fn file(&self, at: Locator) -> Result<Option<(&ValueFile, &Shared)>> {
         let Ok(found) = self.files.binary_search_by_key(&at.file(), |file| file.file.id) else { return Ok(None) };
         let File { file, shared } = &self.files[found];
-        let shared = match shared.get() {
-            Some(known) => known,
-            None => {
-                let asked = self.shared(file)?;
-                shared.get_or_init(|| asked)
-            }
+        let shared = if let Some(known) = shared.get() {
+            known
+        } else {
+            let asked = self.shared(file)?;
+            shared.get_or_init(|| asked)
         };
         Ok(shared.as_ref().map(|shared| (file, shared)))
     }

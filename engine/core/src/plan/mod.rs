@@ -18,10 +18,11 @@ use crate::blocking;
 use crate::deliver::batch::Batcher;
 use crate::deliver::payloads;
 use crate::extract::Extracted;
-use crate::map::Mapper;
+use crate::map::{Mapper, SentBy};
 use crate::run::{Engine, RunOptions, identity, siblings, stopped_by_guard};
 use crate::seal::{Sealed, Sealing};
 use crate::snapshot::schema_of;
+use crate::time;
 
 pub use overlay::Overlay;
 
@@ -203,7 +204,7 @@ impl Engine {
             epoch: 0,
             schema,
             sealed: Arc::clone(sealed),
-            sync_id: "plan".to_owned(),
+            sync: SentBy::new("plan", time::timestamp(self.clock.wall())),
             id: model.id.clone(),
             limits: self.project.limits.clone(),
         });

@@ -10,7 +10,7 @@ use outflow_ledger::commit::ValueFile;
 
 use super::{FieldChange, Sample};
 use crate::deliver::payloads::Reading;
-use crate::map::Mapper;
+use crate::map::{Mapper, SentBy};
 use crate::snapshot::values::{complete, fetch};
 
 /// Of each operation.
@@ -100,7 +100,7 @@ fn changes(reading: &Reading, files: &[ValueFile], after: &RecordBatch, at: Loca
 fn text(record: &RecordBatch, column: &str) -> Result<String> {
     let expr = Expr::Path(Path { segments: vec![column.to_owned()] });
     let mapper = Mapper::compile(&expr, None, record.schema_ref(), &[column.to_owned()], &Limits::default())?;
-    let mapped = mapper.map(record, &[Op::Added], "", &[0])?;
+    let mapped = mapper.map(record, &[Op::Added], &SentBy::default(), &[0])?;
     let text = String::from_utf8_lossy(&mapped.bytes).into_owned();
     Ok(if text.chars().count() > VALUE_CHARS_MAX { text.chars().take(VALUE_CHARS_MAX).chain(['…']).collect() } else { text })
 }

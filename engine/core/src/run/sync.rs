@@ -20,10 +20,10 @@ use crate::commit::{Settled, Settling};
 use crate::deliver::payloads::Reading;
 use crate::deliver::{Delivery, Heard, Results, not_sent};
 use crate::extract::Extracted;
-use crate::map::Mapper;
+use crate::map::{Mapper, SentBy};
 use crate::seal::{Allowed, Guarded, Only, Replay, Sealed, Sealing, Sorted, Stopped, check_guards, seal_again};
 use crate::snapshot::schema_of;
-use crate::time::{rfc3339, sync_id, unix_ms};
+use crate::time::{parsed, rfc3339, sync_id, unix_ms};
 
 mod again;
 
@@ -345,6 +345,7 @@ impl<'a> Sync<'a> {
         identity.generation += u64::from(self.again.is_some());
         let mapper = Mapper::compile(&self.mapping.fields, self.mapping.declared.as_deref(), &schema, &model.id, &engine.project.limits)
             .map_err(|error| error.with("mapping", &self.mapping.name))?;
+        let started_at = parsed(&self.report.started_at).ok_or_else(|| Error::bug("a report without the time of its start"))?;
         let link = engine.link(config)?;
 
         settling.seal_plan()?;
@@ -361,7 +362,7 @@ impl<'a> Sync<'a> {
                 epoch,
                 schema,
                 sealed: Arc::clone(&settling.sealed),
-                sync_id: self.report.sync_id.clone(),
+                sync: SentBy::new(&self.report.sync_id, started_at),
                 id: model.id.clone(),
                 limits: engine.project.limits.clone(),
             }),

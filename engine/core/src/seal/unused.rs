@@ -112,13 +112,12 @@ impl<'a> Compared<'a> {
         let has = has.ok_or_else(|| Error::corrupt(format!("the commit of a model does not list its file {file}")))?;
         let names: Vec<String> = self.names.iter().filter(|name| has.contains(*name)).cloned().collect();
         let known = self.sets.iter().position(|(known, _)| *known == names);
-        let number = match known {
-            Some(number) => number,
-            None => {
-                let hasher = RecordHasher::projected(&hash_key(head.salt), self.mapped, &names)?;
-                self.sets.push((names, hasher));
-                self.sets.len() - 1
-            }
+        let number = if let Some(number) = known {
+            number
+        } else {
+            let hasher = RecordHasher::projected(&hash_key(head.salt), self.mapped, &names)?;
+            self.sets.push((names, hasher));
+            self.sets.len() - 1
         };
         self.of_files.insert(file, number as u32);
         Ok(number as u32)

@@ -3,6 +3,7 @@
 //! Looking at it touches no state. Sending it is a sync of one record: under the mapping's lock, with a sealed plan, a journal and a
 //! commit, so that it counts as delivered once the destination has acknowledged it, and is not forgotten where it has not.
 
+mod origins;
 mod standing;
 
 use std::sync::{Arc, PoisonError};
@@ -26,8 +27,11 @@ use serde_json::Value;
 
 use crate::blocking;
 use crate::deliver::{Heard, with_key};
-use crate::map::{Mapper, identifiers, is_same_id};
+use crate::map::{Mapper, SentBy, identifiers, is_same_id};
 use crate::run::{Engine, RunOptions, identity};
+use crate::time;
+
+pub use origins::FieldOrigin;
 use standing::{Standing, hashes_of};
 
 /// What would be sent of one record.
@@ -41,6 +45,8 @@ pub struct Tried {
     pub record: String,
     /// The mapped fields, as JSON; empty if they could not be mapped.
     pub fields: String,
+    /// Where each of them comes from.
+    pub origins: Vec<FieldOrigin>,
     /// What the request carries for it, as JSON; empty if the destination's rules refuse it.
     pub payload: String,
     /// The request that carries it alone; header values may be secrets.
@@ -150,18 +156,22 @@ impl Engine {
         // What the mapping does not send of it is shown as what it would send.
         let selected = |op: Op| mapping.selection.contains(op);
         let op = if selected(op) { op } else { Op::ALL.into_iter().find(|&op| selected(op)).unwrap_or(op) };
+        let sync = SentBy::new("test", time::timestamp(self.clock.wall()));
         let json = |expr: &Expr, declared: Option<&[Field]>, op: Op| -> Result<_> {
             let mapper = Mapper::compile(expr, declared, record.schema_ref(), &model.id, &self.project.limits)?;
-            mapper.map(record, &[op], "test", &[0])
+            mapper.map(record, &[op], &sync, &[0])
         };
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let columns = json(&Expr::Path(Path { segments: Vec::new() }), None, op)?;
         let mapped = json(&mapping.fields, mapping.declared.as_deref(), op)?;
+        let names: Vec<&str> = record.schema_ref().fields().iter().map(|field| field.name().as_str()).collect();
+        let as_mapped: Value = serde_json::from_slice(&mapped.bytes).unwrap_or_default();
         let mut tried = Tried {
             id: mapped.ids.first().or(columns.ids.first()).cloned().unwrap_or_default(),
             op,
             record: text(&columns.bytes),
             fields: text(&mapped.bytes),
+            origins: origins::origins(&mapping.fields, &mapping.fields_written, &as_mapped, &names),
             payload: String::new(),
             request: None,
             refused: mapped.failed.into_iter().next().map(|failed| failed.rejection),

@@ -9,6 +9,7 @@ pub(super) fn field(kind: &DataType) -> Field {
     Field::new("v", kind.clone(), true)
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "shorter to call")]
 fn json(kind: DataType) -> Field {
     field(&kind).with_metadata([(EXTENSION_NAME.to_owned(), JSON_EXTENSION.to_owned())].into())
 }

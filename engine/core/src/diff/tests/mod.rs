@@ -199,10 +199,10 @@ fn a_null_in_an_identifier_is_found_wherever_it_is_kept() {
     let whole = arc(Int64Array::from(vec![1, 2, 3, 4, 5]));
     let nulls = |id: &[ArrayRef]| null_ids(id).map(|nulls| (0..nulls.len()).filter(|&i| nulls.is_null(i)).collect::<Vec<_>>());
     for column in [cast(&texts, &runs).unwrap(), arc(in_values), arc(texts)] {
-        assert_eq!(nulls(&[column.clone()]), Some(vec![1, 2]), "{}", column.data_type());
+        assert_eq!(nulls(std::slice::from_ref(&column)), Some(vec![1, 2]), "{}", column.data_type());
         assert_eq!(nulls(&[whole.clone(), column.slice(2, 3)].map(|c| c.slice(0, 3))), Some(vec![0]), "{}", column.data_type());
     }
-    assert_eq!(nulls(&[whole.clone()]), None);
+    assert_eq!(nulls(std::slice::from_ref(&whole)), None);
     assert_eq!(nulls(&[whole, arc(NullArray::new(5))]), Some(vec![0, 1, 2, 3, 4]));
 }
 
