@@ -7,7 +7,7 @@
 //! | [`key`] | the identity of a record and of its state |
 //! | [`change`] | operations, entries of a change set, record selections, counts |
 //! | [`expr`] | the mapping language as a tree |
-//! | [`format`] | the forms that texts may have to have |
+//! | [`mod@format`] | the forms that texts may have to have |
 //! | [`plan`] | a validated project, as the planner hands it to the engine |
 //! | [`source`] | **seam**: where records come from |
 //! | [`destination`] | **seam**: how records become requests, and answers become outcomes |
