@@ -201,11 +201,40 @@ fn a_folded_delete_that_nobody_sends_stays_pending_beside_a_record_that_is_sent_
         ids
     };
     assert_eq!(waiting(&shop), ["4", "5"]);
-    shop.outflow("retry lagging --id 4 5").expect(3);
+    shop.outflow("retry lagging --id 5").expect(0);
     assert_eq!((shop.sent(), waiting(&shop)), (vec![5], vec!["4".to_owned()]));
     shop.outflow("run --select lagging").expect(0);
     assert_eq!((shop.sent(), waiting(&shop)), (vec![9], Vec::new()));
     shop.is_sound();
+}
+
+#[test]
+fn a_record_that_waits_as_what_its_mapping_does_not_send_is_no_record_to_retry() {
+    let mut shop = Shop::lagging(LAGGING, 10);
+    shop.outflow("run").expect(0);
+    shop.table.delete(4);
+    shop.table.delete(7);
+    shop.table.set(5, "name", "x");
+    shop.write();
+    shop.outflow("run --select driver").expect(0);
+    shop.sent();
+    for (ids, says) in [
+        ("4", "the record 4 waits as deleted, and mapping `lagging` sends added_or_updated records only"),
+        ("4 5", "the record 4 waits as deleted, and mapping `lagging` sends added_or_updated records only"),
+        ("4 5 7", "of these wait 4 as deleted, 7 as deleted"),
+    ] {
+        shop.outflow(&format!("retry lagging --id {ids}")).expect(1);
+        let result = shop.result();
+        let message = result["message"].as_str().unwrap();
+        assert!(message.contains(says), "{message}");
+        assert!(message.contains("the next sync passes over") && !message.contains("stopped"), "what to do: {message}");
+        assert_eq!((&result["status"], shop.sent()), (&json!("failed"), vec![]), "all of them or none: {result}");
+    }
+    shop.outflow("retry lagging --id 5").expect(0);
+    assert_eq!(shop.sent(), [5]);
+    // As it was told: the next sync has nothing to send, and nothing waits.
+    shop.outflow("run --select lagging").expect(0);
+    assert_eq!((shop.sent(), &shop.result()["counts"]["pending"]["total"]), (vec![], &json!(0)));
 }
 
 #[test]

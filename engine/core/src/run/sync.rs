@@ -1,12 +1,13 @@
 //! One sync: seal → map and deliver → commit.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64};
 use std::time::Duration;
 
 use outflow_contract::plan::{Mapping, Tolerance};
 use outflow_contract::report::{Status, SyncCounts, SyncReport, Tally, Timing, records};
-use outflow_contract::{Counts, Error, Key, Kind, Op, Result};
+use outflow_contract::{Counts, Error, Key, Kind, Result};
 use outflow_ledger::chain::Chain;
 use outflow_ledger::commit::{MappingCommit, ModelCommit, decode_schema};
 use outflow_ledger::journal::Journal;
@@ -26,6 +27,7 @@ use crate::snapshot::schema_of;
 use crate::time::{parsed, rfc3339, sync_id, unix_ms};
 
 mod again;
+mod ahead;
 
 /// One sync on its way.
 pub(super) struct Sync<'a> {
@@ -35,6 +37,8 @@ pub(super) struct Sync<'a> {
     report: SyncReport,
     /// Nothing but these records, ahead of their sync.
     only: Option<Only>,
+    /// The identifiers by which somebody has named them.
+    named: BTreeMap<Key, String>,
     /// An earlier sync once more.
     again: Option<&'a Replay>,
     /// Is handed what the destination answers.
@@ -62,8 +66,19 @@ impl<'a> Sync<'a> {
             rejected: extracted.rejected.values().map(|rejected| rejected.records).sum(),
             ..SyncCounts::default()
         };
-        let started = engine.clock.monotonic();
-        Self { engine, mapping, extracted, report, only: None, again: None, heard: None, epoch: None, started, extract_seconds }
+        Self {
+            engine,
+            mapping,
+            extracted,
+            report,
+            only: None,
+            named: BTreeMap::new(),
+            again: None,
+            heard: None,
+            epoch: None,
+            started: engine.clock.monotonic(),
+            extract_seconds,
+        }
     }
 
     /// With these notices in the report.
@@ -108,8 +123,8 @@ impl<'a> Sync<'a> {
         let edited = self.again.is_none() && state.as_ref().is_some_and(|state| self.is_edited(state));
         let retry = options.retry.as_ref();
         if let Some(Retry { ids, .. }) = retry.filter(|retry| !retry.ids.is_empty()) {
-            let keys = waiting::keys_of(engine, self.mapping, &self.extracted.head, state.as_ref(), ids).await?;
-            self.only = Some(Only { keys, unchanged: false });
+            self.named = waiting::keys_of(engine, self.mapping, &self.extracted.head, state.as_ref(), ids).await?;
+            self.only = Some(Only { keys: self.named.keys().copied().collect(), unchanged: false });
         }
 
         let began = engine.clock.monotonic();
@@ -260,26 +275,6 @@ impl<'a> Sync<'a> {
     /// Are the fields other than those of the last sync?
     fn is_edited(&self, state: &MappingCommit) -> bool {
         !state.fields.is_empty() && state.fields != fields_hash(&self.mapping.fields_written)
-    }
-
-    /// What is to be sent ahead must be something that this mapping sends.
-    fn sends_some(&self, sealed: &Sealed) -> Result<()> {
-        if sealed.selected.total() > 0 {
-            return Ok(());
-        }
-        let selection = self.mapping.selection.as_str();
-        let is_retry = self.only.as_ref().is_some_and(|only| !only.unchanged);
-        let remedy = if is_retry { "name a record that waits" } else { "try another record, or leave out --send" };
-        let state = Op::ALL.into_iter().find(|&op| sealed.net.get(op) > 0);
-        Err(match state {
-            Some(op) => {
-                Error::invalid(format!("for this mapping the record counts as {}, and it sends {selection} records only", op.as_str()))
-                    .remedy(remedy)
-            }
-            None if is_retry => Error::new(Kind::NotFound, "nothing is to be sent of these records: they are back to what was delivered")
-                .remedy("the next sync no longer counts them as pending"),
-            None => Error::new(Kind::NotFound, "the model no longer returns the record").remedy("try another record"),
-        })
     }
 
     /// Asks the guards; true if one stopped the sync.

@@ -270,21 +270,27 @@ fn add(groups: &mut BTreeMap<(String, bool), WaitingReason>, batch: &RecordBatch
     Ok(())
 }
 
-/// The keys of the records with these identifiers, among those that wait: pending, or changed in a version that the mapping has not
-/// seen. An error if one of them does not.
+/// The keys of the records with these identifiers, each with the identifier as it was given, among those that wait: pending, or changed in
+/// a version that the mapping has not seen. An error if one of them does not.
 pub(super) async fn keys_of(
     engine: &Engine,
     mapping: &Mapping,
     head: &ModelCommit,
     state: Option<&MappingCommit>,
     wanted: &[String],
-) -> Result<BTreeSet<Key>> {
+) -> Result<BTreeMap<Key, String>> {
     let (store, name, wanted) = (Arc::clone(&engine.store), mapping.name.clone(), wanted.to_vec());
     let (head, state) = (head.clone(), state.cloned());
     blocking(move || keys(store.as_ref(), &name, &head, state.as_ref(), &wanted)).await
 }
 
-fn keys(store: &dyn StateStore, name: &str, head: &ModelCommit, state: Option<&MappingCommit>, wanted: &[String]) -> Result<BTreeSet<Key>> {
+fn keys(
+    store: &dyn StateStore,
+    name: &str,
+    head: &ModelCommit,
+    state: Option<&MappingCommit>,
+    wanted: &[String],
+) -> Result<BTreeMap<Key, String>> {
     // Where nothing was delivered, or all of it is in doubt, every record of the model waits.
     let cursor = state.filter(|state| !state.resend).and_then(|state| state.cursor);
     let changed: BTreeSet<u32> =
@@ -292,7 +298,7 @@ fn keys(store: &dyn StateStore, name: &str, head: &ModelCommit, state: Option<&M
     let ahead = head.files.iter().filter(|file| cursor.is_none() || changed.contains(&file.id)).map(|file| &file.path);
     let pending = state.iter().flat_map(|state| &state.pending).map(|file| &file.path);
     let identified = Identified::new(store, Some(head), &head.id)?;
-    let mut keys = BTreeSet::new();
+    let mut keys = BTreeMap::new();
     let mut missing: BTreeSet<&String> = wanted.iter().collect();
     for path in pending.chain(ahead) {
         for batch in PartReader::open(store, path)?.with_values(&head.id).read()? {
@@ -301,7 +307,7 @@ fn keys(store: &dyn StateStore, name: &str, head: &ModelCommit, state: Option<&M
             for (i, found) in identified.of(&batch, &entries)?.iter().enumerate() {
                 for id in wanted.iter().filter(|wanted| is_same_id(found, wanted)) {
                     missing.remove(id);
-                    keys.insert(entries.key(i));
+                    keys.insert(entries.key(i), id.clone());
                 }
             }
         }

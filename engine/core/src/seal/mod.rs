@@ -37,7 +37,7 @@ use crate::snapshot::schema_of;
 use arrow::datatypes::SchemaRef;
 use outflow_contract::plan::Mapping;
 use outflow_contract::state_store::StateStore;
-use outflow_contract::{Before, Counts, Entry, Error, Key, Result, Selection};
+use outflow_contract::{Before, Counts, Entry, Error, Key, Op, Result, Selection};
 use outflow_ledger::changes::{EntryReader, PartInfo, open_named};
 use outflow_ledger::commit::{MappingCommit, ModelCommit};
 use outflow_ledger::decide::{self, Fate};
@@ -95,6 +95,8 @@ pub struct Sealed {
     pub unused: Seen,
     /// Some entry has a request whose fate was never learnt.
     pub unknown: bool,
+    /// Of records that are to be sent ahead of their sync: those that the mapping does not send as what they count as.
+    pub unsendable: Vec<(Key, Op)>,
 }
 
 impl Sealing<'_> {
@@ -210,6 +212,7 @@ impl Sealing<'_> {
                     match sealed.fate(self.mapping.selection, &entry, position) {
                         Fate::Sent => sealed.selected.add(op, 1),
                         Fate::Held => sealed.set_aside.add(op, 1),
+                        Fate::Seen if self.only.is_some() => sealed.unsendable.push((entry.key, op)),
                         Fate::Seen => {}
                     }
                     position += 1;
