@@ -162,18 +162,14 @@ impl Writer<'_> {
             }
             object
         };
-        let text = || {
-            let choices: Vec<&str> = field.choices.iter().map(String::as_str).collect();
-            if choices.is_empty() { json!({ "type": "string" }) } else { choice(&choices) }
-        };
         let one = match field.kind {
-            FieldKind::String => text(),
-            FieldKind::Number => json!({ "type": "number" }),
-            FieldKind::Integer => json!({ "type": "integer" }),
+            FieldKind::String => text(field),
+            FieldKind::Number => number(field, "number"),
+            FieldKind::Integer => number(field, "integer"),
             FieldKind::Boolean => json!({ "type": "boolean" }),
             FieldKind::Datetime => json!({ "type": ["string", "number"] }),
             FieldKind::Object => object(),
-            FieldKind::StringOrObject => json!({ "anyOf": [text(), object()] }),
+            FieldKind::StringOrObject => json!({ "anyOf": [text(field), object()] }),
         };
         let mut schema = if field.multiple { json!({ "type": "array", "items": one }) } else { one };
         schema["description"] = json!(field.description);
@@ -197,6 +193,40 @@ impl Writer<'_> {
         }
         schema
     }
+}
+
+/// The text of a field, or one that is filled in later.
+fn text(field: &Field) -> Value {
+    if !field.choices.is_empty() {
+        return choice(&field.choices.iter().map(String::as_str).collect::<Vec<_>>());
+    }
+    let mut schema = json!({ "type": "string" });
+    let (minimum, maximum) = field.limits();
+    for (name, limit) in [("minLength", minimum), ("maxLength", maximum)] {
+        // A length is a whole number.
+        if let Some(limit) = limit {
+            schema[name] = json!(limit as u64);
+        }
+    }
+    if let Some(format) = field.format {
+        schema["format"] = json!(format);
+    }
+    if schema.as_object().is_some_and(|schema| schema.len() == 1) {
+        return schema;
+    }
+    json!({ "anyOf": [schema, { "$ref": "#/$defs/reference" }] })
+}
+
+/// The number of a field.
+fn number(field: &Field, kind: &str) -> Value {
+    let mut schema = json!({ "type": kind });
+    let (minimum, maximum) = field.limits();
+    for (name, limit) in [("minimum", minimum), ("maximum", maximum)] {
+        if let Some(limit) = limit {
+            schema[name] = json!(limit);
+        }
+    }
+    schema
 }
 
 /// One of these texts, or one that is filled in later.

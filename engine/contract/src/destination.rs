@@ -13,6 +13,7 @@ use serde_json::Value;
 pub use crate::format::Format;
 use crate::outcome::{Answer, HttpRequest, HttpResponse, Outcome, Records, Rejection, Request};
 use crate::plan::{DestinationConfig, Settings};
+pub use crate::requirement::{Condition, RequiredIf};
 use crate::secret::Secret;
 use crate::{Op, RecordId, Result};
 
@@ -210,6 +211,9 @@ pub struct Field {
     pub kind: FieldKind,
     /// Must it be there?
     pub required: bool,
+    /// If it need not always be there: when it must. Of fields of actions, and what is in them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub required_if: Option<RequiredIf>,
     /// A list of them rather than one.
     pub multiple: bool,
     /// The value, or mapping, where none is given.
@@ -250,6 +254,7 @@ impl Field {
             description: description.to_owned(),
             kind,
             required: false,
+            required_if: None,
             multiple: false,
             default: None,
             choices: Vec::new(),
@@ -269,6 +274,13 @@ impl Field {
     #[must_use]
     pub fn required(mut self) -> Self {
         self.required = true;
+        self
+    }
+
+    /// It must be there under these conditions.
+    #[must_use]
+    pub fn required_if(mut self, required_if: RequiredIf) -> Self {
+        self.required_if = Some(required_if);
         self
     }
 
@@ -354,6 +366,17 @@ impl Field {
     pub fn maximum(mut self, maximum: f64) -> Self {
         self.maximum = Some(maximum);
         self
+    }
+
+    /// The least and the greatest that it takes, where there is a limit; of characters if it holds text.
+    pub fn limits(&self) -> (Option<f64>, Option<f64>) {
+        let limit = |limit: Option<f64>| limit.filter(|limit| *limit != 0.0);
+        (limit(self.minimum), limit(self.maximum))
+    }
+
+    /// Is its length limited, rather than its value?
+    pub fn is_measured_in_characters(&self) -> bool {
+        matches!(self.kind, FieldKind::String | FieldKind::StringOrObject)
     }
 }
 

@@ -9,6 +9,7 @@
 //! | [`expr`] | the mapping language as a tree |
 //! | [`mod@format`] | the forms that texts may have to have |
 //! | [`plan`] | a validated project, as the planner hands it to the engine |
+//! | [`requirement`] | fields that only some records need |
 //! | [`source`] | **seam**: where records come from |
 //! | [`destination`] | **seam**: how records become requests, and answers become outcomes |
 //! | [`outcome`] | requests, answers, and what an answer proves about each record |
@@ -30,6 +31,7 @@ pub mod limits;
 pub mod outcome;
 pub mod plan;
 pub mod report;
+pub mod requirement;
 pub mod secret;
 pub mod source;
 pub mod state_store;

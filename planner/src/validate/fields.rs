@@ -6,9 +6,10 @@
 use outflow_contract::destination::{Action, Field, FieldKind};
 use outflow_contract::expr::Expr;
 use outflow_contract::plan::Settings;
+use outflow_contract::requirement::Known;
 use serde_json::{Map, Value};
 
-use super::settings;
+use super::{range, settings};
 use crate::mapping::{self, ColumnUse, Timestamp, Uses};
 use crate::nearest::{list, nearest};
 use crate::problem::{Log, Span};
@@ -145,18 +146,36 @@ fn check(members: &[Member], fields: &[Field], owner: &Owner<'_>, log: &mut Log)
             None => meant.extend(unknown(member, fields, owner, log)),
         }
     }
-    for field in fields.iter().filter(|field| field.required && field.default.is_none()) {
+    let known = |name: &str| known(members.iter().find(|member| member.key == name), fields.iter().find(|field| field.name == name));
+    for field in fields.iter().filter(|field| field.default.is_none()) {
+        let required_if = field.required_if.as_ref().filter(|required_if| required_if.holds(&known) == Some(true));
         let given = |member: &Member| member.key == field.name && (field.allow_null || !member.value.is_null());
-        if !members.iter().any(given) && !meant.contains(&field.name.as_str()) {
+        let is_needed = field.required || required_if.is_some();
+        if is_needed && !members.iter().any(given) && !meant.contains(&field.name.as_str()) {
             let value = if field.constant { "…" } else { "$.COLUMN" };
+            let when = required_if.filter(|_| !field.required).map_or_else(String::new, |when| format!(" where {}", when.words()));
             log.error(
                 owner.span,
-                format!("{} does not map the field `{}{}`, which action `{}` requires", owner.name, owner.path, field.name, owner.action),
+                format!(
+                    "{} does not map the field `{}{}`, which action `{}` requires{when}",
+                    owner.name, owner.path, field.name, owner.action
+                ),
             )
             .label(format!("`{}` is missing", field.name))
             .help(format!("add `{}: {value}`. {}", field.name, field.description))
             .gap();
         }
+    }
+}
+
+/// What a mapping itself tells of a field.
+fn known(member: Option<&Member>, field: Option<&Field>) -> Known {
+    let scalar = |node: &Node| matches!(node.data, Data::Text(_) | Data::Number(_) | Data::Bool(_)) && !is_dynamic(node);
+    match (member, field.and_then(|field| field.default.as_ref())) {
+        (Some(member), _) if member.value.is_null() => Known::Missing,
+        (Some(member), _) if scalar(&member.value) => Known::Value(member.value.to_json()),
+        (None, None) => Known::Missing,
+        _ => Known::Nothing,
     }
 }
 
@@ -245,22 +264,7 @@ fn choice(node: &Node, field: &Field, owner: &Owner<'_>, log: &mut Log) {
 
 /// A constant is checked at once for the form that is asked of it, and for its limits.
 fn limits(node: &Node, field: &Field, owner: &Owner<'_>, log: &mut Log) {
-    let text = matches!(field.kind, FieldKind::String | FieldKind::StringOrObject);
-    let scalar = matches!(node.data, Data::Text(_) | Data::Number(_) | Data::Bool(_));
-    let content = node.as_str().map_or_else(|| node.to_json().to_string(), ToOwned::to_owned);
-    let measured = if text { Some(content.chars().count() as f64) } else { content.trim().parse().ok() };
-    let (Some(measured), true) = (measured, scalar) else { return };
-    let unit = if text { " characters" } else { "" };
-    let limit = |limit: Option<f64>| limit.filter(|limit| *limit != 0.0);
-    let wanted = if let Some(format) = field.format.filter(|format| text && !format.fits(&content)) {
-        format.words().to_owned()
-    } else if let Some(minimum) = limit(field.minimum).filter(|minimum| measured < *minimum) {
-        format!("at least {minimum}{unit}")
-    } else if let Some(maximum) = limit(field.maximum).filter(|maximum| measured > *maximum) {
-        format!("at most {maximum}{unit}")
-    } else {
-        return;
-    };
+    let Some(wanted) = range::wanted(node, field) else { return };
     let shown = if field.secret { "this".to_owned() } else { node.shown() };
     log.error(node.span, format!("field `{}{}` of {} cannot be {shown}", owner.path, field.name, owner.name))
         .label(format!("it takes {wanted}"))

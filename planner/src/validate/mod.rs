@@ -14,6 +14,7 @@ mod fields;
 mod mapping;
 mod model;
 mod policy;
+mod range;
 mod schedule;
 mod settings;
 mod source;

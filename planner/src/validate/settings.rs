@@ -4,6 +4,7 @@
 use outflow_contract::destination::{Field, FieldKind};
 use serde_json::{Map, Value};
 
+use super::range;
 use crate::keys;
 use crate::nearest::{list, nearest};
 use crate::problem::{Log, Span};
@@ -105,6 +106,13 @@ fn single(node: &Node, key_span: Span, field: &Field, place: &Place, log: &mut L
         log.error(node.span, format!("setting `{}{}` of {} cannot be {shown}", place.path, field.name, place.owner))
             .meant(nearest(text, choices()))
             .help(format!("it is one of {}", list(choices())));
+        return None;
+    }
+    if let Some(wanted) = range::wanted(node, field) {
+        let shown = if field.secret { "this".to_owned() } else { node.shown() };
+        log.error(node.span, format!("setting `{}{}` of {} cannot be {shown}", place.path, field.name, place.owner))
+            .label(format!("it takes {wanted}"))
+            .help(field.description.clone());
         return None;
     }
     match node.as_map() {

@@ -1,7 +1,7 @@
 //! Actions with declared fields: constants apart from the payload, secrets nowhere, and literals of the wrong kind.
 
 use outflow_contract::Op;
-use outflow_contract::destination::{Action, Descriptor, Field, FieldKind};
+use outflow_contract::destination::{Action, Condition, Descriptor, Field, FieldKind, RequiredIf};
 use outflow_contract::expr::{Columns, Expr, Path};
 use outflow_planner::{Loaded, Options, Problems, load};
 use serde_json::json;
@@ -52,6 +52,7 @@ fn descriptor() -> Descriptor {
                     text("zone").choices(&["north", "south"]),
                     field("latitude", FieldKind::Number),
                 ]),
+                text("reason").required_if(RequiredIf::All(vec![Condition::is("active", false), Condition::missing("tags")])),
                 field("choice", FieldKind::Object).properties(vec![field("kinds", FieldKind::Object).required()]).open(),
                 field("timestamp", FieldKind::Datetime).default(json!({"@path": "$.__timestamp"})),
             ]),
@@ -154,6 +155,19 @@ fn literals_of_the_wrong_kind_are_refused_wherever_they_stand() {
     {
         let fields = if fields.starts_with("user") { "traits: { a: [1] }" } else { fields };
         assert_eq!(wrong(fields), "", "{fields}");
+    }
+}
+
+#[test]
+fn a_field_that_some_records_need_is_missed_where_the_mapping_says_that_all_are_such() {
+    let messages = |fields: &str| messages(&format!("{{ key: '${{env:CRM_TOKEN}}', user: $.id, {fields} }}"));
+    let missed = "mapping `users_to_space` does not map the field `reason`, which action `send` requires where `active` is false and \
+                  there is no `tags`";
+    assert_eq!(messages("active: false"), [missed]);
+    assert_eq!(messages("active: false, tags: null"), [missed]);
+    // What differs from record to record is asked of each.
+    for fields in ["active: false, reason: $.why", "active: false, tags: $.tags", "active: $.active", "active: true", "limit: 1"] {
+        assert_eq!(messages(fields), Vec::<String>::new(), "{fields}");
     }
 }
 

@@ -31,7 +31,9 @@ fn projects_that_load_pass_the_schema() {
     let validator = validator();
     let delimited = |delimiter: &str| small_with("data/customers.parquet", &format!("{{ path: a.csv, delimiter: {delimiter} }}"));
     let delimited = ["\";\"", "'|'", "\"\\t\"", "'\\t'", "tab", "\" \"", "']'", "'^'"].map(delimited);
-    for text in [FULL, SMALL].into_iter().chain(delimited.iter().map(String::as_str)) {
+    let limited =
+        ["workers: 1", "workers: 64", "contact: ops@example.com"].map(|one| small_with("settings: {", &format!("settings: {{ {one},")));
+    for text in [FULL, SMALL].into_iter().chain(delimited.iter().chain(&limited).map(String::as_str)) {
         load_text(text).unwrap_or_else(|problems| panic!("{problems}"));
         let instance = json(text);
         let errors: Vec<String> = validator.iter_errors(&instance).map(|error| format!("{}: {error}", error.instance_path())).collect();
@@ -56,6 +58,10 @@ fn what_the_loader_refuses_for_its_shape_the_schema_refuses_too() {
         small_with("access_token", "acces_token"),
         small_with("settings: {", "settings: { region: asia,"),
         small_with("settings: {", "settings: { workers: many,"),
+        small_with("settings: {", "settings: { workers: 0,"),
+        small_with("settings: {", "settings: { workers: 65,"),
+        small_with("settings: {", "settings: { contact: nobody,"),
+        small_with("settings: {", "settings: { contact: somebody-with-a-very-long-name@example.com,"),
         small_with("    type: crm", "    type: crm\n    rate_limit: 100"),
         small_with("    type: crm", "    type: crm\n    request_timeout: 30"),
         small_with("    type: crm", "    type: crm\n    concurrency: 0"),

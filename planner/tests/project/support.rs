@@ -2,7 +2,7 @@
 
 use miette::GraphicalTheme;
 use outflow_contract::Op;
-use outflow_contract::destination::{Action, Descriptor, Field, FieldKind};
+use outflow_contract::destination::{Action, Descriptor, Field, FieldKind, Format};
 use outflow_planner::{Loaded, Options, Problem, Problems, load, render};
 
 /// A project that uses most of what there is.
@@ -113,7 +113,8 @@ pub(crate) fn descriptors() -> Vec<Descriptor> {
         settings: vec![
             text("access_token", "The token of a private app.").required().secret(),
             text("region", "Where the account is.").default("us").choices(&["us", "eu"]),
-            Field::new("workers", FieldKind::Integer, "How many.").default(2),
+            Field::new("workers", FieldKind::Integer, "How many.").default(2).minimum(1.0).maximum(64.0),
+            text("contact", "Who is told of changes.").format(Format::Email).maximum(40.0),
         ],
         actions: vec![
             Action {

@@ -122,13 +122,32 @@ fn row(field: &Field, path: &str, rows: &mut Vec<Vec<String>>) {
     marks.extend(field.constant.then_some("constant"));
     let default = field.default.as_ref().map(written).unwrap_or_default();
     let mut description = field.description.clone();
-    if !field.choices.is_empty() {
-        description = format!("{description} One of {}.", field.choices.join(", "));
+    for asked in asked(field) {
+        description.push_str(&format!(" {asked}"));
     }
     rows.push(vec![name.clone(), kind(field), marks.join(", "), default, description]);
     for inner in &field.properties {
         row(inner, &format!("{name}."), rows);
     }
+}
+
+/// What is asked of its value besides its type, in sentences.
+fn asked(field: &Field) -> Vec<String> {
+    let mut asked = Vec::new();
+    if !field.choices.is_empty() {
+        asked.push(format!("One of {}.", field.choices.join(", ")));
+    }
+    asked.extend(field.format.map(|format| format!("It is {}.", format.words())));
+    let characters = if field.is_measured_in_characters() { " characters" } else { "" };
+    match field.limits() {
+        (Some(least), Some(most)) if least.total_cmp(&most).is_eq() => asked.push(format!("Exactly {least}{characters}.")),
+        (Some(least), Some(most)) => asked.push(format!("From {least} to {most}{characters}.")),
+        (Some(least), None) => asked.push(format!("At least {least}{characters}.")),
+        (None, Some(most)) => asked.push(format!("At most {most}{characters}.")),
+        (None, None) => {}
+    }
+    asked.extend(field.required_if.as_ref().map(|when| format!("Required where {}.", when.words())));
+    asked
 }
 
 fn kind(field: &Field) -> String {
@@ -171,6 +190,32 @@ fn columns(console: &Console, names: &[&str], rows: &[Vec<String>]) {
         } else {
             console.line(format!("  {before}").trim_end());
             lines.iter().filter(|line| !line.is_empty()).for_each(|line| console.line(&format!("      {line}")));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use outflow_contract::destination::{Condition, Format, RequiredIf};
+
+    #[test]
+    fn what_is_asked_of_a_value_besides_its_type_is_said() {
+        let field = |kind| Field::new("f", kind, "");
+        let when = RequiredIf::Any(vec![Condition::is("type", "track"), Condition::missing("id")]);
+        let cases = [
+            (field(FieldKind::String).format(Format::Email).maximum(254.0), vec!["It is an e-mail address.", "At most 254 characters."]),
+            (field(FieldKind::String).minimum(3.0).maximum(3.0), vec!["Exactly 3 characters."]),
+            (field(FieldKind::Number).minimum(-90.0).maximum(90.0), vec!["From -90 to 90."]),
+            (field(FieldKind::Integer).minimum(1.5), vec!["At least 1.5."]),
+            (
+                field(FieldKind::String).choices(&["a", "b"]).required_if(when),
+                vec!["One of a, b.", "Required where `type` is \"track\" or there is no `id`."],
+            ),
+            (field(FieldKind::Boolean), vec![]),
+        ];
+        for (field, said) in cases {
+            assert_eq!(asked(&field), said);
         }
     }
 }

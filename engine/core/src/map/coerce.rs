@@ -12,18 +12,20 @@
 //!
 //! A list of one scalar is that scalar. Null is as good as missing unless the field allows it; so is `""` unless the field holds
 //! text or a moment. A value that cannot be turned makes its record fail (`wrong_type`), and so does one that is missing where it
-//! is required (`missing_field`), is none of the choices (`wrong_choice`), has not the form that is asked for (`wrong_format`), or is too
+//! is required, of every record or of such a one (`missing_field`), is none of the choices (`wrong_choice`), has not the form that is asked for (`wrong_format`), or is too
 //! small or too large (`out_of_range`).
 //!
 //! Nearly every value is of its kind already, which its first byte tells; nothing is copied then. The members of an object that the
 //! mapping draws are turned one by one as they are written, and constants once, when the mapping is compiled.
 
-use outflow_contract::destination::{Field, FieldKind, Format};
+use outflow_contract::destination::{Field, FieldKind, Format, RequiredIf};
 use outflow_contract::outcome::Rejection;
 use outflow_contract::{Error, Result};
 
+mod demands;
 mod kinds;
 
+pub(crate) use demands::{demands, unmet};
 use kinds::quoted;
 
 use super::bind::Bound;
@@ -45,6 +47,7 @@ pub(crate) struct Wanted {
     kind: FieldKind,
     multiple: bool,
     required: bool,
+    required_if: Option<RequiredIf>,
     allow_null: bool,
     choices: Vec<String>,
     format: Option<Format>,
@@ -146,11 +149,12 @@ impl Wanted {
             kind: field.kind,
             multiple: field.multiple,
             required: field.required,
+            required_if: field.required_if.clone().filter(|_| !field.required),
             allow_null: field.allow_null,
             choices: field.choices.clone(),
             format: field.format,
-            minimum: field.minimum.filter(|limit| *limit != 0.0),
-            maximum: field.maximum.filter(|limit| *limit != 0.0),
+            minimum: field.limits().0,
+            maximum: field.limits().1,
             members: if field.untouched { Vec::new() } else { all(&field.properties, &format!("{path}.")) },
             open: field.open,
             path,
@@ -160,9 +164,7 @@ impl Wanted {
     /// `value`, turned to this kind whenever it is written; at once if it is a constant.
     fn over(&self, value: Node) -> Node {
         match value {
-            Node::Object(members) if !self.members.is_empty() && !self.multiple && self.takes_objects() => {
-                object(&self.members, self.open, members)
-            }
+            Node::Object(members) if self.draws() => object(&self.members, self.open, members),
             Node::Literal(text) => {
                 let mut turned = Vec::with_capacity(text.len());
                 let known = std::str::from_utf8(&text).ok().map(|text| self.convert(text, &mut turned));
@@ -175,6 +177,12 @@ impl Wanted {
             }
             value => self.typed(value),
         }
+    }
+
+    /// Can an object be turned member by member, as it is drawn? Not where one member depends on another.
+    fn draws(&self) -> bool {
+        let independent = self.members.iter().all(|member| member.required_if.is_none());
+        independent && !self.members.is_empty() && !self.multiple && self.takes_objects()
     }
 
     fn typed(&self, value: Node) -> Node {
@@ -312,7 +320,11 @@ impl Wanted {
         walked.map_err(|_| self.wrong(kind_of(text)))??;
         buf.push(b'}');
         let missing = self.members.iter().zip(&found).find(|(member, found)| member.required && !**found);
-        missing.map_or(Ok(()), |(member, _)| Err(member.missing()))
+        if let Some((member, _)) = missing {
+            return Err(member.missing());
+        }
+        let written = std::str::from_utf8(&buf[start - 1..]).unwrap_or_default();
+        unmet(&self.members, written).map_or(Ok(()), Err)
     }
 
     #[cold]
@@ -330,7 +342,7 @@ impl Wanted {
 }
 
 /// Goes over the members of an object: the outer error says that it is none, the inner one is that of `each`.
-fn walk(text: &str, mut each: impl FnMut(&str, &str) -> Result<(), Rejection>) -> Result<Result<(), Rejection>, Problem> {
+fn walk<'t>(text: &'t str, mut each: impl FnMut(&'t str, &'t str) -> Result<(), Rejection>) -> Result<Result<(), Rejection>, Problem> {
     let mut scanner = Scanner::new(text);
     scanner.open()?;
     scanner.space();

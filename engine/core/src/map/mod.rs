@@ -72,6 +72,7 @@ use outflow_contract::outcome::Rejection;
 use outflow_contract::{Error, Op, Result};
 
 use bind::{Bound, Input, Root};
+use coerce::Wanted;
 use compile::{Compiler, Node};
 use output::{JsonSource, Output};
 
@@ -89,6 +90,8 @@ pub struct Mapper {
     columns: Vec<usize>,
     schema: SchemaRef,
     payload_schema: Option<SchemaRef>,
+    /// Declared fields that only some records need.
+    demands: Vec<Wanted>,
     record_bytes_max: usize,
     value_bytes_max: usize,
     /// Bytes of a payload in the batch mapped last: the size of the next buffer.
@@ -158,6 +161,7 @@ impl Mapper {
         Ok(Self {
             payload_schema: types::schema(&root),
             root,
+            demands: declared.map(coerce::demands).unwrap_or_default(),
             identifier,
             sources,
             columns,
@@ -208,6 +212,9 @@ impl Mapper {
             identifier.write(row as usize, &mut out);
             let id = std::str::from_utf8(&out.buf[end..]).unwrap_or_default().to_owned();
             out.buf.truncate(end);
+            if !self.demands.is_empty() {
+                self.demand(start, &mut out);
+            }
             match self.verdict(written, end - start, &mut out) {
                 None => {
                     mapped.ends.push(end);
@@ -225,6 +232,16 @@ impl Mapper {
         }
         mapped.bytes = out.buf;
         Ok(mapped)
+    }
+
+    /// Does the payload that begins at `start` have the fields that such a record needs?
+    fn demand(&self, start: usize, out: &mut Output<'_>) {
+        let payload = std::str::from_utf8(&out.buf[start..]).unwrap_or_default();
+        if out.failure.is_none()
+            && let Some(Rejection { code, message }) = coerce::unmet(&self.demands, payload)
+        {
+            out.fail(&code, || message);
+        }
     }
 
     /// Why the record just written fails, if it does.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field as Column, Schema};
 use outflow_contract::Op;
-use outflow_contract::destination::{Field, FieldKind, Format};
+use outflow_contract::destination::{Condition, Field, FieldKind, Format, RequiredIf};
 use outflow_contract::expr::{Expr, Path};
 use outflow_contract::limits::Limits;
 use outflow_contract::source::{EXTENSION_NAME, JSON_EXTENSION};
@@ -129,4 +129,46 @@ fn a_payload_that_is_no_object_of_fields_is_refused() {
     let schema = Arc::new(Schema::new(vec![Column::new("id", DataType::Int64, true)]));
     let compiled = Mapper::compile(&path("id"), Some(&[]), &schema, &["id".to_owned()], &Limits::default());
     assert!(compiled.is_err());
+}
+
+#[test]
+fn a_field_that_only_some_records_need_fails_those_without_it() {
+    let text = |name: &str| Field::new(name, FieldKind::String, "");
+    let event = text("event").required_if(RequiredIf::All(vec![Condition::is("type", "track")]));
+    let user = text("user").required_if(RequiredIf::Any(vec![Condition::missing("anonymous"), Condition::is_not("broadcast", true)]));
+    let fields = [text("type"), event, user, text("anonymous"), Field::new("broadcast", FieldKind::Boolean, "")];
+    let drawn = Expr::Object(fields.iter().map(|field| (field.name.clone(), path(&format!("v.{}", field.name)))).collect());
+    let event = "field `event` is required where `type` is \"track\", and this record has no value for it";
+    let user = "field `user` is required where there is no `anonymous` or `broadcast` is not true, and this record has no value for it";
+    for (v, message) in [
+        (r#"{"type": "track", "user": "1"}"#, Some(event)),
+        (r#"{"type": "track", "user": "1", "event": null}"#, Some(event)),
+        (r#"{"type": "page", "user": "1"}"#, None),
+        (r#"{"user": "1"}"#, None),
+        (r#"{"type": "track", "user": "1", "event": "x"}"#, None),
+        (r#"{"type": "page"}"#, Some(user)),
+        (r#"{"anonymous": "a", "broadcast": "false"}"#, Some(user)),
+        (r#"{"anonymous": "a", "broadcast": 1}"#, None),
+        (r#"{"broadcast": true}"#, Some(user)),
+    ] {
+        assert_eq!(mapped(&fields, &drawn, v).err(), message.map(|message| ("missing_field".to_owned(), message.to_owned())), "{v}");
+    }
+}
+
+#[test]
+fn a_member_that_only_some_objects_need_fails_those_without_it_however_they_are_made() {
+    let text = |name: &str| Field::new(name, FieldKind::String, "");
+    let members = || vec![text("kind"), text("url").required_if(RequiredIf::All(vec![Condition::is("kind", "page")]))];
+    let field = Field::new("f", FieldKind::Object, "").properties(members());
+    let message = "field `f.url` is required where `kind` is \"page\", and this record has no value for it";
+    let failed = || Some(("missing_field".to_owned(), message.to_owned()));
+    let drawn = || {
+        let members = vec![("kind".into(), path("v.kind")), ("url".into(), path("v.url")), ("other".into(), path("v.kind"))];
+        Expr::Object(vec![("f".into(), Expr::Object(members))])
+    };
+    assert_eq!(mapped(std::slice::from_ref(&field), &drawn(), r#"{"kind": "page"}"#).err(), failed());
+    assert_eq!(mapped(std::slice::from_ref(&field), &drawn(), r#"{"kind": "app"}"#).unwrap(), r#"{"f":{"kind":"app"}}"#);
+    assert_eq!(one(field.clone(), r#"{"f": {"kind": "page", "url": null}}"#).err(), failed());
+    assert_eq!(one(field.clone(), r#"{"f": {"kind": "page", "url": "u"}}"#).unwrap(), r#"{"f":{"kind":"page","url":"u"}}"#);
+    assert_eq!(one(field.multiple(), r#"{"f": [{"kind": "app"}, {"kind": "page"}]}"#).err(), failed());
 }
