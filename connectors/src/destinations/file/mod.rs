@@ -13,6 +13,7 @@
 //! Non-goals: appending to a file.
 
 mod encode;
+mod marked;
 mod storage;
 #[cfg(test)]
 mod tests;
