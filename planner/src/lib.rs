@@ -40,7 +40,7 @@ mod window;
 mod yaml;
 
 pub use findings::Asked;
-pub use load::{Examined, Loaded, Options, PROJECT_FILE, examine, load, load_as_it_was, load_unfinished};
+pub use load::{Examined, Loaded, Options, PROJECT_FILE, examine, examine_text, load, load_as_it_was, load_unfinished};
 pub use nearest::{list, nearest};
 pub use problem::{Problem, Problems, Severity, merged, render};
 pub use then::Then;

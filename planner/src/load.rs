@@ -85,9 +85,20 @@ pub fn examine(options: &Options<'_>) -> Examined {
     examine_with(options, None)
 }
 
+/// The same of a project whose file would have this text: nothing has to be on the disk.
+pub fn examine_text(text: &str, options: &Options<'_>) -> Examined {
+    let mut log = Log::default();
+    let built = build(text, options, None, &mut log);
+    examined(built, log)
+}
+
 fn examine_with(options: &Options<'_>, then: Option<&Then<'_>>) -> Examined {
     let mut log = Log::default();
     let built = read(options.root, &mut log).and_then(|text| build(&text, options, then, &mut log));
+    examined(built, log)
+}
+
+fn examined(built: Option<(Project, Places)>, mut log: Log) -> Examined {
     if built.is_none() && !log.failed() {
         // No check may drop a part in silence; if one did, a project without it must not run.
         log.error_nowhere(format!("{PROJECT_FILE} could not be understood"))

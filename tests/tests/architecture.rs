@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use cargo_metadata::MetadataCommand;
 
 /// What each crate may depend on. A crate that is not listed here may depend on none.
-const ALLOWED: [(&str, &[&str]); 8] = [
+const ALLOWED: [(&str, &[&str]); 9] = [
     ("outflow-contract", &[]),
     ("outflow-ledger", &["outflow-contract"]),
     ("outflow-planner", &["outflow-contract"]),
@@ -17,6 +17,7 @@ const ALLOWED: [(&str, &[&str]); 8] = [
     ("outflow-engine", &["outflow-contract", "outflow-ledger"]),
     ("outflow", &["outflow-contract", "outflow-ledger", "outflow-engine", "outflow-planner", "outflow-connectors"]),
     ("outflow-bench", &["outflow-contract", "outflow-ledger", "outflow-engine", "outflow-planner", "outflow-connectors"]),
+    ("outflow-fuzz", &["outflow-contract", "outflow-engine", "outflow-planner", "outflow-connectors"]),
     ("outflow-tests", &["outflow-contract", "outflow-ledger", "outflow-engine", "outflow-planner", "outflow-connectors", "outflow-bench"]),
 ];
 
