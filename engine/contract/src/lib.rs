@@ -26,6 +26,7 @@ pub mod destination;
 pub mod error;
 pub mod expr;
 pub mod format;
+mod ids;
 pub mod key;
 pub mod limits;
 pub mod outcome;

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::Op;
+pub use crate::ids::Ids;
 use crate::secret::Secret;
 
 /// Something to be done at a destination, built without any I/O.
@@ -163,7 +164,7 @@ pub struct Records {
     /// The operation of each record.
     pub ops: Vec<Op>,
     /// The identifier of each record as JSON text, for answers that name records by it.
-    pub ids: Vec<String>,
+    pub ids: Ids,
     /// The types of the payloads' members, the same for all records of a mapping; `None` if payloads are not all objects with the
     /// same members.
     pub schema: Option<SchemaRef>,

@@ -190,7 +190,7 @@ impl Proof {
 fn by_id(records: &Records) -> Result<HashMap<String, usize>, String> {
     let mut places = HashMap::with_capacity(records.len());
     for (i, id) in records.ids.iter().enumerate().take(records.len()) {
-        let id = serde_json::from_str::<Value>(id).map_or_else(|_| id.clone(), |value| comparable(&value));
+        let id = serde_json::from_str::<Value>(id).map_or_else(|_| id.to_owned(), |value| comparable(&value));
         if places.insert(id, i).is_some() {
             return Err("two records of the request have identifiers that read the same".to_owned());
         }

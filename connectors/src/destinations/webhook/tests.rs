@@ -278,10 +278,10 @@ fn a_rule_tells_each_record_apart_by_identifier() {
     );
     assert_eq!(got, ["acked", r#"rejected refused: {"key":2,"success":false}"#, "acked"]);
     let mut composite = records(&["{}", "{}"]);
-    composite.ids = vec![r#"{"a":1,"b":"x"}"#.into(), r#"{"a":2,"b":"x"}"#.into()];
+    composite.ids = [r#"{"a":1,"b":"x"}"#, r#"{"a":2,"b":"x"}"#].into_iter().collect();
     let body = answer(200, &[], r#"[{"key":{"b":"x","a":2},"success":true},{"key":{"b":"x","a":1},"success":true}]"#);
     assert_eq!(hook.decode(&composite, &body), [Outcome::Acked, Outcome::Acked]);
-    composite.ids = vec!["7".into(), "\"7\"".into()];
+    composite.ids = ["7", "\"7\""].into_iter().collect();
     assert!(matches!(hook.decode(&composite, &answer(200, &[], "[]"))[0], Outcome::Unknown { .. }));
 }
 

@@ -63,17 +63,16 @@ impl Batcher {
     pub fn push(&mut self, chunk: Draft) -> Vec<Draft> {
         let mut full = Vec::new();
         let Records { bytes, ends, ops, ids, schema } = chunk.records;
-        let mut ids = ids.into_iter();
         // The run [start, end) of `bytes` that belongs to the request being filled, but is not in `pieces` yet.
         let mut run = 0..0;
         let mut start = 0;
         for (i, (&end, &position)) in ends.iter().zip(&chunk.positions).enumerate() {
             let size = (end - start).saturating_add(self.limits.record_overhead);
-            let id = ids.next().unwrap_or_default();
+            let id = ids.get(i).unwrap_or_default();
             let op = ops.get(i).copied().unwrap_or(Op::Added);
             if size.saturating_add(self.limits.body_overhead) > self.limits.bytes_max {
                 let why = self.too_large(end - start);
-                self.rejected.push(TooLarge { position, op, id, why });
+                self.rejected.push(TooLarge { position, op, id: id.to_owned(), why });
             } else {
                 if self.is_full_for(size) {
                     self.add_piece(&bytes, &mut run);
@@ -121,7 +120,7 @@ impl Batcher {
         records > 0 && (records >= self.limits.records_max || self.body_bytes.saturating_add(size) > self.limits.bytes_max)
     }
 
-    fn add_record(&mut self, position: u32, payload: usize, size: usize, op: Op, id: String) {
+    fn add_record(&mut self, position: u32, payload: usize, size: usize, op: Op, id: &str) {
         let records = &mut self.draft.records;
         records.ends.push(records.ends.last().copied().unwrap_or(0) + payload);
         records.ops.push(op);
@@ -189,7 +188,7 @@ mod tests {
         assert_eq!(payloads(&first[0]), ["a", "bb", "c"]);
         assert_eq!(payloads(&second[0]), ["dd", "e", "f"]);
         assert_eq!(second[0].positions, [3, 4, 5]);
-        assert_eq!(second[0].records.ids, ["3", "4", "5"]);
+        assert_eq!(second[0].records.ids, ["3", "4", "5"].into_iter().collect());
         assert_eq!(second[0].records.ops, [Op::Added, Op::Updated, Op::Deleted]);
         assert_eq!(payloads(&last), ["g"]);
         assert!(batcher.finish().is_none());
@@ -256,7 +255,7 @@ mod tests {
                 prop_assert_eq!(draft.records.bytes.len(), *draft.records.ends.last().unwrap());
                 for (i, &position) in draft.positions.iter().enumerate() {
                     prop_assert_eq!(draft.records.payload(i).len(), all[position as usize]);
-                    prop_assert_eq!(&draft.records.ids[i], &position.to_string());
+                    prop_assert_eq!(draft.records.ids[i].to_owned(), position.to_string());
                 }
             }
             for pair in drafts.windows(2) {

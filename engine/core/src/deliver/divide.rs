@@ -186,7 +186,7 @@ pub(super) fn pick(draft: &Draft, which: &[usize]) -> Draft {
         picked.positions.push(draft.positions[i]);
         picked.records.ends.push(bytes.len());
         picked.records.ops.push(draft.records.ops[i]);
-        picked.records.ids.push(draft.records.ids[i].clone());
+        picked.records.ids.push(&draft.records.ids[i]);
     }
     picked.records.bytes = bytes.into();
     picked

@@ -9,7 +9,7 @@ use arrow::datatypes::SchemaRef;
 use futures::stream::{self, Stream, StreamExt};
 use outflow_contract::destination::{Destination, RecordOrigin};
 use outflow_contract::limits::Limits;
-use outflow_contract::outcome::{Records, Rejection};
+use outflow_contract::outcome::{Ids, Records, Rejection};
 use outflow_contract::plan::Mapping;
 use outflow_contract::state_store::StateStore;
 use outflow_contract::{Before, Entry, Op, RecordId, Result};
@@ -116,21 +116,21 @@ fn shape(destination: &dyn Destination, mapped: Mapped, origin: impl Fn(u32) -> 
         bytes: Vec::with_capacity(mapped.bytes.len() * 2),
         ends: Vec::with_capacity(mapped.ends.len()),
         rows: Vec::with_capacity(mapped.rows.len()),
-        ids: Vec::with_capacity(mapped.ids.len()),
+        ids: Ids::default(),
         failed: mapped.failed,
     };
     let mut start = 0;
-    for ((end, row), id) in mapped.ends.into_iter().zip(mapped.rows).zip(mapped.ids) {
+    for (i, (end, row)) in mapped.ends.into_iter().zip(mapped.rows).enumerate() {
         let before = shaped.bytes.len();
         match destination.shape(&mapped.bytes[start..end], &origin(row), &mut shaped.bytes) {
             Ok(()) => {
                 shaped.ends.push(shaped.bytes.len());
                 shaped.rows.push(row);
-                shaped.ids.push(id);
+                shaped.ids.push(&mapped.ids[i]);
             }
             Err(rejection) => {
                 shaped.bytes.truncate(before);
-                shaped.failed.push(Unmapped { row, id, rejection });
+                shaped.failed.push(Unmapped { row, id: mapped.ids[i].to_owned(), rejection });
             }
         }
         start = end;
@@ -302,7 +302,7 @@ pub(crate) async fn rebuild(reading: Arc<Reading>) -> Result<Vec<(Rebuild, Draft
                 let Chunk { draft, .. } = map(&reading, sync, part)?;
                 for (i, &position) in draft.positions.iter().enumerate() {
                     let payload = draft.records.bytes.slice_ref(draft.records.payload(i));
-                    payloads.insert(position, (payload, draft.records.ops[i], draft.records.ids[i].clone()));
+                    payloads.insert(position, (payload, draft.records.ops[i], draft.records.ids[i].to_owned()));
                 }
                 Ok(())
             });
@@ -371,7 +371,7 @@ fn draft_of(group: &Rebuild, payloads: &Payloads, schema: Option<&SchemaRef>) ->
         bytes.extend_from_slice(payload);
         draft.records.ends.push(bytes.len());
         draft.records.ops.push(*op);
-        draft.records.ids.push(id.clone());
+        draft.records.ids.push(id);
     }
     draft.records.bytes = bytes.into();
     Some(draft)

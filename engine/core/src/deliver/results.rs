@@ -262,7 +262,7 @@ impl Results {
         self.group(reason, op, draft.positions[i], |message| FailureSample {
             payload: excerpt::text(draft.records.payload(i), redactor),
             answer: reason.answer.and_then(|answer| excerpt::answer(answer, redactor)),
-            ..sample(draft.records.ids[i].clone(), op, message)
+            ..sample(draft.records.ids[i].to_owned(), op, message)
         });
     }
 

@@ -7,8 +7,8 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, BooleanArray, DictionaryArray, Float64Array, Int32Array, Int64Array, ListArray, RecordBatch, StringArray,
-    StringViewArray, StructArray, TimestampMicrosecondArray,
+    Array, ArrayRef, BooleanArray, Decimal128Array, DictionaryArray, Float64Array, Int32Array, Int64Array, ListArray, RecordBatch,
+    StringArray, StringViewArray, StructArray, TimestampMicrosecondArray,
 };
 use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::datatypes::{DataType, Field, Fields, Int8Type, Schema};
@@ -19,10 +19,13 @@ use outflow_contract::source::{EXTENSION_NAME, JSON_EXTENSION};
 use proptest::prelude::*;
 use serde_json::{Map, Number, Value, json};
 
+mod declared;
 mod own;
 
 use super::json::list_index;
 use super::{Mapped, Mapper, SentBy};
+
+const PRICE: DataType = DataType::Decimal128(20, 2);
 
 /// A list's item.
 #[derive(Clone, Debug)]
@@ -44,6 +47,10 @@ struct Record {
     profile: Option<Item>,
     items: Option<Vec<Option<Item>>>,
     attributes: Option<Value>,
+    /// Never null, and mostly without anything to escape.
+    city: String,
+    /// In hundredths.
+    price: Option<i64>,
 }
 
 fn odd_text() -> impl Strategy<Value = String> {
@@ -85,12 +92,15 @@ fn record() -> impl Strategy<Value = Record> {
     let scalars = (any::<i64>(), prop::option::of(number()), prop::option::of(any::<bool>()), prop::option::of(odd_text()));
     let others = (
         prop::option::of("pro|Free|"),
-        prop::option::of(-1_000_000_000_000_000..4_000_000_000_000_000_i64),
+        prop::option::of(moment_micros()),
         prop::option::of(item()),
         prop::option::of(prop::collection::vec(prop::option::of(item()), 0..4)),
         prop::option::of(json_value()),
+        // Texts that are longer than a block, and some with something odd anywhere.
+        prop_oneof![8 => "[A-Za-z .]{0,40}", 1 => "[A-Zé ]{0,40}", 1 => ("[a-z]{0,40}", odd_text()).prop_map(|(plain, odd)| plain + &odd)],
+        prop::option::of(prop_oneof![any::<i64>(), -1_000..1_000_i64]),
     );
-    (scalars, others).prop_map(|((id, number, flag, name), (plan, seen, profile, items, attributes))| Record {
+    (scalars, others).prop_map(|((id, number, flag, name), (plan, seen, profile, items, attributes, city, price))| Record {
         id,
         number,
         flag,
@@ -100,7 +110,14 @@ fn record() -> impl Strategy<Value = Record> {
         profile,
         items,
         attributes,
+        city,
+        price,
     })
+}
+
+/// Mostly of these days, and else of the ten thousand years before and after the year 0.
+fn moment_micros() -> impl Strategy<Value = i64> {
+    prop_oneof![4 => -1_000_000_000_000_000..4_000_000_000_000_000_i64, 1 => -377_700_000_000_000_000..253_402_200_000_000_000_i64]
 }
 
 fn structs(items: &[Option<Item>]) -> StructArray {
@@ -133,6 +150,8 @@ fn arrow(records: &[Record]) -> RecordBatch {
         ("seen", Arc::new(records.iter().map(|record| record.seen).collect::<TimestampMicrosecondArray>())),
         ("profile", Arc::new(structs(&profiles))),
         ("items", Arc::new(lists)),
+        ("city", Arc::new(records.iter().map(|record| Some(&record.city)).collect::<StringArray>())),
+        ("price", Arc::new(records.iter().map(|record| record.price.map(i128::from)).collect::<Decimal128Array>().with_data_type(PRICE))),
         ("attributes", Arc::new(records.iter().enumerate().map(pretty).collect::<StringArray>())),
     ];
     let fields = columns.iter().map(|(name, array)| {
@@ -158,6 +177,11 @@ fn moment(micros: i64) -> Value {
     }
 }
 
+fn price(hundredths: i64) -> Value {
+    let (sign, digits) = (if hundredths < 0 { "-" } else { "" }, hundredths.unsigned_abs());
+    serde_json::from_str(&format!("{sign}{}.{:02}", digits / 100, digits % 100)).unwrap()
+}
+
 fn value(record: &Record) -> Value {
     let number = record.number.filter(|number| number.is_finite());
     json!({
@@ -170,6 +194,8 @@ fn value(record: &Record) -> Value {
         "seen": record.seen.map(moment),
         "profile": record.profile.as_ref().map(item_value),
         "items": record.items.as_ref().map(|items| items.iter().map(|item| item.as_ref().map(item_value)).collect::<Vec<_>>()),
+        "city": record.city,
+        "price": record.price.map(price),
         "attributes": record.attributes,
     })
 }
@@ -358,13 +384,15 @@ fn any_path(paths: &'static [&'static str]) -> impl Strategy<Value = Path> {
 }
 
 const RECORD_TEXTS: &[&str] =
-    &["name", "plan", "profile.sku", "items.0.sku", "attributes", "attributes.a", "number", "name.x", "profile", "flag"];
+    &["name", "city", "plan", "profile.sku", "items.0.sku", "attributes", "attributes.a", "number", "name.x", "profile", "flag"];
 const RECORD_PATHS: &[&str] = &[
     "",
     "id",
     "number",
     "flag",
     "name",
+    "city",
+    "price",
     "plan",
     "seen",
     "profile",

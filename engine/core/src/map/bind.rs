@@ -20,6 +20,8 @@ use super::json::Piece;
 use super::layout::Ranges;
 use super::output::Output;
 use super::route::{End, Reached, Way};
+use super::sequence::{self, Step};
+use super::size;
 use super::value::Column;
 
 /// The batch, and what is the same for it all.
@@ -31,6 +33,8 @@ pub(crate) struct Input<'a> {
     pub(crate) sync_id: &'a [u8],
     /// When the sync began.
     pub(crate) now: Timestamp,
+    /// So many of its records are mapped that a look at the whole of a column pays.
+    pub(crate) all: bool,
 }
 
 /// Where paths start.
@@ -62,6 +66,8 @@ pub(crate) enum Bound<'a> {
     JsonItems(Box<JsonItems<'a>>),
     Call(&'a dyn Work, Vec<Bound<'a>>),
     Transform(Box<Transform<'a>>),
+    /// An object, a list or a template, woven.
+    Sequence(Vec<Step<'a>>),
 }
 
 impl<'a> Bound<'a> {
@@ -112,7 +118,7 @@ impl<'a> Bound<'a> {
                     End::List => Ranges::of(array).map_or((None, array), |(ranges, items)| (Some(ranges), items)),
                     _ => (None, array),
                 };
-                let shape = Self::bind(shape, Root::Items(items), input)?;
+                let shape = sequence::weave(Self::bind(shape, Root::Items(items), input)?, input.all);
                 let nulls = array.nulls();
                 Self::Items(Box::new(Items { way, nulls, null_is_missing: place.route.null_is_missing, ranges, shape, name: &place.name }))
             }
@@ -154,6 +160,7 @@ impl<'a> Bound<'a> {
             Self::JsonItems(items) => return array_path::write_json(items, i, out),
             Self::Call(work, args) => return work.write(args, i, out),
             Self::Transform(transform) => return transform::write(transform, i, out),
+            Self::Sequence(steps) => sequence::write(steps, i, out),
         }
         true
     }
@@ -234,6 +241,28 @@ impl<'a> Leaf<'a> {
     /// Is the value there `0`, `false` or `""`? Only for an index that [`Self::reach`] gave.
     pub(crate) fn is_falsy(&self, i: usize, out: &mut Output<'a>) -> bool {
         matches!(self.end, End::Text | End::Scalar | End::Beyond) && self.column.is_falsy(i, out)
+    }
+
+    /// Is the value there anything but `null` as JSON? `None` if that is only seen when it is written. Only for an index that
+    /// [`Self::reach`] gave.
+    pub(crate) fn is_there(&self, i: usize, out: &Output<'a>) -> Option<bool> {
+        // A value that is too large fails its record, which is seen when it is written.
+        if out.value_bytes_max() < size::SCALAR_BYTES_MAX { None } else { self.column.is_there(i) }
+    }
+
+    /// Is the value at every index that of the column there, or null?
+    pub(crate) fn is_direct(&self) -> bool {
+        self.way.is_none() && !self.null_is_missing && !matches!(self.end, End::Nothing | End::Beyond)
+    }
+
+    /// The column at its end, with the name that messages give it.
+    pub(crate) fn column(&self) -> (&Column<'a>, &'a str) {
+        (&self.column, self.name)
+    }
+
+    /// The same for good.
+    pub(crate) fn into_column(self) -> (Column<'a>, &'a str) {
+        (self.column, self.name)
     }
 
     /// Is it plain text?

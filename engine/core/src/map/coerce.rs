@@ -34,7 +34,7 @@ use super::json::{Piece, kind_of, unescaped};
 use super::moment::is_moment;
 use super::output::Output;
 use super::scan::{Problem, Scanner};
-use super::value::key_prefix;
+use super::value::{Written, key_prefix};
 
 /// A declared field.
 #[derive(Clone, Debug)]
@@ -94,6 +94,10 @@ fn object(fields: &[Wanted], open: bool, members: Vec<(Vec<u8>, Node)>) -> Node 
 pub(crate) fn write<'a>(wanted: &Wanted, value: &Bound<'a>, i: usize, out: &mut Output<'a>) -> bool {
     let start = out.buf.len();
     if value.write(i, out) {
+        if !wanted.allow_null && out.buf[start..] == *b"null" {
+            out.buf.truncate(start);
+            return wanted.is_missing(out);
+        }
         if wanted.fits(&out.buf[start..]) {
             return true;
         }
@@ -106,10 +110,7 @@ pub(crate) fn write<'a>(wanted: &Wanted, value: &Bound<'a>, i: usize, out: &mut 
             }
         }
     }
-    if wanted.required {
-        out.fail("missing_field", || wanted.missing().message);
-    }
-    false
+    wanted.is_missing(out)
 }
 
 impl Wanted {
@@ -213,19 +214,33 @@ impl Wanted {
         }
     }
 
+    /// Does it want what is so, whatever the value?
+    pub(crate) fn fits_all(&self, written: Written) -> bool {
+        if self.multiple || self.is_checked() {
+            return false;
+        }
+        match self.kind {
+            FieldKind::String | FieldKind::StringOrObject => matches!(written, Written::Text | Written::Moment),
+            FieldKind::Number => matches!(written, Written::Number | Written::Whole),
+            FieldKind::Integer => written == Written::Whole,
+            FieldKind::Boolean => written == Written::Boolean,
+            FieldKind::Datetime => matches!(written, Written::Moment | Written::Number | Written::Whole),
+            FieldKind::Object => false,
+        }
+    }
+
+    /// There is no value. False; the record fails if the field is required.
+    fn is_missing(&self, out: &mut Output<'_>) -> bool {
+        if self.required {
+            out.fail("missing_field", || self.missing().message);
+        }
+        false
+    }
+
     /// Turns the value that ends the buffer. Ok(false): it is as good as missing, and gone.
     #[cold]
     fn turn(&self, out: &mut Output<'_>, start: usize) -> Result<bool, Rejection> {
-        let mut text = std::mem::take(&mut out.scratch);
-        text.extend_from_slice(&out.buf[start..]);
-        out.buf.truncate(start);
-        let result = match std::str::from_utf8(&text) {
-            Ok(value) => self.convert(value, &mut out.buf),
-            Err(_) => Err(self.wrong("something that is no text")),
-        };
-        text.clear();
-        out.scratch = text;
-        result
+        out.rewrite(start, |json, out| self.convert(json, &mut out.buf))
     }
 
     /// Appends `text`, a JSON value, turned to this kind. Ok(false): it is as good as missing, and nothing is appended.

@@ -15,8 +15,8 @@ pub(crate) fn identifiers(values: &RecordBatch, id: &[String]) -> Result<Vec<Str
     let rows: Vec<u32> = (0..values.num_rows() as u32).collect();
     let mapped = mapper.map(values, &vec![Op::Added; rows.len()], &SentBy::default(), &rows)?;
     let mut ids = vec![String::new(); rows.len()];
-    for (row, id) in mapped.rows.iter().zip(mapped.ids) {
-        ids[*row as usize] = id;
+    for (row, id) in mapped.rows.iter().zip(mapped.ids.iter()) {
+        id.clone_into(&mut ids[*row as usize]);
     }
     Ok(ids)
 }

@@ -1,30 +1,9 @@
-//! The layouts in which Arrow keeps one and the same thing, each made one to ask: text, bytes, lists, indirections.
+//! The layouts in which Arrow keeps one and the same thing, each made one to ask: bytes, lists, indirections. Text is in `text`.
 
-use arrow::array::{
-    Array, AsArray, BinaryArray, BinaryViewArray, FixedSizeBinaryArray, LargeBinaryArray, LargeStringArray, RunArray, StringArray,
-    StringViewArray,
-};
+use arrow::array::{Array, AsArray, BinaryArray, BinaryViewArray, FixedSizeBinaryArray, LargeBinaryArray, RunArray};
 use arrow::datatypes::{
     ArrowNativeType, DataType, Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
-
-/// Text of any layout.
-pub(crate) enum Texts<'a> {
-    Small(&'a StringArray),
-    Large(&'a LargeStringArray),
-    View(&'a StringViewArray),
-}
-
-impl<'a> Texts<'a> {
-    #[inline]
-    pub(crate) fn value(&self, i: usize) -> &'a str {
-        match self {
-            Self::Small(array) => array.value(i),
-            Self::Large(array) => array.value(i),
-            Self::View(array) => array.value(i),
-        }
-    }
-}
 
 /// Bytes of any layout.
 pub(crate) enum Blobs<'a> {

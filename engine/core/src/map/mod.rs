@@ -32,9 +32,11 @@
 //! Not here: parsing mappings (the planner), selecting records (the diff), cutting requests (deliver).
 
 mod bind;
+mod block;
 mod call;
 mod coerce;
 mod compile;
+mod digits;
 mod directives;
 mod faults;
 mod identifiers;
@@ -45,8 +47,10 @@ mod moment;
 mod output;
 mod route;
 mod scan;
+mod sequence;
 pub(crate) mod size;
 mod temporal;
+mod text;
 mod types;
 mod value;
 mod write;
@@ -68,7 +72,7 @@ use jiff::Timestamp;
 use outflow_contract::destination::Field;
 use outflow_contract::expr::Expr;
 use outflow_contract::limits::Limits;
-use outflow_contract::outcome::Rejection;
+use outflow_contract::outcome::{Ids, Rejection};
 use outflow_contract::{Error, Op, Result};
 
 use bind::{Bound, Input, Root};
@@ -78,8 +82,13 @@ use output::{JsonSource, Output};
 
 /// What is reserved for a payload before there is any experience with them, in bytes.
 const PAYLOAD_BYTES_GUESS: usize = 256;
+/// The same for an identifier.
+const ID_BYTES_GUESS: usize = 16;
 /// The most that is reserved for a batch at once; beyond it the buffer grows as it is filled.
 const RESERVED_BYTES_MAX: usize = 64 << 20;
+
+/// A look at the whole of a column pays if at least one record in so many is mapped.
+const ALL_SHARE: usize = 4;
 
 /// A mapping, compiled for one schema. Shared by threads, each of which maps batches of its own.
 #[derive(Debug)]
@@ -124,7 +133,7 @@ pub struct Mapped {
     /// The place in the batch of each record that was mapped.
     pub rows: Vec<u32>,
     /// The identifier of each record that was mapped, as JSON text.
-    pub ids: Vec<String>,
+    pub ids: Ids,
     /// The records that could not be mapped.
     pub failed: Vec<Unmapped>,
 }
@@ -191,38 +200,38 @@ impl Mapper {
         self.check(batch, ops, rows)?;
         let mut sync_id_json = Vec::with_capacity(sync.id.len() + 2);
         write::string(&mut sync_id_json, &sync.id);
-        let input = Input { batch, ops, sync_id: &sync_id_json, now: sync.started_at };
-        let root = Bound::bind(&self.root, Root::Record, &input)?;
+        let all = rows.len() >= batch.num_rows() / ALL_SHARE;
+        let input = Input { batch, ops, sync_id: &sync_id_json, now: sync.started_at, all };
+        let root = sequence::weave(Bound::bind(&self.root, Root::Record, &input)?, all);
         let identifier = Bound::bind(&self.identifier, Root::Record, &input)?;
 
         // An eighth more than last time, so that batches of much the same kind never grow the buffer.
         let payload_bytes = self.payload_bytes.load(Ordering::Relaxed);
         let capacity = rows.len().saturating_mul(payload_bytes + payload_bytes / 8).min(RESERVED_BYTES_MAX);
         let mut out = Output::new(&self.sources, self.value_bytes_max, capacity);
-        let mut mapped = Mapped {
-            ends: Vec::with_capacity(rows.len()),
-            rows: Vec::with_capacity(rows.len()),
-            ids: Vec::with_capacity(rows.len()),
-            ..Mapped::default()
-        };
+        let mut mapped = Mapped { ends: Vec::with_capacity(rows.len()), rows: Vec::with_capacity(rows.len()), ..Mapped::default() };
+        // The identifiers go to a buffer of their own. What they need is no part of any payload.
+        let mut ids = Output::new(&self.sources, self.value_bytes_max, rows.len() * ID_BYTES_GUESS);
+        let mut id_ends = Vec::with_capacity(rows.len());
         for &row in rows {
-            let start = out.buf.len();
+            let (start, id_start) = (out.buf.len(), ids.buf.len());
             let written = root.write(row as usize, &mut out);
             let end = out.buf.len();
-            identifier.write(row as usize, &mut out);
-            let id = std::str::from_utf8(&out.buf[end..]).unwrap_or_default().to_owned();
-            out.buf.truncate(end);
+            identifier.write(row as usize, &mut ids);
             if !self.demands.is_empty() {
                 self.demand(start, &mut out);
             }
-            match self.verdict(written, end - start, &mut out) {
+            match self.verdict(written, end - start, &mut out).or_else(|| ids.failure.take()) {
                 None => {
                     mapped.ends.push(end);
                     mapped.rows.push(row);
-                    mapped.ids.push(id);
+                    id_ends.push(ids.buf.len());
                 }
                 Some(rejection) => {
                     out.buf.truncate(start);
+                    ids.failure = None;
+                    let id = String::from_utf8_lossy(&ids.buf[id_start..]).into_owned();
+                    ids.buf.truncate(id_start);
                     mapped.failed.push(Unmapped { row, id, rejection });
                 }
             }
@@ -231,6 +240,8 @@ impl Mapper {
             self.payload_bytes.store(average, Ordering::Relaxed);
         }
         mapped.bytes = out.buf;
+        let text = String::from_utf8(ids.buf).map_err(|error| Error::bug("an identifier is no text").caused_by(error))?;
+        mapped.ids = Ids::new(text, id_ends);
         Ok(mapped)
     }
 

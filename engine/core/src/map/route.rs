@@ -252,6 +252,11 @@ impl<'a> Way<'a> {
         Ok((Self { passages }, at))
     }
 
+    /// Does it lead nowhere else?
+    pub(crate) fn is_none(&self) -> bool {
+        self.passages.is_empty()
+    }
+
     /// Follows the way from index `i`.
     #[inline]
     pub(crate) fn reach(&self, i: usize, out: &mut Output<'a>) -> Reached {

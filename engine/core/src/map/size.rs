@@ -15,6 +15,8 @@ const NULL: usize = 4;
 const TEMPORAL: usize = 96;
 /// The longest number of 64 bits: a double of 17 digits with a sign, a point and leading zeros or an exponent.
 const NUMBER: usize = 32;
+/// No number, boolean, date or moment is longer.
+pub(crate) const SCALAR_BYTES_MAX: usize = TEMPORAL;
 
 /// What the member of that name has in an object beside its value: comma, name and colon.
 pub(crate) fn member(name: &str) -> usize {

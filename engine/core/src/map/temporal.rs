@@ -13,6 +13,8 @@
 
 use arrow::datatypes::{IntervalDayTime, IntervalMonthDayNano, TimeUnit};
 
+use super::block::{self, BLOCK};
+use super::digits;
 use super::write::integer;
 
 const SECONDS_PER_DAY: i64 = 86_400;
@@ -21,6 +23,13 @@ const NANOS_PER_SECOND: i128 = 1_000_000_000;
 const EPOCH_SHIFT_DAYS: i64 = 719_468;
 /// Days in 400 years, after which the calendar repeats.
 const CYCLE_DAYS: i64 = 146_097;
+/// So many days from 0000-03-01 on the arithmetic of 32 bits holds.
+const SHORT_DAYS: u32 = 1 << 28;
+/// Years that are written with four digits.
+const SHORT_YEARS: std::ops::RangeInclusive<i64> = 0..=9999;
+/// When they begin, and when they are over.
+const SHORT_FROM_SECONDS: i64 = -719_528 * SECONDS_PER_DAY;
+const SHORT_TO_SECONDS: i64 = 2_932_897 * SECONDS_PER_DAY;
 
 /// How many of `unit` a second has.
 pub(crate) fn per_second(unit: TimeUnit) -> i64 {
@@ -36,6 +45,27 @@ pub(crate) fn per_second(unit: TimeUnit) -> i64 {
 fn civil(days: i64) -> (i64, u8, u8) {
     // With years that begin in March the leap day is a year's last, and months need no table.
     let shifted = days + EPOCH_SHIFT_DAYS;
+    match u32::try_from(shifted) {
+        Ok(shifted) if shifted < SHORT_DAYS => civil_short(shifted),
+        _ => civil_long(shifted),
+    }
+}
+
+/// The same counted from 0000-03-01, by Neri and Schneider's "Euclidean affine functions": few multiplications, and nothing but 32 bits.
+fn civil_short(shifted: u32) -> (i64, u8, u8) {
+    let quarters = 4 * shifted + 3;
+    let (century, day_of_century) = (quarters / CYCLE_DAYS as u32, quarters % CYCLE_DAYS as u32 / 4);
+    let product = 2_939_745 * u64::from(4 * day_of_century + 3);
+    let (year_of_century, day_of_year) = ((product >> 32) as u32, product as u32 / 2_939_745 / 4);
+    let month_and_day = 2_141 * day_of_year + 197_913;
+    let (month, day) = (month_and_day >> 16, (month_and_day & 0xffff) / 2_141);
+    let after_december = day_of_year >= 306;
+    let year = 100 * century + year_of_century + u32::from(after_december);
+    (year.into(), (if after_december { month - 12 } else { month }) as u8, day as u8 + 1)
+}
+
+/// The same for any number of days.
+fn civil_long(shifted: i64) -> (i64, u8, u8) {
     let cycle = shifted.div_euclid(CYCLE_DAYS);
     let day = shifted.rem_euclid(CYCLE_DAYS);
     // Take out the leap days passed: one in 1460 days, save each 36524, with the cycle's very last day put back.
@@ -47,22 +77,34 @@ fn civil(days: i64) -> (i64, u8, u8) {
     (400 * cycle + year + i64::from(month <= 2), month as u8, day_of_month as u8)
 }
 
-fn two(value: i64) -> [u8; 2] {
-    [b'0' + (value / 10 % 10) as u8, b'0' + (value % 10) as u8]
+/// `2024-06-01`, of a year of four digits.
+#[inline]
+fn short_date((year, month, day): (i64, u8, u8)) -> [u8; 10] {
+    let digits = digits::eight(year as u64 * 10_000 + u64::from(month) * 100 + u64::from(day));
+    let [y0, y1, y2, y3, m0, m1, d0, d1] = digits;
+    [y0, y1, y2, y3, b'-', m0, m1, b'-', d0, d1]
 }
 
 /// `2024-06-01`, without quotes.
-fn date_text(buf: &mut Vec<u8>, days: i64) {
-    let (year, month, day) = civil(days);
-    if (0..=9999).contains(&year) {
-        let ([a, b], [c, d]) = (two(year / 100), two(year));
-        buf.extend_from_slice(&[a, b, c, d]);
-    } else {
-        let digits = format!("{year:+07}");
-        buf.extend_from_slice(digits.as_bytes());
+pub(crate) fn date_text(buf: &mut Vec<u8>, days: i64) {
+    let civil = civil(days);
+    if SHORT_YEARS.contains(&civil.0) {
+        buf.extend_from_slice(&short_date(civil));
+        return;
     }
-    let ([a, b], [c, d]) = (two(i64::from(month)), two(i64::from(day)));
-    buf.extend_from_slice(&[b'-', a, b, b'-', c, d]);
+    let (year, month, day) = civil;
+    buf.extend_from_slice(format!("{year:+07}-{month:02}-{day:02}").as_bytes());
+}
+
+/// As few groups of three as hold it.
+#[inline]
+fn fraction_digits(nanos: u32) -> usize {
+    match nanos {
+        0 => 0,
+        _ if nanos.is_multiple_of(1_000_000) => 3,
+        _ if nanos.is_multiple_of(1_000) => 6,
+        _ => 9,
+    }
 }
 
 /// `.456`: 3, 6 or 9 digits, or nothing at all.
@@ -70,20 +112,9 @@ pub(crate) fn fraction_text(buf: &mut Vec<u8>, nanos: u32) {
     if nanos == 0 {
         return;
     }
-    let mut digits = *b".000000000";
-    let mut rest = nanos;
-    for digit in digits[1..].iter_mut().rev() {
-        *digit = b'0' + (rest % 10) as u8;
-        rest /= 10;
-    }
-    let kept = if nanos.is_multiple_of(1_000_000) {
-        3
-    } else if nanos.is_multiple_of(1_000) {
-        6
-    } else {
-        9
-    };
-    buf.extend_from_slice(&digits[..=kept]);
+    let kept = fraction_digits(nanos);
+    buf.push(b'.');
+    buf.extend_from_slice(&digits::nine(nanos)[..kept]);
 }
 
 /// `10:20:30.456`, without quotes. Hours may pass 23.
@@ -92,9 +123,9 @@ fn clock_text(buf: &mut Vec<u8>, seconds: i64, nanos: u32) {
     if hours > 99 {
         integer(buf, hours);
     } else {
-        buf.extend_from_slice(&two(hours));
+        buf.extend_from_slice(&digits::two(hours as u32));
     }
-    let ([a, b], [c, d]) = (two(seconds / 60 % 60), two(seconds % 60));
+    let ([a, b], [c, d]) = (digits::two((seconds / 60 % 60) as u32), digits::two((seconds % 60) as u32));
     buf.extend_from_slice(&[b':', a, b, b':', c, d]);
     fraction_text(buf, nanos);
 }
@@ -113,25 +144,52 @@ pub(crate) fn date_millis(buf: &mut Vec<u8>, millis: i64) {
 
 /// A timestamp, counted from 1970-01-01T00:00:00Z.
 pub(crate) fn timestamp(buf: &mut Vec<u8>, value: i64, unit: TimeUnit) {
-    let per_second = per_second(unit);
-    let seconds = value.div_euclid(per_second);
-    let nanos = value.rem_euclid(per_second) * (per_second_nanos() / per_second);
-    let (days, clock) = (seconds.div_euclid(SECONDS_PER_DAY), seconds.rem_euclid(SECONDS_PER_DAY));
-    let (year, month, day) = civil(days);
-    if (0..=9999).contains(&year) {
-        // As one piece: this is what nearly all of them are.
-        let ([y0, y1], [y2, y3], [m0, m1], [d0, d1]) = (two(year / 100), two(year), two(month.into()), two(day.into()));
-        let ([h0, h1], [n0, n1], [s0, s1]) = (two(clock / 3_600), two(clock / 60 % 60), two(clock % 60));
-        let text = [b'"', y0, y1, y2, y3, b'-', m0, m1, b'-', d0, d1, b'T', h0, h1, b':', n0, n1, b':', s0, s1];
-        buf.extend_from_slice(&text);
-        fraction_text(buf, nanos as u32);
-    } else {
-        buf.push(b'"');
+    buf.push(b'"');
+    timestamp_text(buf, value, unit);
+    buf.push(b'"');
+}
+
+/// The same without quotes.
+#[inline]
+pub(crate) fn timestamp_text(buf: &mut Vec<u8>, value: i64, unit: TimeUnit) {
+    // Each with a constant of its own, for a division by what is known is none.
+    let (seconds, nanos) = match unit {
+        TimeUnit::Second => (value, 0),
+        TimeUnit::Millisecond => (value.div_euclid(1_000), value.rem_euclid(1_000) * 1_000_000),
+        TimeUnit::Microsecond => (value.div_euclid(1_000_000), value.rem_euclid(1_000_000) * 1_000),
+        TimeUnit::Nanosecond => (value.div_euclid(1_000_000_000), value.rem_euclid(1_000_000_000)),
+    };
+    let (days, clock, nanos) = (seconds.div_euclid(SECONDS_PER_DAY), seconds.rem_euclid(SECONDS_PER_DAY) as u32, nanos as u32);
+    let civil = civil(days);
+    if !SHORT_YEARS.contains(&civil.0) {
         date_text(buf, days);
         buf.push(b'T');
-        clock_text(buf, clock, nanos as u32);
+        clock_text(buf, clock.into(), nanos);
+        buf.push(b'Z');
+        return;
     }
-    buf.extend_from_slice(b"Z\"");
+    // As one piece: this is what nearly all of them are.
+    let [_, _, h0, h1, n0, n1, s0, s1] = digits::eight(u64::from(clock / 3_600 * 10_000 + clock / 60 % 60 * 100 + clock % 60));
+    let mut text = [b'T'; BLOCK];
+    text[..10].copy_from_slice(&short_date(civil));
+    text[11..19].copy_from_slice(&[h0, h1, b':', n0, n1, b':', s0, s1]);
+    let mut end = 19;
+    if nanos > 0 {
+        text[19] = b'.';
+        text[20..29].copy_from_slice(&digits::nine(nanos));
+        end = 20 + fraction_digits(nanos);
+    }
+    text[end] = b'Z';
+    block::put(buf, &text, end + 1);
+}
+
+/// Are all of these moments in years of four digits?
+pub(crate) fn are_short(values: &[i64], unit: TimeUnit) -> bool {
+    let per_second = per_second(unit);
+    let first = SHORT_FROM_SECONDS.saturating_mul(per_second);
+    let last = SHORT_TO_SECONDS.checked_mul(per_second).map_or(i64::MAX, |end| end - 1);
+    // All at once, so that the compiler makes vectors of it.
+    values.iter().fold(true, |all, value| all && *value >= first && *value <= last)
 }
 
 fn per_second_nanos() -> i64 {
@@ -180,7 +238,8 @@ fn period(buf: &mut Vec<u8>, months: i64, days: i64, nanos: i128) {
         }
     };
     buf.extend_from_slice(if all_negative { b"\"-P" } else { b"\"P" });
-    let (months_abs, total_seconds) = (months.unsigned_abs(), nanos.unsigned_abs() / 1_000_000_000);
+    // No length of time has more seconds than an `i64` counts.
+    let (months_abs, total_seconds) = (months.unsigned_abs(), (nanos.unsigned_abs() / 1_000_000_000) as u64);
     let parts = [(months_abs / 12, b'Y', negative[0]), (months_abs % 12, b'M', negative[0]), (days.unsigned_abs(), b'D', negative[1])];
     for (value, letter, minus) in parts.into_iter().filter(|(value, ..)| *value != 0) {
         part_sign(buf, minus);
@@ -217,12 +276,32 @@ mod tests {
     }
 
     #[test]
-    fn every_day_of_four_thousand_years_is_the_one_that_jiff_names() {
+    fn every_day_of_ten_thousand_years_is_the_one_that_jiff_names() {
         let epoch = jiff::civil::date(1970, 1, 1);
-        for days in -800_000..800_000_i64 {
+        for days in -800_000..2_932_897_i64 {
             let expected = epoch + jiff::Span::new().days(days);
             let (year, month, day) = civil(days);
             assert_eq!((year, month, day), (i64::from(expected.year()), expected.month() as u8, expected.day() as u8));
+        }
+        // Beyond what jiff knows, the short way agrees with the long one.
+        for shifted in (0..SHORT_DAYS).step_by(997).chain([SHORT_DAYS - 1]) {
+            assert_eq!(civil_short(shifted), civil_long(shifted.into()), "{shifted}");
+        }
+    }
+
+    #[test]
+    fn moments_of_four_digit_years_are_told_from_others() {
+        for unit in [TimeUnit::Second, TimeUnit::Millisecond, TimeUnit::Microsecond, TimeUnit::Nanosecond] {
+            assert!(are_short(&[0, -1, 1_717_237_230], unit));
+            let short = |value: i64| text(|b| timestamp(b, value, unit)).find('-') == Some(4);
+            for days in [-719_529, -719_528, -1, 2_932_896, 2_932_897] {
+                let Some(edge) = i64::checked_mul(days * SECONDS_PER_DAY, per_second(unit)) else { continue };
+                for value in [edge - 1, edge, edge + 1] {
+                    assert_eq!(are_short(&[0, value], unit), short(value), "{value} {unit:?}");
+                }
+            }
+            assert_eq!(are_short(&[i64::MAX], unit), short(i64::MAX));
+            assert_eq!(are_short(&[i64::MIN], unit), short(i64::MIN));
         }
     }
 

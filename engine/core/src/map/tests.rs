@@ -169,7 +169,7 @@ fn each_record_has_its_own_operation() {
     let mapper = Mapper::compile(&path("__op"), None, &batch.schema(), &["id".into()], &Limits::default()).unwrap();
     let mapped = mapper.map(&batch, &Op::ALL, &SentBy::default(), &[2, 0]).unwrap();
     assert_eq!(payloads(&mapped), [r#""deleted""#, r#""added""#]);
-    assert_eq!((mapped.rows, mapped.ids), (vec![2, 0], vec!["3".to_owned(), "1".to_owned()]));
+    assert_eq!((mapped.rows, mapped.ids), (vec![2, 0], ["3", "1"].into_iter().collect()));
 }
 
 #[test]
@@ -180,7 +180,7 @@ fn several_identifier_columns_are_an_object_of_them_in_their_order() {
     let mapper = Mapper::compile(&expr, None, &batch.schema(), &id, &Limits::default()).unwrap();
     let mapped = mapper.map(&batch, &[Op::Added; 2], &SentBy::default(), &[0, 1]).unwrap();
     assert_eq!(payloads(&mapped), [r#"{"id":{"n":5,"region":"EU"},"n":5}"#, r#"{"id":{"n":6,"region":null},"n":6}"#]);
-    assert_eq!(mapped.ids, [r#"{"n":5,"region":"EU"}"#, r#"{"n":6,"region":null}"#]);
+    assert_eq!(mapped.ids, [r#"{"n":5,"region":"EU"}"#, r#"{"n":6,"region":null}"#].into_iter().collect());
     assert_eq!(mapper.columns(), [0, 1]);
     let shaped = Mapper::compile(&items("__segment_id", path("n")), None, &batch.schema(), &id, &Limits::default()).unwrap();
     assert_eq!(payloads(&shaped.map(&batch, &[Op::Added; 2], &SentBy::default(), &[0, 1]).unwrap()), ["[5]", "[6]"]);

@@ -17,8 +17,9 @@ use outflow_contract::source::is_json;
 use outflow_contract::{Error, Result};
 
 use super::json::{Piece, is_zero};
-use super::layout::{Blobs, Indexes, Ranges, Texts};
+use super::layout::{Blobs, Indexes, Ranges};
 use super::output::Output;
+use super::text::{Found, Texts};
 use super::{temporal, write};
 
 /// `,"name":`, ready to be copied; without its first byte it is the prefix of an object's first member.
@@ -66,6 +67,18 @@ enum Kind<'a> {
     Encoded(Indexes<'a>, Box<Column<'a>>),
 }
 
+/// What a value is as JSON.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Written {
+    Text,
+    /// Text that is a moment.
+    Moment,
+    Boolean,
+    Number,
+    /// A number without a fraction.
+    Whole,
+}
+
 /// A typed accessor of one array.
 pub(crate) struct Column<'a> {
     nulls: Option<&'a NullBuffer>,
@@ -75,7 +88,8 @@ pub(crate) struct Column<'a> {
 impl<'a> Column<'a> {
     /// Makes the accessor. `json`: its text is JSON; `name` is the column's, for messages.
     pub(crate) fn bind(array: &'a dyn Array, json: bool, name: &'a str) -> Result<Self> {
-        Ok(Self { nulls: array.nulls(), kind: Kind::bind(array, json, name)? })
+        let nulls = array.nulls().filter(|nulls| nulls.null_count() > 0);
+        Ok(Self { nulls, kind: Kind::bind(array, json, name)? })
     }
 
     /// Is the value null, in the array itself or in the values that it points to?
@@ -88,6 +102,62 @@ impl<'a> Column<'a> {
             Kind::Null => true,
             Kind::Encoded(indexes, values) => values.is_null(indexes.index(i)),
             _ => false,
+        }
+    }
+
+    /// Is any value null, or may one be?
+    pub(crate) fn has_nulls(&self) -> bool {
+        let inner = match &self.kind {
+            Kind::Null => true,
+            Kind::Encoded(_, values) => values.has_nulls(),
+            _ => false,
+        };
+        self.nulls.is_some() || inner
+    }
+
+    /// The texts, if it is nothing but plain text.
+    pub(crate) fn texts(&self) -> Option<Texts<'a>> {
+        if let Kind::Text(texts) = self.kind { Some(texts) } else { None }
+    }
+
+    /// The moments, if it is nothing but these.
+    pub(crate) fn moments(&self) -> Option<(&'a [i64], TimeUnit)> {
+        if let Kind::Timestamp(values, unit) = self.kind { Some((values, unit)) } else { None }
+    }
+
+    /// The nulls.
+    pub(crate) fn nulls(&self) -> Option<&'a NullBuffer> {
+        self.nulls
+    }
+
+    /// What each value is as JSON, unless it is null; `None` if that is not the same for all of them.
+    pub(crate) fn written(&self) -> Option<Written> {
+        match &self.kind {
+            Kind::Text(_) => Some(Written::Text),
+            Kind::Timestamp(values, unit) if temporal::are_short(values, *unit) => Some(Written::Moment),
+            Kind::Bool(_) => Some(Written::Boolean),
+            Kind::Int8(_)
+            | Kind::Int16(_)
+            | Kind::Int32(_)
+            | Kind::Int64(_)
+            | Kind::UInt8(_)
+            | Kind::UInt16(_)
+            | Kind::UInt32(_)
+            | Kind::UInt64(_) => Some(Written::Whole),
+            Kind::Decimal32(..) | Kind::Decimal64(..) | Kind::Decimal128(..) | Kind::Decimal256(..) => Some(Written::Number),
+            Kind::Encoded(_, values) => values.written(),
+            _ => None,
+        }
+    }
+
+    /// Is the value something else than `null` as JSON? `None` if only its JSON tells. The value must not be null.
+    #[inline]
+    pub(crate) fn is_there(&self, i: usize) -> Option<bool> {
+        match &self.kind {
+            Kind::Single(values) => Some(values[i].is_finite()),
+            Kind::Double(values) => Some(values[i].is_finite()),
+            Kind::Bool(_) | Kind::Int32(_) | Kind::Int64(_) | Kind::Timestamp(..) | Kind::Date(_) => Some(true),
+            _ => None,
         }
     }
 
@@ -125,11 +195,20 @@ impl<'a> Column<'a> {
     pub(crate) fn write(&self, i: usize, out: &mut Output<'a>) {
         if self.nulls.is_some_and(|nulls| nulls.is_null(i)) {
             out.null();
-            return;
+        } else {
+            self.write_present(i, out);
         }
+    }
+
+    /// The same of a value that is not null in the array itself.
+    pub(crate) fn write_present(&self, i: usize, out: &mut Output<'a>) {
         let buf = &mut out.buf;
         match &self.kind {
-            Kind::Text(texts) => write::string(buf, texts.value(i)),
+            Kind::Text(texts) => {
+                buf.push(b'"');
+                texts.write(i, Found::Any, buf);
+                buf.push(b'"');
+            }
             Kind::Null => out.null(),
             Kind::Bool(values) => buf.extend_from_slice(if values.value(i) { b"true" } else { b"false" }),
             Kind::Int8(values) => write::integer(buf, values[i]),
@@ -143,9 +222,9 @@ impl<'a> Column<'a> {
             Kind::Half(values) => write::single(buf, values[i].to_f32()),
             Kind::Single(values) => write::single(buf, values[i]),
             Kind::Double(values) => write::double(buf, values[i]),
-            Kind::Decimal32(values, scale) => write::decimal(buf, itoa::Buffer::new().format(values[i]), *scale),
-            Kind::Decimal64(values, scale) => write::decimal(buf, itoa::Buffer::new().format(values[i]), *scale),
-            Kind::Decimal128(values, scale) => write::decimal(buf, itoa::Buffer::new().format(values[i]), *scale),
+            Kind::Decimal32(values, scale) => write::short_decimal(buf, values[i].into(), *scale),
+            Kind::Decimal64(values, scale) => write::short_decimal(buf, values[i].into(), *scale),
+            Kind::Decimal128(values, scale) => write::short_decimal(buf, values[i], *scale),
             Kind::Decimal256(values, scale) => write::decimal(buf, &values[i].to_string(), *scale),
             Kind::Blob(blobs) => write::base64(buf, blobs.value(i)),
             Kind::Date(values) => temporal::date(buf, values[i].into()),
@@ -244,9 +323,9 @@ impl<'a> Kind<'a> {
             DataType::Decimal64(_, scale) => Self::Decimal64(native::<Decimal64Type>(array), *scale),
             DataType::Decimal128(_, scale) => Self::Decimal128(native::<Decimal128Type>(array), *scale),
             DataType::Decimal256(_, scale) => Self::Decimal256(native::<Decimal256Type>(array), *scale),
-            DataType::Utf8 => text(Texts::Small(array.as_string())),
-            DataType::LargeUtf8 => text(Texts::Large(array.as_string())),
-            DataType::Utf8View => text(Texts::View(array.as_string_view())),
+            DataType::Utf8 => text(array.as_string::<i32>().into()),
+            DataType::LargeUtf8 => text(array.as_string::<i64>().into()),
+            DataType::Utf8View => text(array.as_string_view().into()),
             DataType::Binary => Self::Blob(Blobs::Small(array.as_binary())),
             DataType::LargeBinary => Self::Blob(Blobs::Large(array.as_binary())),
             DataType::BinaryView => Self::Blob(Blobs::View(array.as_binary_view())),

@@ -6,6 +6,9 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use super::block::{self, BLOCK};
+use super::digits;
+
 const ONES: u64 = 0x0101_0101_0101_0101;
 const HIGHS: u64 = 0x8080_8080_8080_8080;
 const HEX: &[u8; 16] = b"0123456789abcdef";
@@ -21,9 +24,25 @@ fn special_bytes(word: u64) -> u64 {
     (control | equal(b'"') | equal(b'\\')) & HIGHS
 }
 
+/// Is there a byte in `block` that a JSON string cannot hold as it is?
+#[inline]
+fn has_special(block: &[u8; BLOCK]) -> bool {
+    // All at once, for a loop that can end early looks at one byte at a time.
+    block.iter().fold(false, |special, &byte| special || byte < 0x20 || byte == b'"' || byte == b'\\')
+}
+
+/// Can all of `bytes` stand in JSON strings as they are?
+pub(crate) fn is_plain(bytes: &[u8]) -> bool {
+    let (blocks, rest) = bytes.as_chunks();
+    !blocks.iter().any(has_special) && plain_prefix(rest) == rest.len()
+}
+
 /// How many bytes at the front of `bytes` stand in a JSON string as they are.
 pub(crate) fn plain_prefix(bytes: &[u8]) -> usize {
     let mut at = 0;
+    while bytes.get(at..).and_then(<[u8]>::first_chunk).is_some_and(|block| !has_special(block)) {
+        at += BLOCK;
+    }
     while let Some(chunk) = bytes.get(at..).and_then(<[u8]>::first_chunk::<8>) {
         let special = special_bytes(u64::from_le_bytes(*chunk));
         if special != 0 {
@@ -47,7 +66,12 @@ pub(crate) fn plain_prefix(bytes: &[u8]) -> usize {
 
 /// The content of a JSON string, without its quotes.
 pub(crate) fn escaped(buf: &mut Vec<u8>, text: &str) {
-    let mut rest = text.as_bytes();
+    escaped_bytes(buf, text.as_bytes());
+}
+
+/// The same of a text of which the bytes are given.
+pub(crate) fn escaped_bytes(buf: &mut Vec<u8>, text: &[u8]) {
+    let mut rest = text;
     loop {
         let plain = plain_prefix(rest);
         buf.extend_from_slice(&rest[..plain]);
@@ -69,6 +93,15 @@ pub(crate) fn escaped(buf: &mut Vec<u8>, text: &str) {
     }
 }
 
+/// The same of a text that is the first `length` of `bytes`; what lies behind it may be anything.
+#[inline]
+pub(crate) fn content(buf: &mut Vec<u8>, bytes: &[u8], length: usize) {
+    match block::first(bytes, length) {
+        Some(block) if !has_special(block) || plain_prefix(&block[..length]) == length => block::put(buf, block, length),
+        _ => escaped_bytes(buf, &bytes[..length]),
+    }
+}
+
 /// A JSON string.
 #[inline]
 pub(crate) fn string(buf: &mut Vec<u8>, text: &str) {
@@ -78,8 +111,17 @@ pub(crate) fn string(buf: &mut Vec<u8>, text: &str) {
 }
 
 /// An integer, all digits.
-pub(crate) fn integer(buf: &mut Vec<u8>, value: impl itoa::Integer) {
-    buf.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+#[inline]
+pub(crate) fn integer(buf: &mut Vec<u8>, value: impl Into<i128>) {
+    let value = value.into();
+    if let Ok(value) = i64::try_from(value) {
+        if value < 0 {
+            buf.push(b'-');
+        }
+        digits::unsigned(buf, value.unsigned_abs());
+    } else {
+        buf.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+    }
 }
 
 /// A double: the shortest text that reads back as the same number; `null` if it is not finite.
@@ -135,6 +177,24 @@ fn javascript_layout(buf: &mut Vec<u8>, text: &str) {
     }
 }
 
+/// A decimal: `value` with its point `scale` places from the right, by the rules of [`decimal`].
+#[inline]
+pub(crate) fn short_decimal(buf: &mut Vec<u8>, value: i128, scale: i8) {
+    let places = usize::from(scale.unsigned_abs());
+    match u64::try_from(value.unsigned_abs()) {
+        Ok(magnitude) if (1..=digits::BEHIND_POINT_MAX).contains(&places) && scale > 0 => {
+            let unit = 10_u64.pow(places as u32);
+            if value < 0 {
+                buf.push(b'-');
+            }
+            digits::unsigned(buf, magnitude / unit);
+            buf.push(b'.');
+            digits::behind_point(buf, magnitude % unit, places);
+        }
+        _ => decimal(buf, itoa::Buffer::new().format(value), scale),
+    }
+}
+
 /// A decimal: `digits` (a sign is allowed) with its point `scale` places from the right. Trailing zeros are kept: they
 /// are part of what the column says.
 pub(crate) fn decimal(buf: &mut Vec<u8>, digits: &str, scale: i8) {
@@ -186,10 +246,30 @@ mod tests {
     #[test]
     fn strings_are_escaped_as_any_json_writer_does_wherever_the_odd_byte_stands() {
         for byte in 0..=0x7f_u8 {
-            for before in 0..20 {
+            for before in 0..44 {
                 let odd = format!("{}{}héllo wörld", "x".repeat(before), char::from(byte));
                 assert_eq!(text(|b| string(b, &odd)), serde_json::to_string(&odd).unwrap(), "{byte} after {before}");
             }
+        }
+    }
+
+    #[test]
+    fn text_is_plain_if_nothing_in_it_is_escaped_wherever_it_stands() {
+        for byte in 0..=0x7f_u8 {
+            for at in 0..70 {
+                let mut bytes = [b'x'; 70];
+                bytes[at] = byte;
+                let odd = byte < 0x20 || byte == b'"' || byte == b'\\';
+                assert_eq!(is_plain(&bytes), !odd);
+                assert_eq!(plain_prefix(&bytes), if odd { at } else { 70 });
+            }
+        }
+    }
+
+    #[test]
+    fn integers_have_all_their_digits() {
+        for value in [0, 7, -7, i128::from(i64::MIN), i128::from(i64::MAX), i128::from(u64::MAX), i128::MIN, i128::MAX] {
+            assert_eq!(text(|b| integer(b, value)), value.to_string());
         }
     }
 
@@ -240,6 +320,12 @@ mod tests {
         ];
         for (digits, scale, expected) in cases {
             assert_eq!(text(|b| decimal(b, digits, scale)), expected);
+            assert_eq!(text(|b| short_decimal(b, digits.parse().unwrap(), scale)), expected);
+        }
+        for value in [0, 1, -1, 99, -100, 12_345_678, i128::from(u64::MAX), -i128::from(u64::MAX) - 1, i128::MIN, i128::MAX] {
+            for scale in -20..20 {
+                assert_eq!(text(|b| short_decimal(b, value, scale)), text(|b| decimal(b, &value.to_string(), scale)), "{value} {scale}");
+            }
         }
     }
 

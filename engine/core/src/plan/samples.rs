@@ -61,7 +61,7 @@ fn sample(
 ) -> Result<Option<Sample>> {
     let op = entry.op();
     let mapped = reading.map(record, &[op], &[0], &[reading.record_id(entry)])?;
-    let Some(id) = mapped.ids.into_iter().next() else { return Ok(None) };
+    let Some(id) = mapped.ids.get(0).map(ToOwned::to_owned) else { return Ok(None) };
     let payload = String::from_utf8_lossy(&mapped.bytes).into_owned();
     let changes = match before_at.filter(|_| op == Op::Updated) {
         Some(at) => changes(reading, files, record, at)?,

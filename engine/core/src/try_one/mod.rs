@@ -13,7 +13,7 @@ use futures::StreamExt;
 use outflow_contract::destination::{Field, Origin, RecordOrigin};
 use outflow_contract::expr::{Expr, Path};
 use outflow_contract::limits::SAMPLE_BYTES_MAX;
-use outflow_contract::outcome::{Answer, Records, Rejection, Request};
+use outflow_contract::outcome::{Answer, Ids, Records, Rejection, Request};
 use outflow_contract::plan::{Mapping, Model};
 use outflow_contract::report::{SyncReport, counted, records};
 use outflow_contract::secret::Secret;
@@ -167,7 +167,7 @@ impl Engine {
         let names: Vec<&str> = record.schema_ref().fields().iter().map(|field| field.name().as_str()).collect();
         let as_mapped: Value = serde_json::from_slice(&mapped.bytes).unwrap_or_default();
         let mut tried = Tried {
-            id: mapped.ids.first().or(columns.ids.first()).cloned().unwrap_or_default(),
+            id: mapped.ids.get(0).or(columns.ids.get(0)).unwrap_or_default().to_owned(),
             op,
             record: text(&columns.bytes),
             fields: text(&mapped.bytes),
@@ -188,7 +188,7 @@ impl Engine {
                 return Ok(Err(rejection));
             }
             let (shown, ends) = (text(&payload), vec![payload.len()]);
-            let ids = vec![tried.id.clone()];
+            let ids = Ids::from_iter([&tried.id]);
             let carried = Records { bytes: payload.into(), ends, ops: vec![op], ids, schema: schema.clone() };
             let request = destination.encode(&carried, &Origin { mapping: identity.origin.clone(), epoch, sequence: 0 })?;
             let key = request_key(&identity.origin, epoch, 0, request.body());

@@ -6,7 +6,7 @@ use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field as Column, Schema};
 use outflow_contract::Op;
 use outflow_contract::destination::{Condition, Field, FieldKind, Format, RequiredIf};
-use outflow_contract::expr::{Expr, Path};
+use outflow_contract::expr::{Expr, Path, TemplatePart};
 use outflow_contract::limits::Limits;
 use outflow_contract::source::{EXTENSION_NAME, JSON_EXTENSION};
 use serde_json::{Value, json};
@@ -53,6 +53,14 @@ fn numbers_keep_their_digits_when_they_become_text_and_when_they_come_from_it() 
     for text in ["inf", "NaN", "1e999", "0x10", "1_000", "--1", "1 2"] {
         assert_eq!(number(&format!(r#"{{"f": "{text}"}}"#)).unwrap_err().0, "wrong_type", "{text}");
     }
+}
+
+#[test]
+fn a_field_is_turned_to_its_kind_beside_a_template_that_holds_an_object() {
+    let fields = [Field::new("a", FieldKind::String, ""), Field::new("b", FieldKind::String, "")];
+    let template = Expr::Template(vec![TemplatePart::Value(Path::parse("v.o"))]);
+    let expr = Expr::Object(vec![("a".into(), template), ("b".into(), path("v.n"))]);
+    assert_eq!(mapped(&fields, &expr, r#"{"o": {"x": 1}, "n": 12}"#).unwrap(), r#"{"a":"{\"x\":1}","b":"12"}"#);
 }
 
 #[test]

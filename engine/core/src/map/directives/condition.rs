@@ -30,9 +30,12 @@ fn holds<'a>(choice: &Choice<'a>, i: usize, out: &mut Output<'a>) -> bool {
             if choice.not_blank && leaf.is_falsy(at, out) {
                 return false;
             }
-            // Text is not written out to be looked at: it may be long.
+            // Text is not written out to be looked at: it may be long. Nor is what is known without.
             if leaf.is_text() {
                 return true;
+            }
+            if let Some(there) = leaf.is_there(at, out) {
+                return there;
             }
             probe(choice, out, |out| {
                 leaf.write_at(at, out);

@@ -29,7 +29,7 @@ pub(crate) fn write<'a>(parts: &[BoundPart<'a>], i: usize, out: &mut Output<'a>)
 }
 
 /// Appends the content of a JSON string that stands for the value.
-fn write_part<'a>(value: &Bound<'a>, i: usize, out: &mut Output<'a>) {
+pub(crate) fn write_part<'a>(value: &Bound<'a>, i: usize, out: &mut Output<'a>) {
     match value {
         Bound::Value(leaf) => {
             let Reached::At(at) = leaf.reach(i, out) else { return };
@@ -76,10 +76,7 @@ fn embed(start: usize, out: &mut Output<'_>) {
             out.buf.remove(start);
         }
         Some(b'{' | b'[') => {
-            out.scratch.clear();
-            out.scratch.extend_from_slice(&out.buf[start..]);
-            out.buf.truncate(start);
-            write::escaped(&mut out.buf, std::str::from_utf8(&out.scratch).unwrap_or_default());
+            out.rewrite(start, |json, out| write::escaped(&mut out.buf, json));
         }
         _ => {}
     }
