@@ -33,7 +33,7 @@ mod tests {
     use std::sync::Arc;
     use std::time::Duration;
 
-    use outflow_contract::destination::Destination;
+    use outflow_contract::destination::{Condition, Destination, Field, FieldKind, RequiredIf};
     use outflow_contract::outcome::{Answer, HttpResponse};
     use outflow_contract::plan::{DestinationConfig, Settings};
     use proptest::prelude::*;
@@ -95,6 +95,31 @@ mod tests {
                 prop_assert!(violated.is_empty(), "{name}: {violated:?}");
             }
         }
+    }
+
+    /// Fields that depend on one that is not beside them, or is no part of a record.
+    fn astray(fields: &[Field], owner: &str, found: &mut Vec<String>) {
+        for field in fields {
+            let conditions = field.required_if.iter().flat_map(|required_if| required_if.conditions());
+            let beside = |name: &str| fields.iter().any(|other| other.name == name && !other.constant);
+            found.extend(conditions.filter(|one| !beside(&one.field)).map(|one| format!("{owner}.{}: {}", field.name, one.field)));
+            astray(&field.properties, &format!("{owner}.{}", field.name), found);
+        }
+    }
+
+    #[test]
+    fn a_field_depends_on_fields_beside_it_alone() {
+        let mut found = Vec::new();
+        for descriptor in descriptors() {
+            for action in &descriptor.actions {
+                astray(action.fields.as_deref().unwrap_or_default(), &format!("{} {}", descriptor.name, action.name), &mut found);
+            }
+        }
+        assert_eq!(found, Vec::<String>::new());
+        let text = |name: &str| Field::new(name, FieldKind::String, "");
+        let lost = text("a").required_if(RequiredIf::Any(vec![Condition::missing("b"), Condition::missing("c")]));
+        astray(&[lost, text("b").constant()], "it", &mut found);
+        assert_eq!(found, ["it.a: b", "it.a: c"]);
     }
 
     #[test]
