@@ -7,7 +7,7 @@
 //! ```
 //!
 //! Every byte that leaves has a durable intent (I1): only [`outflow_ledger::journal`] makes the permit that the transport wants.
-//! Memory: a few batches, the requests under way, and twice as many whose intents are made durable ahead of their turn. Order: each
+//! Memory: a batch for each core and a few more, the requests under way, and twice as many whose intents are made durable ahead of their turn. Order: each
 //! record is in one request of a sync at a time, so none overtakes itself; where the destination wants deletes first, everything else
 //! waits until they are through. What was refused before goes last.
 
@@ -28,6 +28,7 @@ mod standing;
 pub(crate) mod tokens;
 pub mod transport;
 
+use std::num::NonZero;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -56,8 +57,15 @@ pub(crate) use reasons::not_sent;
 pub(crate) use request::with_key;
 pub use results::Results;
 
-/// Chunks that are mapped ahead of the requests.
-const CHUNKS_AHEAD: usize = 2;
+/// The fewest chunks that are mapped ahead of the requests: one is sent from, and the next is there when it is through.
+const CHUNKS_AHEAD_MIN: usize = 2;
+/// The most: what is mapped ahead is held in memory.
+const CHUNKS_AHEAD_MAX: usize = 16;
+
+/// Chunks that are mapped ahead of the requests, at the same time: as many as there are cores to do it.
+fn chunks_ahead() -> usize {
+    std::thread::available_parallelism().map_or(1, NonZero::get).clamp(CHUNKS_AHEAD_MIN, CHUNKS_AHEAD_MAX)
+}
 
 /// The last answer that was read.
 pub type Heard = Arc<Mutex<Option<Answer>>>;

@@ -219,7 +219,7 @@ pub(crate) fn stream(reading: Arc<Reading>, wanted: impl Fn(u32, Op) -> bool + S
                 blocking(move || map(&reading, &reading.sync, &selected)).await
             }
         })
-        .buffered(super::CHUNKS_AHEAD)
+        .buffered(super::chunks_ahead())
 }
 
 /// Reads the sealed parts from start to end, and hands over what is to be sent, until `each` says stop.
