@@ -1,4 +1,4 @@
-//! Which crate may know which: `cli → {engine, planner, connectors} → contract`, `engine → ledger → contract`.
+//! Which crate may know which: `cli → {engine, planner, connectors} → contract`, `engine → ledger → contract`, `{engine, planner} → liquid`.
 //!
 //! Reads the workspace's manifests, dependencies for tests and for building included, and names every edge that is not there in the drawing.
 
@@ -11,10 +11,11 @@ use cargo_metadata::MetadataCommand;
 /// What each crate may depend on. A crate that is not listed here may depend on none.
 const ALLOWED: [(&str, &[&str]); 9] = [
     ("outflow-contract", &[]),
+    ("outflow-liquid", &[]),
     ("outflow-ledger", &["outflow-contract"]),
-    ("outflow-planner", &["outflow-contract"]),
+    ("outflow-planner", &["outflow-contract", "outflow-liquid"]),
     ("outflow-connectors", &["outflow-contract"]),
-    ("outflow-engine", &["outflow-contract", "outflow-ledger"]),
+    ("outflow-engine", &["outflow-contract", "outflow-ledger", "outflow-liquid"]),
     ("outflow", &["outflow-contract", "outflow-ledger", "outflow-engine", "outflow-planner", "outflow-connectors"]),
     ("outflow-bench", &["outflow-contract", "outflow-ledger", "outflow-engine", "outflow-planner", "outflow-connectors"]),
     ("outflow-fuzz", &["outflow-contract", "outflow-engine", "outflow-planner", "outflow-connectors"]),

@@ -1,4 +1,5 @@
-//! The mapping language of the reference: every case of `cases/_mapping-kit.json`, which holds its own answers.
+//! The mapping language of the reference: every case of `cases/_mapping-kit.json` and, for `@liquid`, of `cases/_liquid.json`, which hold
+//! their own answers.
 //!
 //! The mapping of a case stands in a project file and is read by the planner. Its payload is one column of JSON text, and the mapping
 //! starts from there by a transform: as a table, a payload without a member would be a query without a column, which is a mistake.
@@ -17,7 +18,7 @@ use outflow_engine::map::{Mapper, SentBy};
 use outflow_planner::{Options, load};
 use outflow_tests::Project;
 use outflow_tests::differences::{Difference, comparable, judge, shown};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 const DIFFERENT: &[Difference] = &[
     Difference {
@@ -50,29 +51,7 @@ const DIFFERENT: &[Difference] = &[
         reference: "a wrong `operator` of `@case` is an error where the value is text, and passed over where it is not",
         here: "an error, in `outflow check`",
     },
-    Difference {
-        cases: &[
-            "liquid-plain",
-            "liquid-var",
-            "liquid-upcase",
-            "liquid-default",
-            "liquid-assign",
-            "liquid-date",
-            "liquid-missing",
-            "liquid-object",
-            "liquid-split-join",
-            "liquid-unless",
-            "liquid-strip",
-            "liquid-size",
-            "liquid-capture",
-            "liquid-round",
-            "liquid-replace",
-            "liquid-url",
-            "liquid-sha",
-        ],
-        reference: "`@liquid` is a template language of its own",
-        here: "not available in this version: an error, in `outflow check`",
-    },
+    Difference { cases: &["liquid-object"], reference: "an object in a template of Liquid is `[object Object]`", here: "its JSON text" },
     Difference {
         cases: &["merge-upper-direction"],
         reference: "`LEFT` is taken for `right`",
@@ -82,6 +61,36 @@ const DIFFERENT: &[Difference] = &[
         cases: &["batch-error-whole-batch"],
         reference: "a record that cannot be mapped fails its whole batch",
         here: "it fails alone",
+    },
+];
+
+/// Templates of Liquid.
+const DIFFERENT_TEMPLATES: &[Difference] = &[
+    Difference { cases: &["print-44"], reference: "numbers are doubles, and their digits are rounded", here: "they keep all their digits" },
+    Difference {
+        cases: &["print-46", "javascript-1", "javascript-2", "javascript-3"],
+        reference: "`.length`, and the characters of a text by their place, as everything that JavaScript's values inherit",
+        here: "missing: a path leads to data, and to nothing else",
+    },
+    Difference {
+        cases: &["javascript-4", "javascript-5", "javascript-6", "javascript-7"],
+        reference: "an object is `[object Object]`",
+        here: "its JSON text",
+    },
+    Difference {
+        cases: &["text-replace-2", "text-split-2"],
+        reference: "a character that takes two units of UTF-16 is cut in half",
+        here: "never: it is one character",
+    },
+    Difference {
+        cases: &["unknown-1", "unknown-2", "unknown-3", "javascript-8", "arguments-1", "arguments-2"],
+        reference: "a filter that there is not is passed over, and one that lacks an argument has `undefined`",
+        here: "an error, in `outflow check`",
+    },
+    Difference {
+        cases: &["javascript-9"],
+        reference: "`increment` and `decrement` go on from a column of that name, and change the record for all fields",
+        here: "they begin at 0, and change nothing",
     },
 ];
 
@@ -167,6 +176,23 @@ fn every_case_of_the_reference_comes_out_the_same_or_is_listed() {
     assert!(wrong.is_empty(), "{} are wrong:\n{}", wrong.len(), wrong.join("\n"));
 }
 
+#[test]
+fn every_template_of_the_reference_comes_out_the_same_or_is_listed() {
+    let cases: Value = serde_json::from_str(include_str!("../cases/_liquid.json")).unwrap();
+    let (record, cases) = (&cases["record"], cases["cases"].as_array().unwrap());
+    assert_eq!(cases.len(), 800, "all cases are there");
+    let outcomes = cases.iter().map(|case| {
+        let mut whole = json!({ "mapping": { "x": { "@liquid": case["template"] } }, "payload": record });
+        match case.get("expected") {
+            Some(text) => whole["expected"] = json!({ "x": text }),
+            None => whole["expected_error"] = case["expected_error"].clone(),
+        }
+        (case["id"].as_str().unwrap().to_owned(), outcome(&whole))
+    });
+    let wrong = judge(DIFFERENT_TEMPLATES, outcomes);
+    assert!(wrong.is_empty(), "{} are wrong:\n{}", wrong.len(), wrong.join("\n"));
+}
+
 /// The rows of the page's tables that have a mapping, a record and what comes of it.
 fn examples(page: &str) -> Vec<[String; 3]> {
     let cell = |cell: &str| cell.trim().strip_prefix('`')?.strip_suffix('`').map(|code| code.replace('\u{0}', "|"));
@@ -199,4 +225,5 @@ fn every_directive_has_an_example_on_its_page_that_comes_out_as_it_says() {
 #[test]
 fn the_page_of_differences_shows_the_table() {
     shown(include_str!("../../docs/mapping-differences.md"), "language", DIFFERENT);
+    shown(include_str!("../../docs/mapping-differences.md"), "liquid", DIFFERENT_TEMPLATES);
 }

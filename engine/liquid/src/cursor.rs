@@ -293,6 +293,10 @@ impl<'t> Cursor<'t> {
             let wanted = if known.args_min == 1 { "an argument".to_owned() } else { format!("{} arguments", known.args_min) };
             return Err(Problem::new(at, format!("the filter `{name}` lacks {wanted}")).help(format!("write `{name}: …`")));
         }
+        // They alone look, in the reference.
+        if args.len() > 1 && matches!(name, "append" | "prepend") {
+            return Err(Problem::new(at, format!("the filter `{name}` takes one argument, and this has {}", args.len())));
+        }
         Ok(Some(Filter { known, args, named }))
     }
 

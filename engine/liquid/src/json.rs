@@ -7,9 +7,6 @@ use serde_json::Value as Json;
 use crate::number::Number;
 use crate::value::Value;
 
-/// The deepest indentation, as in JavaScript.
-const INDENT_MAX: usize = 10;
-
 impl Value {
     /// The value that a JSON text says; missing if it is none.
     pub fn from_json(text: &str) -> Self {
@@ -36,23 +33,23 @@ impl Value {
     }
 
     /// Its JSON text, on lines of their own if it is indented; `None` if it is missing. It breaks off behind so many bytes.
-    pub(crate) fn json(&self, indent: usize, bytes_max: usize) -> Option<String> {
+    pub(crate) fn json(&self, indent: &str, bytes_max: usize) -> Option<String> {
         if matches!(self, Self::Missing) {
             return None;
         }
-        let mut writer = Writer { text: String::new(), indent: indent.min(INDENT_MAX), bytes_max };
+        let mut writer = Writer { text: String::new(), indent, bytes_max };
         writer.value(self, 0);
         Some(writer.text)
     }
 }
 
-struct Writer {
+struct Writer<'i> {
     text: String,
-    indent: usize,
+    indent: &'i str,
     bytes_max: usize,
 }
 
-impl Writer {
+impl Writer<'_> {
     fn value(&mut self, value: &Value, depth: usize) {
         if self.text.len() > self.bytes_max {
             return;
@@ -69,7 +66,7 @@ impl Writer {
                 let there = members.iter().filter(|(_, member)| !matches!(member, Value::Missing));
                 self.all(['{', '}'], depth, there, |writer, (name, member)| {
                     writer.string(name);
-                    writer.text.push_str(if writer.indent > 0 { ": " } else { ":" });
+                    writer.text.push_str(if writer.indent.is_empty() { ":" } else { ": " });
                     writer.value(member, depth + 1);
                 });
             }
@@ -100,9 +97,9 @@ impl Writer {
     }
 
     fn line(&mut self, depth: usize) {
-        if self.indent > 0 {
+        if !self.indent.is_empty() {
             self.text.push('\n');
-            self.text.extend(std::iter::repeat_n(' ', self.indent * depth));
+            self.text.extend(std::iter::repeat_n(self.indent, depth));
         }
     }
 }

@@ -52,7 +52,9 @@ impl Names {
         }
         for filter in &mut filtered.filters {
             self.has_moments |= filter.known.name.starts_with("date");
-            filter.args.iter_mut().chain(filter.named.iter_mut().map(|(_, value)| value)).for_each(|arg| self.operand(arg));
+            for arg in filter.args.iter_mut().chain(filter.named.iter_mut().map(|(_, value)| value)) {
+                self.operand(arg);
+            }
         }
     }
 
@@ -60,12 +62,16 @@ impl Names {
         match operand {
             Operand::Constant(_) => {}
             Operand::Variable(variable) => {
-                variable.steps.iter_mut().for_each(|step| self.operand(step));
+                for step in &mut variable.steps {
+                    self.operand(step);
+                }
                 self.variable(variable);
             }
             Operand::Member { of, steps } => {
                 self.operand(of);
-                steps.iter_mut().for_each(|step| self.operand(step));
+                for step in steps {
+                    self.operand(step);
+                }
             }
             Operand::Range(from, to) => {
                 self.operand(from);

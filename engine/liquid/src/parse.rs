@@ -78,7 +78,7 @@ impl<'t> Parser<'t, '_> {
             "capture" => self.capture(&mut tag)?,
             "if" | "unless" => self.choice(tag)?,
             "increment" | "decrement" => {
-                let name = self.new_name(&mut tag.args)?;
+                let name = new_name(&mut tag.args)?;
                 self.names.assign(&name);
                 Node::Count { name: name.into(), up: tag.name == "increment" }
             }
@@ -110,16 +110,8 @@ impl<'t> Parser<'t, '_> {
         }))
     }
 
-    /// The name of what is assigned.
-    fn new_name(&mut self, args: &mut Cursor<'_>) -> Result<String, Problem> {
-        match args.name() {
-            "" => Err(Problem::new(args.at, "the name of a variable is wanted here").help("write `{% assign name = … %}`")),
-            name => Ok(name.to_owned()),
-        }
-    }
-
     fn assign(&mut self, tag: &mut Tag<'_>) -> Result<Node, Problem> {
-        let name = self.new_name(&mut tag.args)?;
+        let name = new_name(&mut tag.args)?;
         tag.args.skip_blank();
         if !tag.args.take('=') {
             return Err(
@@ -135,7 +127,7 @@ impl<'t> Parser<'t, '_> {
         let quoted = matches!(tag.args.peek(), Some('\'' | '"')).then(|| tag.args.quoted()).flatten();
         let name = match quoted {
             Some(name) => name.text().to_string(),
-            None => self.new_name(&mut tag.args)?,
+            None => new_name(&mut tag.args)?,
         };
         let (nodes, _) = self.closed(tag.at, "capture", &["endcapture"])?;
         self.names.assign(&name);
@@ -212,6 +204,14 @@ impl<'t> Parser<'t, '_> {
             content = Some((content.map_or(token.span.0, |(from, _)| from), token.span.1));
         }
         Err(lexer::not_closed(tag.at, &tag.name))
+    }
+}
+
+/// The name of what is assigned.
+fn new_name(args: &mut Cursor<'_>) -> Result<String, Problem> {
+    match args.name() {
+        "" => Err(Problem::new(args.at, "the name of a variable is wanted here").help("write `{% assign name = … %}`")),
+        name => Ok(name.to_owned()),
     }
 }
 

@@ -284,7 +284,7 @@ proptest! {
         let root = json!({"a": a, "b": number, "l": [1, a, null, {"a": [number]}], "o": {"a": a, "b": {}}, "n": null});
         if let Ok(template) = Template::parse(&text) {
             let paths = template.reads().iter().map(|read| read.path.clone()).collect();
-            let _ = template.render(&mut Plain { root: &root, paths, asked: 0 }, 10_000);
+            template.render(&mut Plain { root: &root, paths, asked: 0 }, 10_000).ok();
         }
     }
 }

@@ -93,6 +93,15 @@ impl Value {
         !self.is_nil() && !matches!(self, Self::Bool(false))
     }
 
+    /// The same to JavaScript, to which 0 and the empty text are not true either.
+    pub(crate) fn is_set(&self) -> bool {
+        match self {
+            Self::Text(text) => !text.is_empty(),
+            Self::Number(number) => number.value() != 0.0 && !number.value().is_nan(),
+            other => other.is_truthy(),
+        }
+    }
+
     /// As a template prints it: lists without anything between their items, objects as JSON text.
     pub(crate) fn text(&self) -> Arc<str> {
         match self {
@@ -102,7 +111,7 @@ impl Value {
             Self::Bool(false) => "false".into(),
             Self::Missing | Self::Null | Self::Word(_) => "".into(),
             Self::List(items) => items.iter().map(Self::text).collect::<Vec<_>>().concat().into(),
-            Self::Object(_) => self.json(0, usize::MAX).unwrap_or_default().into(),
+            Self::Object(_) => self.json("", usize::MAX).unwrap_or_default().into(),
         }
     }
 

@@ -4,6 +4,7 @@ use serde_json::json;
 use super::*;
 use crate::yaml;
 
+mod liquid;
 mod own;
 
 fn read(text: &str) -> (Expr, Vec<String>, Vec<String>) {
@@ -179,7 +180,6 @@ fn directives_that_work_on_values_say_what_is_wrong_with_their_options() {
             "{ '@transform': { apply: [1], mapping: $.a } }",
             "the `apply` of `@transform` is a mapping, a path or a directive, and this is a list",
         ),
-        ("{ '@liquid': '{{ a }}' }", "`@liquid` is not available in this version"),
     ] {
         assert_eq!(problem(text), expected);
     }

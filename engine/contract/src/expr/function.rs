@@ -39,6 +39,14 @@ pub enum Function {
     PathOf,
     /// `@template` whose text is worked out from the record: the first argument, with values of the second.
     TemplateOf,
+    /// `@liquid`: a template of that language. The arguments are the values that it reads, in the order in which the template tells them;
+    /// and when the sync began, in milliseconds since 1970, if it has filters of moments.
+    Liquid {
+        /// The template. It has been parsed once without a mistake.
+        text: String,
+        /// The arguments that are missing where the record has no such column: the template may have values of those names of its own.
+        optional: Vec<usize>,
+    },
     /// One that the reference does not have.
     Own(Own),
 }
@@ -54,6 +62,7 @@ impl Function {
             Self::ExcludeWhenNull => "@excludeWhenNull",
             Self::PathOf => "@path",
             Self::TemplateOf => "@template",
+            Self::Liquid { .. } => "@liquid",
             Self::Own(own) => own.directive(),
         }
     }

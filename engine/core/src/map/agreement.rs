@@ -16,6 +16,7 @@ use outflow_contract::Op;
 use outflow_contract::expr::{Columns, Expr, Function, Path, Replacement, TemplatePart, Test};
 use outflow_contract::limits::Limits;
 use outflow_contract::source::{EXTENSION_NAME, JSON_EXTENSION};
+use outflow_liquid::{Record as TemplateRecord, Template};
 use proptest::prelude::*;
 use serde_json::{Map, Number, Value, json};
 
@@ -335,8 +336,30 @@ fn call(function: &Function, args: &[Expr], root: &Value) -> Option<Value> {
             let parts = TemplatePart::parse(value?.as_str()?);
             naive(&Expr::Template(parts), &naive(&args[1], root).unwrap_or_else(nothing))?
         }
+        Function::Liquid { text, .. } => {
+            let values = args.iter().map(|arg| naive(arg, root)).collect();
+            Template::parse(text).unwrap().render(&mut Values(values), usize::MAX).unwrap().into()
+        }
         Function::Own(directive) => own::call(directive, args, root)?,
     })
+}
+
+/// What a template reads.
+struct Values(Vec<Option<Value>>);
+
+impl TemplateRecord for Values {
+    fn value(&mut self, read: usize) -> outflow_liquid::Value {
+        let json = self.0.get(read).and_then(Option::as_ref).map(Value::to_string);
+        json.map_or(outflow_liquid::Value::Missing, |json| outflow_liquid::Value::from_json(&json))
+    }
+
+    fn is_container(&mut self, read: usize) -> bool {
+        self.0.get(read).and_then(Option::as_ref).is_some_and(|value| value.is_object() || value.is_array())
+    }
+
+    fn now(&mut self) -> Option<i64> {
+        None
+    }
 }
 
 fn flatten(prefix: &str, value: &Value, separator: &str, omit_arrays: bool, flat: &mut Map<String, Value>) {
@@ -427,6 +450,14 @@ const APPLIED_LISTS: &[&str] = &["", "k0\"", "k1\"", "0", "k0\".a", "items"];
 const WRITTEN: &[&str] =
     &["", "sku", "$.a", "attributes.a.b", "k0\"", "items[0].sku", "{{sku}}!", "{{{name}}}", "{{ attributes }}{{x", "a..0"];
 
+/// Of two values, whatever they are.
+const TEMPLATES: &[&str] = &[
+    "{{ a }}|{{ b }}",
+    "{% if a %}{{ a | upcase }}{% else %}{{ b | json }}{% endif %}",
+    "{{ a.sku }}{{ a.size }}{{ b | append: a | sha256 }}",
+    "{% unless a == b %}{{ a | plus: b }}{% endunless %}{{ a | first }}",
+];
+
 fn expression(
     paths: &'static [&'static str],
     texts: &'static [&'static str],
@@ -440,6 +471,10 @@ fn expression(
         let function = if template { Function::TemplateOf } else { Function::PathOf };
         Expr::Call { function, args: vec![text, Expr::Path(Path::whole())] }
     });
+    let liquid = (prop::sample::select(TEMPLATES), any_path(paths), any_path(paths)).prop_map(|(text, one, other)| Expr::Call {
+        function: Function::Liquid { text: text.to_owned(), optional: Vec::new() },
+        args: vec![Expr::Path(one), Expr::Path(other)],
+    });
     let leaf = prop_oneof![
         2 => json_value().prop_map(Expr::Literal),
         8 => any_path(paths).prop_map(Expr::Path),
@@ -447,6 +482,7 @@ fn expression(
         4 => (any::<bool>(), any_path(texts)).prop_map(|(upper, path)| Expr::Case { upper, value: Box::new(Expr::Path(path)) }),
         2 => any_path(lists).prop_map(|root| Expr::ArrayPath { root, shape: None }),
         1 => worked,
+        2 => liquid,
     ];
     let leaf = match shape {
         None => leaf.boxed(),

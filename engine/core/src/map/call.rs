@@ -15,7 +15,7 @@ use outflow_contract::expr::{Expr, Function};
 
 use super::bind::Bound;
 use super::compile::Node;
-use super::directives::{dynamic, exclude_null, flatten, json_text, merge, own, replace};
+use super::directives::{dynamic, exclude_null, flatten, json_text, liquid, merge, own, replace};
 use super::output::Output;
 use super::types::Told;
 
@@ -48,6 +48,7 @@ fn work(function: &Function, args: &[Expr], place: &str) -> Result<Box<dyn Work>
         Function::ExcludeWhenNull => Box::new(exclude_null::ExcludeNull),
         Function::PathOf => Box::new(dynamic::PathOf),
         Function::TemplateOf => Box::new(dynamic::TemplateOf),
+        Function::Liquid { text, .. } => Box::new(liquid::Liquid::new(text, place)?),
         Function::Own(own) => own::work(own, place)?,
     })
 }

@@ -3,7 +3,7 @@
 //! Everything that depends only on the schema is decided here, so that nothing of it is asked again for a record.
 
 use arrow::datatypes::{DataType, Schema, SchemaRef};
-use outflow_contract::expr::{Expr, Function, OP, Own, Path, SEGMENT_ID, SYNC_ID, TemplatePart, Test};
+use outflow_contract::expr::{Expr, Function, OP, Own, Path, RESERVED_ROOTS, SEGMENT_ID, SYNC_ID, TemplatePart, Test};
 use outflow_contract::limits::Limits;
 use outflow_contract::{Error, Result};
 use serde_json::Value;
@@ -259,7 +259,12 @@ impl<'s> Compiler<'s> {
             Expr::Transform { apply, mapping } => self.transform(apply, mapping, scope)?,
             Expr::Call { function: Function::Own(Own::Now { to, zone }), .. } => Node::Now(date::Writer::new(to, zone.as_deref())?),
             Expr::Call { function, args } => {
-                let nodes = args.iter().map(|arg| self.node(arg, scope)).collect::<Result<_>>()?;
+                let optional = if let Function::Liquid { optional, .. } = function { optional.as_slice() } else { &[] };
+                let nodes = args.iter().enumerate().map(|(at, arg)| match arg {
+                    Expr::Path(path) if optional.contains(&at) && self.lacks(path, scope) => Ok(Node::Missing),
+                    arg => self.node(arg, scope),
+                });
+                let nodes = nodes.collect::<Result<_>>()?;
                 call::compile(function, args, nodes, &self.place.join("."), self.limits.value_bytes)?
             }
         })
@@ -283,6 +288,12 @@ impl<'s> Compiler<'s> {
             Scope::Json { depth, name, id } => Ok(Node::Json(self.json_item(depth, &path.segments, name, id))),
             Scope::Applied { apply, outer } => self.applied(apply, &path.segments, *outer),
         }
+    }
+
+    /// Does the path start from a column that is not there?
+    fn lacks(&self, path: &Path, scope: Scope<'_>) -> bool {
+        let is_column = |root: &&str| !RESERVED_ROOTS.contains(root);
+        matches!(scope, Scope::Record) && path.root().filter(is_column).is_some_and(|root| self.schema.column_with_name(root).is_none())
     }
 
     fn record_path(&mut self, segments: &[String]) -> Result<Node> {

@@ -7,7 +7,7 @@
 //!
 //! Objects that the mapping draws are gone into; everything else is one field, whatever it comes to.
 
-use outflow_contract::expr::{Columns, Expr, Path, TemplatePart, Test};
+use outflow_contract::expr::{Columns, Expr, Function, Path, TemplatePart, Test};
 use serde_json::Value;
 
 /// How long the text of a constant may be.
@@ -54,7 +54,8 @@ fn gather(expr: &Expr, field: &str, (value, is_default): (Option<&Value>, bool),
     }
     let columns = match expr.columns() {
         Columns::All => columns.iter().map(|&column| column.to_owned()).collect(),
-        Columns::Named(names) => names,
+        // A template may ask for names that the model does not have.
+        Columns::Named(names) => names.into_iter().filter(|name| columns.contains(&name.as_str())).collect(),
     };
     let value = value.map(Value::to_string);
     found.push(FieldOrigin { field: field.to_owned(), from: described(expr), columns, is_default, value });
@@ -81,12 +82,20 @@ fn described(expr: &Expr) -> String {
         Expr::Case { value, .. } => of("@case", &described(value)),
         Expr::ArrayPath { root, .. } => of("@arrayPath", &written(root)),
         Expr::Transform { apply, .. } => of("@transform", &described(apply)),
+        Expr::Call { function: function @ Function::Liquid { .. }, args } => of(function.directive(), &listed(read(args).map(written))),
         Expr::Call { function, args } => of(function.directive(), &all(args)),
     }
 }
 
 fn all(items: &[Expr]) -> String {
     listed(items.iter().map(described))
+}
+
+/// The paths that a template reads, without those that only lead to others.
+fn read(args: &[Expr]) -> impl Iterator<Item = &Path> {
+    let paths = || args.iter().filter_map(|arg| if let Expr::Path(path) = arg { Some(path) } else { None });
+    let leads = |path: &Path, to: &Path| path.segments.len() < to.segments.len() && to.segments.starts_with(&path.segments);
+    paths().filter(move |path| !paths().any(|to| leads(path, to)))
 }
 
 fn listed(items: impl Iterator<Item = String>) -> String {
@@ -124,14 +133,19 @@ mod tests {
         let name = Expr::Case { upper: false, value: Box::new(path("name")) };
         let plan =
             Expr::If { test: Test::Exists(Box::new(path("plan"))), then: Some(Box::new(Expr::Literal(json!("paid")))), otherwise: None };
+        let deeper = Expr::Path(Path { segments: vec!["name".to_owned(), "first".to_owned()] });
+        let function =
+            Function::Liquid { text: "{{ name.first }}{% if plan %}{% assign x = 1 %}{% endif %}{{ x }}".to_owned(), optional: vec![3] };
+        let template = Expr::Call { function, args: vec![path("name"), deeper, path("plan"), path("x")] };
         let fields = Expr::Object(vec![
             ("user".into(), path("id")),
             ("traits".into(), Expr::Object(vec![("name".into(), name), ("plan".into(), plan)])),
             ("source".into(), Expr::Literal(json!("x".repeat(100)))),
             ("all".into(), Expr::Path(Path { segments: Vec::new() })),
+            ("hello".into(), template),
         ]);
-        let written = json!({ "user": "$.id", "traits": {}, "all": "$." });
-        let mapped = json!({ "user": 7, "traits": { "name": "ada" }, "source": "x", "all": {} });
+        let written = json!({ "user": "$.id", "traits": {}, "all": "$.", "hello": {} });
+        let mapped = json!({ "user": 7, "traits": { "name": "ada" }, "source": "x", "all": {}, "hello": "" });
         let found = origins(&fields, &written, &mapped, &["id", "name", "plan"]);
         let told: Vec<(&str, &str, Option<&str>)> =
             found.iter().map(|origin| (origin.field.as_str(), origin.from.as_str(), origin.value.as_deref())).collect();
@@ -142,9 +156,11 @@ mod tests {
             ("traits.plan", "@if $.plan exists: \"paid\", else nothing", None),
             ("source", cut.as_str(), Some("\"x\"")),
             ("all", "the record", Some("{}")),
+            ("hello", "@liquid of $.name.first, $.plan, $.x", Some("\"\"")),
         ];
         assert_eq!(told, expected);
-        assert_eq!(found.iter().map(|origin| origin.is_default).collect::<Vec<_>>(), [false, false, false, true, false]);
+        assert_eq!(found.iter().map(|origin| origin.is_default).collect::<Vec<_>>(), [false, false, false, true, false, false]);
+        assert_eq!(found[5].columns, ["name", "plan"], "a name that is no column is none");
         assert_eq!((found[1].columns.clone(), found[4].columns.len()), (vec!["name".to_owned()], 3));
     }
 }

@@ -15,6 +15,9 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true).with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
+/// The deepest indentation, as in JavaScript.
+const INDENT_MAX: usize = 10;
+
 type Made = Result<Value, Failure>;
 
 pub(super) fn base64_encode(call: &mut Call<'_>) -> Made {
@@ -38,10 +41,13 @@ pub(super) fn hmac_sha256(call: &mut Call<'_>) -> Made {
     Ok(hex::encode(mac.finalize().into_bytes()).into())
 }
 
-/// The JSON text, indented by so many spaces if it is asked for.
+/// The JSON text, indented by so many spaces, or by a text, if it is asked for.
 pub(super) fn json(call: &mut Call<'_>) -> Made {
-    let indent = call.arg_number(0).filter(|indent| *indent >= 1.0).map_or(0, |indent| indent as usize);
+    let indent = match call.arg(0) {
+        Value::Text(text) => text.chars().take(INDENT_MAX).collect(),
+        other => " ".repeat(other.number().value().min(INDENT_MAX as f64) as usize),
+    };
     // What is more is refused when it is counted.
     let bytes_max = call.budget.left();
-    Ok(call.input.json(indent, bytes_max).map_or(Value::Missing, Value::from))
+    Ok(call.input.json(&indent, bytes_max).map_or(Value::Missing, Value::from))
 }

@@ -140,16 +140,13 @@ impl Moment {
             let flags = Flags::take(&mut after);
             let conversion = after.chars().next().filter(|c| *c != '\n');
             rest = conversion.map_or(after, |c| &after[c.len_utf8()..]);
-            match conversion.and_then(|conversion| Some((conversion, self.part(conversion, &flags)?))) {
-                Some((conversion, part)) => {
-                    budget.take(flags.width)?;
-                    made.push_str(&padded(part, conversion, &flags));
-                }
+            if let Some((conversion, part)) = conversion.and_then(|conversion| Some((conversion, self.part(conversion, &flags)?))) {
+                budget.take(flags.width)?;
+                made.push_str(&padded(part, conversion, &flags));
+            } else {
                 // It stands for itself.
-                None => {
-                    made.push('%');
-                    made.push_str(&behind[..behind.len() - rest.len()]);
-                }
+                made.push('%');
+                made.push_str(&behind[..behind.len() - rest.len()]);
             }
         }
         made.push_str(rest);
@@ -191,14 +188,7 @@ impl Moment {
             }
             'p' => half.to_owned(),
             'P' => half.to_lowercase(),
-            'q' => match (day, day % 10) {
-                (11..=13, _) => "th",
-                (_, 1) => "st",
-                (_, 2) => "nd",
-                (_, 3) => "rd",
-                _ => "th",
-            }
-            .to_owned(),
+            'q' => ordinal(day).to_owned(),
             's' => self.millis.div_euclid(1000).to_string(),
             'S' => second.to_string(),
             'u' => (if weekday == 0 { 7 } else { weekday }).to_string(),
@@ -223,6 +213,16 @@ impl Moment {
         let minutes = self.offset_seconds.abs() / 60;
         let sign = if self.offset_seconds < 0 { '-' } else { '+' };
         format!("{sign}{:02}{}{:02}", minutes / 60, if colon { ":" } else { "" }, minutes % 60)
+    }
+}
+
+/// What follows the number of a day in English.
+fn ordinal(day: i64) -> &'static str {
+    match day % 10 {
+        1 if day != 11 => "st",
+        2 if day != 12 => "nd",
+        3 if day != 13 => "rd",
+        _ => "th",
     }
 }
 

@@ -62,6 +62,7 @@ pub(super) fn slice(call: &mut Call<'_>) -> Made {
     let text = input.text();
     let total = if let Value::List(items) = &input { items.len() } else { text.chars().count() };
     let from = if from < 0.0 { total as f64 + from } else { from };
+    let (from, length) = if matches!(input, Value::List(_)) { (from, length) } else { (from.ceil(), length.ceil()) };
     let nothing = from < 0.0 || length < 0.0;
     let (from, to) = if nothing { (0, 0) } else { (from as usize, (from + length) as usize) };
     Ok(match input {
@@ -95,7 +96,7 @@ pub(super) fn shift(call: &mut Call<'_>) -> Made {
 /// Of the items, or of what each has under a key. What is no number counts as 0.
 pub(super) fn sum(call: &mut Call<'_>) -> Made {
     let (items, key) = (items(call), call.arg(0).plain());
-    let key = key.is_truthy().then(|| key.text()).filter(|key| !key.is_empty());
+    let key = key.is_set().then(|| key.text());
     let number = |item: &Value| match &key {
         Some(key) => key.split('.').fold(item.clone(), |at, step| at.member(&step.into())).number(),
         None => item.number(),

@@ -28,14 +28,14 @@ pub(super) fn abs(call: &mut Call<'_>) -> Made {
     Ok(Value::Number(number.whole().and_then(i128::checked_abs).map_or_else(|| number.value().abs().into(), Number::from)))
 }
 
+/// The greatest of the input and all arguments.
 pub(super) fn at_least(call: &mut Call<'_>) -> Made {
-    let (one, other) = (call.input.number(), call.arg(0).number());
-    Ok(Value::Number(if other > one { other } else { one }))
+    Ok(Value::Number(call.args.iter().map(Value::number).fold(call.input.number(), |one, other| if other > one { other } else { one })))
 }
 
+/// The smallest of them.
 pub(super) fn at_most(call: &mut Call<'_>) -> Made {
-    let (one, other) = (call.input.number(), call.arg(0).number());
-    Ok(Value::Number(if other < one { other } else { one }))
+    Ok(Value::Number(call.args.iter().map(Value::number).fold(call.input.number(), |one, other| if other < one { other } else { one })))
 }
 
 pub(super) fn ceil(call: &mut Call<'_>) -> Made {
@@ -68,7 +68,7 @@ pub(super) fn modulo(call: &mut Call<'_>) -> Made {
 pub(super) fn divided_by(call: &mut Call<'_>) -> Made {
     let quotient = |one: i128, other: i128| (one.checked_rem(other)? == 0).then(|| one / other);
     let divided = call.input.number().reckon(&call.arg(0).number(), quotient, |one, other| one / other);
-    let down = call.arg_number(1).is_some_and(|flag| flag != 0.0);
+    let down = call.arg(1).number().value() != 0.0;
     Ok(if down && divided.whole().is_none() { divided.value().floor().into() } else { Value::Number(divided) })
 }
 

@@ -199,6 +199,7 @@ pub(super) fn parse(text: &str) -> Option<i64> {
 
 impl Read {
     /// Reads ISO 8601. `None` if the text is nearly that, and so is no moment; otherwise the token at which it is something else.
+    #[allow(clippy::option_option, reason = "what is no moment has no token to go on with")]
     fn iso(&mut self, scanner: &mut Scanner<'_>) -> Option<Option<Token>> {
         let first = scanner.next;
         if let Some(sign) = scanner.sign() {
@@ -246,16 +247,14 @@ impl Read {
             self.sign = Some(1);
         } else if let Some(sign) = scanner.sign() {
             self.sign = Some(sign);
-            let both = scanner.fixed(4, 0..=2359);
-            let (hour, minute) = match both {
-                Some(both) => (both / 100, both % 100),
-                None => {
-                    let hour = scanner.fixed(2, 0..=23)?;
-                    if !scanner.skip(':') {
-                        return None;
-                    }
-                    (hour, scanner.fixed(2, 0..=59)?)
+            let (hour, minute) = if let Some(both) = scanner.fixed(4, 0..=2359) {
+                (both / 100, both % 100)
+            } else {
+                let hour = scanner.fixed(2, 0..=23)?;
+                if !scanner.skip(':') {
+                    return None;
                 }
+                (hour, scanner.fixed(2, 0..=59)?)
             };
             (self.zone_hour, self.zone_minute) = (Some(hour), Some(minute).filter(|minute| *minute < 60));
             self.zone_minute?;

@@ -32,7 +32,7 @@ pub(super) fn capitalize(call: &mut Call<'_>) -> Made {
 /// What goes from the ends: whitespace, or the characters that are given.
 fn stripped(call: &Call<'_>, left: bool, right: bool) -> Value {
     let (text, chars) = (call.text(), call.arg(0));
-    let chars = chars.is_truthy().then(|| chars.text()).filter(|chars| !chars.is_empty());
+    let chars = chars.is_set().then(|| chars.text());
     let goes = |c: char| chars.as_ref().map_or_else(|| is_space(c), |chars| chars.contains(c));
     let text = if left { text.trim_start_matches(goes) } else { &*text };
     if right { text.trim_end_matches(goes) } else { text }.into()
@@ -122,7 +122,7 @@ pub(super) fn truncate(call: &mut Call<'_>) -> Made {
     let text = call.text();
     let length = call.arg_number(0).unwrap_or(50.0);
     let mark = mark(call);
-    if text.chars().count() as f64 <= length.ceil() {
+    if text.is_empty() || text.chars().count() as f64 <= length.ceil() {
         return Ok(call.input.clone());
     }
     let kept = (length - mark.chars().count() as f64).max(0.0).ceil() as usize;
@@ -139,7 +139,7 @@ fn mark(call: &Call<'_>) -> std::sync::Arc<str> {
 pub(super) fn truncatewords(call: &mut Call<'_>) -> Made {
     let text = call.text();
     let words: Vec<&str> = words(text.trim_start_matches(is_space)).collect();
-    let wanted = call.arg_number(0).unwrap_or(15.0);
+    let wanted = if matches!(call.arg(0), Value::Missing) { 15.0 } else { call.arg(0).as_number().value() };
     let wanted = if wanted <= 0.0 { 1.0 } else { wanted };
     let mut made = words.iter().take(wanted as usize).copied().collect::<Vec<_>>().join(" ");
     if words.len() as f64 >= wanted {

@@ -131,7 +131,7 @@ pub(super) fn slugify(call: &mut Call<'_>) -> Made {
         _ => None,
     };
     let slug = goes.map_or_else(|| text.clone(), |goes| hyphenated(&text, &*goes));
-    Ok(if call.arg(1).plain().is_truthy() { slug } else { slug.to_lowercase() }.into())
+    Ok(if call.arg(1).plain().is_set() { slug } else { slug.to_lowercase() }.into())
 }
 
 /// With one hyphen for each run of what goes, and none at the ends.

@@ -11,6 +11,7 @@ mod exclude_null;
 mod flatten;
 mod hash;
 mod json_text;
+mod liquid;
 mod lookup;
 mod merge;
 mod number;
@@ -47,9 +48,6 @@ enum Said {
     /// Worked out from the record.
     Worked(Expr),
 }
-
-/// A directive of the reference that this version does not have.
-const LATER: &str = "@liquid";
 
 /// The directives of this version.
 #[allow(clippy::redundant_closure_for_method_calls, reason = "a method of a reader of one lifetime is no function for all of them")]
@@ -89,6 +87,11 @@ pub(crate) const DIRECTIVES: &[Directive] = &[
         "@excludeWhenNull",
         |reader, node| reader.at_exclude_when_null(node),
         "A value without its null members, and nothing at all if it is null: $.address.",
+    ),
+    directive(
+        "@liquid",
+        |reader, node| reader.at_liquid(node),
+        "Text by a template of Liquid: \"{% if plan == 'pro' %}{{ name | upcase }}{% endif %}\".",
     ),
     directive(
         "@hash",
@@ -143,13 +146,6 @@ impl Reader<'_> {
         let name = member.key.as_str();
         if let Some(directive) = DIRECTIVES.iter().find(|directive| directive.name == name) {
             return (directive.read)(self, &member.value);
-        }
-        if name == LATER {
-            let message = format!("`{name}` is not available in this version");
-            self.log
-                .error(member.key_span, message)
-                .help("write the template with `@template`, `@case`, `@replace`, `@date` and their like");
-            return missing();
         }
         self.log
             .error(member.key_span, format!("there is no directive `{name}`"))

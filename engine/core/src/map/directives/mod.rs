@@ -10,6 +10,7 @@ pub(crate) mod exclude_null;
 pub(crate) mod flatten;
 pub(crate) mod hash;
 pub(crate) mod json_text;
+pub(crate) mod liquid;
 pub(crate) mod lookup;
 pub(crate) mod merge;
 pub(crate) mod number;

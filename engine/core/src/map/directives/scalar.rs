@@ -26,8 +26,7 @@ pub(crate) struct Taker {
 impl Taker {
     /// `place` is the way to the field in the mapping, empty at its root.
     pub(crate) fn new(directive: &'static str, takes: &'static str, place: &str) -> Self {
-        let place = if place.is_empty() { "the payload".to_owned() } else { format!("field `{place}`") };
-        Self { directive, takes, place }
+        Self { directive, takes, place: place_of(place) }
     }
 
     /// The record fails, for this is not what the directive takes. False, for nothing is written.
@@ -79,6 +78,11 @@ impl Taker {
             None => each(json, false, out),
         })
     }
+}
+
+/// What the messages call the place of a directive, by the way to it in the mapping.
+pub(crate) fn place_of(way: &str) -> String {
+    if way.is_empty() { "the payload".to_owned() } else { format!("field `{way}`") }
 }
 
 /// Is it whitespace, as Unicode and JavaScript have it?

@@ -1,6 +1,7 @@
 //! Directives over columns of a table: what they give, and how their records fail. What they mean is the matter of `agreement.rs` and
 //! of the reference's own cases.
 
+mod liquid;
 mod own;
 
 use std::sync::Arc;
