@@ -310,7 +310,7 @@ impl Run {
             return Ok(());
         }
         let (run, bytes) = (self.clone(), waiting.bytes);
-        let batches = crate::blocking(move || {
+        crate::blocking(move || {
             let timer = run.figures.resolve.timer();
             run.figures.passes.add(1);
             // A record without an identifier may be any of those that are no longer returned.
@@ -321,18 +321,14 @@ impl Run {
                 true => Missing::Deleted,
             };
             let mut tally = Tally::default();
-            let batches = run.diff.resolve(&round, waiting, missing, &mut tally)?;
+            // If nobody listens any more, whoever wrote them has failed, and says so.
+            let out = |batch| run.changes.blocking_send(Ok(batch)).map_err(|_| Error::bug("nobody takes the changes any more"));
+            run.diff.resolve(&round, waiting, missing, &mut tally, &out)?;
             lock(&run.tally).merge(tally);
             timer.done();
-            Ok(batches)
+            Ok(())
         })
         .await?;
-        for batch in batches {
-            // Nobody listens any more: whoever wrote them has failed, and says so.
-            if self.changes.send(Ok(batch)).await.is_err() {
-                break;
-            }
-        }
         self.of_waiting.shrink(bytes);
         Ok(())
     }

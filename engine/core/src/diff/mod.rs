@@ -19,15 +19,16 @@
 //! | [`table`] | the snapshot in memory |
 //! | `compare` | one thread: hashes batches and looks them up |
 //! | `waiting` | tells changed records from new ones and from repeated ones |
+//! | `deletes` | hands out what was never returned |
 //! | `outdated` | does so for those that are known by other columns |
 //! | `rounds` | a table that does not fit in memory, a part at a time |
 //! | `exec`, `input` | the operator, and a source as its input |
-//! | `spill` | the keys of what has changed, by range, for the snapshot's next file |
 
 mod canonical;
 mod columns;
 mod comparable;
 mod compare;
+mod deletes;
 mod exec;
 mod hash;
 mod input;
@@ -37,7 +38,6 @@ mod outdated;
 mod reject;
 mod rounds;
 mod sizes;
-mod spill;
 mod table;
 mod tally;
 mod waiting;
@@ -50,7 +50,6 @@ use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 use outflow_contract::limits::Limits;
-use outflow_contract::state_store::Scratch;
 
 pub use comparable::can_be_equal;
 pub use exec::DiffExec;
@@ -58,9 +57,9 @@ pub use hash::{HASH_FORMAT, Lanes, RecordHasher};
 pub use input::{source_of, told};
 pub use outdated::Outdated;
 pub use reject::{Reason, Rejections};
-pub use spill::{PARTITIONS, Spill, read_partition};
 pub use tally::Tally;
 
+use crate::scratch::Folder;
 use crate::snapshot::HashSnapshot;
 use table::Table;
 
@@ -86,7 +85,7 @@ pub struct Comparison {
     /// Records that are known by other columns than are compared. One that has not changed is returned, too, as it is known by today's.
     pub outdated: Outdated,
     /// Where what does not fit in memory is kept.
-    pub scratch: Scratch,
+    pub scratch: Arc<Folder>,
     /// Threads that may work at once.
     pub threads: usize,
 }

@@ -9,17 +9,18 @@
 
 use std::sync::atomic::AtomicU64;
 
-use arrow::array::{ArrayRef, BooleanArray, RecordBatch, new_null_array};
+use arrow::array::{BooleanArray, RecordBatch};
 use arrow::compute::filter_record_batch;
 use outflow_contract::{Before, Entry, Error, Key, Op, Result, RowHash};
 use outflow_ledger::changes::{EntryBuilder, assemble};
 
+use super::deletes::Deletes;
 use super::table::{Found, is_of, mark, was_returned};
 use super::{Comparison, Round, Tally};
 use crate::snapshot::{Columns, Indexed, segment_of};
 
-/// Deleted records of one batch.
-const BATCH: usize = 8192;
+/// Takes a batch of changes.
+pub(super) type Out<'a> = &'a (dyn Fn(RecordBatch) -> Result<()> + Sync);
 
 /// Records with their hashes.
 pub(super) struct Chunk {
@@ -86,7 +87,8 @@ struct Resolved {
     known: Vec<(u32, u32, Indexed, bool)>,
     again: Vec<(u32, u32)>,
     repeated: Vec<Key>,
-    deleted: Vec<Indexed>,
+    /// Records that were never returned.
+    deleted: u64,
 }
 
 /// What is known of a record of a chunk.
@@ -99,10 +101,10 @@ enum State {
 }
 
 impl Comparison {
-    /// Tells the records that wait apart: the changes that they are, and the deletions of those that are missing for good.
-    pub(super) fn resolve(&self, round: &Round, waiting: Waiting, missing: Missing, tally: &mut Tally) -> Result<Vec<RecordBatch>> {
+    /// Tells the records that wait apart: hands `out` the changes that they are, and the deletions of those that are missing for good.
+    pub(super) fn resolve(&self, round: &Round, waiting: Waiting, missing: Missing, tally: &mut Tally, out: Out<'_>) -> Result<()> {
         if self.snapshot.is_empty() {
-            return waiting.chunks.into_iter().map(|chunk| self.changes(chunk, &[], tally)).filter_map(Result::transpose).collect();
+            return waiting.chunks.into_iter().try_for_each(|chunk| self.changes(chunk, &[], tally, out));
         }
         let mut by_segment: Vec<Vec<Ref>> = round.segments.clone().map(|_| Vec::new()).collect();
         let mut file = |key: Key, chunk: u32, record: u32| {
@@ -114,9 +116,8 @@ impl Comparison {
             chunk.keys.iter().zip(0..).for_each(|(&key, record)| file(key, number, record));
         }
         waiting.refused.iter().for_each(|&key| file(key, REFUSED, 0));
-        let resolved = self.resolve_segments(round, by_segment, &waiting.chunks, missing != Missing::Unknown)?;
+        let resolved = self.resolve_segments(round, by_segment, &waiting.chunks, missing, out)?;
         let mut states: Vec<Vec<State>> = waiting.chunks.iter().map(|chunk| vec![State::New; chunk.keys.len()]).collect();
-        let mut deleted = Vec::new();
         for segment in resolved {
             for (chunk, record, known, same) in segment.known {
                 states[chunk as usize][record as usize] = State::Known(known, same);
@@ -125,32 +126,34 @@ impl Comparison {
                 states[chunk as usize][record as usize] = State::Again;
             }
             tally.repeated.extend(segment.repeated);
-            deleted.extend(segment.deleted);
+            match missing {
+                Missing::KeptBack => tally.kept_back += segment.deleted,
+                Missing::Deleted | Missing::Unknown => tally.counts.add(Op::Deleted, segment.deleted),
+            }
         }
-        let chunks = waiting.chunks.into_iter().zip(states);
-        let mut batches: Vec<RecordBatch> =
-            chunks.map(|(chunk, states)| self.changes(chunk, &states, tally)).filter_map(Result::transpose).collect::<Result<_>>()?;
-        if missing == Missing::KeptBack {
-            tally.kept_back += deleted.len() as u64;
-            return Ok(batches);
-        }
-        tally.counts.add(Op::Deleted, deleted.len() as u64);
-        for deleted in deleted.chunks(BATCH) {
-            batches.push(self.deletes(deleted)?);
-        }
-        Ok(batches)
+        waiting.chunks.into_iter().zip(states).try_for_each(|(chunk, states)| self.changes(chunk, &states, tally, out))
     }
 
     /// Segments are shared out among threads, at the end; in between, the others have their own work.
-    fn resolve_segments(&self, round: &Round, by_segment: Vec<Vec<Ref>>, chunks: &[Chunk], last: bool) -> Result<Vec<Resolved>> {
-        let threads = if last { self.threads.max(1) } else { 1 };
+    fn resolve_segments(
+        &self,
+        round: &Round,
+        by_segment: Vec<Vec<Ref>>,
+        chunks: &[Chunk],
+        missing: Missing,
+        out: Out<'_>,
+    ) -> Result<Vec<Resolved>> {
+        let threads = if missing == Missing::Unknown { 1 } else { self.threads.max(1) };
         let mut shares: Vec<Vec<(usize, Vec<Ref>)>> = (0..threads).map(|_| Vec::new()).collect();
         for (i, refs) in by_segment.into_iter().enumerate() {
             shares[i % threads].push((i, refs));
         }
         let work = |share: Vec<(usize, Vec<Ref>)>| -> Result<Vec<Resolved>> {
-            let mut buffer = Vec::new();
-            share.into_iter().map(|(i, refs)| self.resolve_segment(round, i, refs, chunks, last, &mut buffer)).collect()
+            let (mut buffer, mut deletes) = (Vec::new(), Deletes::new(self, missing, out));
+            let resolve = |(i, refs)| self.resolve_segment(round, i, refs, chunks, &mut deletes, &mut buffer);
+            let resolved = share.into_iter().map(resolve).collect::<Result<_>>()?;
+            deletes.flush()?;
+            Ok(resolved)
         };
         std::thread::scope(|scope| {
             let (work, mut shares) = (&work, shares.into_iter());
@@ -171,10 +174,10 @@ impl Comparison {
         i: usize,
         mut refs: Vec<Ref>,
         chunks: &[Chunk],
-        last: bool,
+        deletes: &mut Deletes<'_>,
         buffer: &mut Vec<u8>,
     ) -> Result<Resolved> {
-        let (table, mut found) = (&round.tables[i], Resolved::default());
+        let (table, mut found, last) = (&round.tables[i], Resolved::default(), deletes.missing != Missing::Unknown);
         if refs.is_empty() && (!last || table.entries().all(was_returned)) {
             return Ok(found);
         }
@@ -182,7 +185,7 @@ impl Comparison {
         refs.sort_unstable_by_key(|waits| (waits.key, waits.chunk, waits.record));
         refs.dedup_by(|next, first| next.chunk == REFUSED && first.chunk == REFUSED && next.key == first.key);
         let merged = self.snapshot.segment_in(round.segments.start + i, Columns::All, std::mem::take(buffer))?;
-        let (mut entries, mut next, mut complete) = (table.entries(), 0, true);
+        let (mut entries, mut next, mut complete, mut taken) = (table.entries(), 0, true, Ok(()));
         merged.each(|key_high, place| {
             let Some(entry) = entries.next() else {
                 complete = false;
@@ -195,9 +198,13 @@ impl Comparison {
                 }
             }
             if last && !was_returned(entry) {
-                found.deleted.push(merged.get(place));
+                found.deleted += 1;
+                if taken.is_ok() {
+                    taken = deletes.push(|| merged.get(place));
+                }
             }
         });
+        taken?;
         if !complete || entries.next().is_some() {
             return Err(Error::bug("the table of a snapshot has other records than its file"));
         }
@@ -205,8 +212,8 @@ impl Comparison {
         Ok(found)
     }
 
-    /// A chunk as a change set; `None` if nothing of it is a change. Of no states at all, every record is new.
-    fn changes(&self, chunk: Chunk, states: &[State], tally: &mut Tally) -> Result<Option<RecordBatch>> {
+    /// A chunk as a change set. Of no states at all, every record is new.
+    fn changes(&self, chunk: Chunk, states: &[State], tally: &mut Tally, out: Out<'_>) -> Result<()> {
         let known = |(i, state): (usize, &State)| if let State::Known(known, _) = state { Some((i, known.at)) } else { None };
         let outdated = self.outdated.same(&chunk.values, states.iter().enumerate().filter_map(known))?;
         let mut entries = EntryBuilder::new();
@@ -233,26 +240,14 @@ impl Comparison {
             }
         }
         if entries.is_empty() {
-            return Ok(None);
+            return Ok(());
         }
         let mut values = chunk.values;
         if entries.len() < kept.len() {
             values = filter_record_batch(&values, &BooleanArray::from(kept))
                 .map_err(|e| Error::bug("could not leave repeated records out").caused_by(e))?;
         }
-        assemble(entries.finish(), &values).map(Some)
-    }
-
-    /// Records that are no longer returned: their last values are where `before_at` says, and null here.
-    fn deletes(&self, deleted: &[Indexed]) -> Result<RecordBatch> {
-        let mut entries = EntryBuilder::new();
-        for record in deleted {
-            entries.push(&Entry::new(record.key, Before::Known(record.row), None, self.version), Some(record.at));
-        }
-        let nulls: Vec<ArrayRef> = self.schema.fields().iter().map(|field| new_null_array(field.data_type(), deleted.len())).collect();
-        let values =
-            RecordBatch::try_new(self.schema.clone(), nulls).map_err(|e| Error::bug("could not lay out deleted records").caused_by(e))?;
-        assemble(entries.finish(), &values)
+        out(assemble(entries.finish(), &values)?)
     }
 }
 

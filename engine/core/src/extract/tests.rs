@@ -20,7 +20,7 @@ use outflow_ledger::store::MemoryStore;
 use proptest::prelude::*;
 
 use super::{Extracted, Extraction};
-use crate::snapshot::{KeyIndex, schema_of, values};
+use crate::snapshot::{KeyIndex, each_entry, schema_of, values};
 
 /// A clock that stands still and counts instead of drawing.
 pub(crate) struct Counting(pub(crate) AtomicU64);
@@ -382,4 +382,28 @@ fn a_record_that_was_kept_while_a_column_was_away_is_compared_by_that_column_too
     rows[2].2 = Some("changed".into());
     let back = bench.extract(&rows, 7, 2, true).unwrap();
     assert_eq!((back.counts, back.unchanged), (Counts { updated: 1, ..Counts::default() }, 2));
+}
+
+#[test]
+fn every_record_that_is_deleted_is_found_in_the_order_of_its_place_however_many_there_are() {
+    for memory in MEMORY {
+        let mut bench = Bench::new();
+        bench.limits.memory_bytes = memory;
+        let rows = people(20_000);
+        bench.extract(&rows, 8192, 2, true).unwrap();
+        let kept = people(3);
+        let extracted = bench.extract(&kept, 8192, 2, true).unwrap();
+        assert_eq!(extracted.counts, Counts { deleted: 19_997, ..Counts::default() });
+        let version = extracted.head.versions.last().unwrap();
+        let file = extracted.head.files.iter().find(|file| version.files == [file.id]).unwrap();
+        let mut places = Vec::new();
+        each_entry(bench.store.as_ref(), &file.path, |_, entry, at| {
+            assert!(entry.after.is_none());
+            places.push(at.unwrap());
+            Ok(())
+        })
+        .unwrap();
+        assert!(places.len() == 19_997 && places.is_sorted());
+        assert_eq!(bench.snapshot(&extracted).len(), 3);
+    }
 }
