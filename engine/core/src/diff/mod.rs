@@ -16,15 +16,18 @@
 //! |---|---|
 //! | `canonical`, `mix`, `columns`, `nested`, `hash` | two hashes of each record: of its identifier, and of all its columns |
 //! | `comparable` | which types an identifier may change to |
-//! | [`table`] | the snapshot in memory |
+//! | [`table`], `load` | the snapshot in memory |
 //! | `compare` | one thread: hashes batches and looks them up |
-//! | `waiting` | tells changed records from new ones and from repeated ones |
+//! | `waiting` | keeps changed and new records, in memory or on disk, until it is known which they are |
+//! | `segments` | tells them from each other and from repeated ones |
+//! | `changes` | what was told, as a change set |
 //! | `deletes` | hands out what was never returned |
 //! | `outdated` | does so for those that are known by other columns |
 //! | `rounds` | a table that does not fit in memory, a part at a time |
-//! | `exec`, `input` | the operator, and a source as its input |
+//! | `exec`, `run`, `input` | the operator, one execution of it, and a source as its input |
 
 mod canonical;
+mod changes;
 mod columns;
 mod comparable;
 mod compare;
@@ -32,11 +35,14 @@ mod deletes;
 mod exec;
 mod hash;
 mod input;
+mod load;
 mod mix;
 mod nested;
 mod outdated;
 mod reject;
 mod rounds;
+mod run;
+mod segments;
 mod sizes;
 mod table;
 mod tally;

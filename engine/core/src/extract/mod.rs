@@ -13,6 +13,8 @@
 #[cfg(test)]
 mod differential;
 mod duplicates;
+#[cfg(test)]
+mod memory;
 mod publish;
 mod rebase;
 #[cfg(test)]

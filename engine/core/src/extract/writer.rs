@@ -126,6 +126,8 @@ impl Writer {
 
     /// Makes the parts durable, those that there are.
     pub(super) fn finish(&mut self) -> Result<Vec<Part>> {
+        self.keys.settle();
+        self.deleted.settle();
         Ok(self.changes.finish(false)?.into_iter().chain(self.snapshot.finish(true)?).collect())
     }
 }

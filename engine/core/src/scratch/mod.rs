@@ -5,9 +5,11 @@
 //!
 //! | file | holds |
 //! |---|---|
+//! | `batches` | Arrow batches, to be read once |
 //! | `piles` | records of a fixed size, written in one order and read back by pile |
 //! | `places` | such piles by the places of values, so that values are read from front to back |
 
+mod batches;
 mod piles;
 mod places;
 
@@ -20,6 +22,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use outflow_contract::state_store::{Scratch, StateStore};
 use outflow_contract::{Error, Result};
 
+pub use batches::{BatchFile, BatchWriter};
 pub use piles::{Piles, Stored, numbers};
 pub use places::{ByPlace, Placed};
 

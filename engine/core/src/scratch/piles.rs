@@ -9,6 +9,7 @@
 //! Memory: one block, and four bytes for each block and pile. One open file. Little that comes is never written.
 
 use std::marker::PhantomData;
+use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
@@ -38,9 +39,10 @@ pub struct Piles<T> {
     name: &'static str,
     /// How many piles.
     count: usize,
-    /// What was not written yet, and to which piles it belongs.
+    /// What was not written yet, and to which piles it belongs; once it is in their order, where they end.
     bytes: Vec<u8>,
     of: Vec<u16>,
+    ends: Option<Box<[u32]>>,
     file: Option<Temporary>,
     blocks: Vec<Block>,
     written: u64,
@@ -63,6 +65,7 @@ impl<T: Stored> Piles<T> {
             count: piles.clamp(1, 1 << 16),
             bytes: Vec::new(),
             of: Vec::new(),
+            ends: None,
             file: None,
             blocks: Vec::new(),
             written: 0,
@@ -90,12 +93,32 @@ impl<T: Stored> Piles<T> {
     pub fn push(&mut self, pile: usize, record: &T) -> Result<()> {
         record.store(&mut self.bytes);
         self.of.push(pile.min(self.count - 1) as u16);
+        self.ends = None;
         self.records += 1;
         if self.bytes.len() < self.folder.block_bytes() { Ok(()) } else { self.write() }
     }
 
     /// Writes a block.
     fn write(&mut self) -> Result<()> {
+        self.settle();
+        let Some(ends) = self.ends.take() else { return Ok(()) };
+        let to = match &mut self.file {
+            Some(file) => file,
+            none => none.insert(Temporary::create(self.folder.file(self.name))?),
+        };
+        to.file.write_all_at(&self.bytes, self.written).map_err(|error| unwritten(&to.path, error))?;
+        self.blocks.push(Block { offset: self.written, ends });
+        self.written += self.bytes.len() as u64;
+        self.bytes.clear();
+        self.of.clear();
+        Ok(())
+    }
+
+    /// Brings what was not written yet into the order of piles: reading goes without it, and is faster after it.
+    pub fn settle(&mut self) {
+        if self.ends.is_some() {
+            return;
+        }
         let mut ends = vec![0u32; self.count].into_boxed_slice();
         self.of.iter().for_each(|&pile| ends[usize::from(pile)] += 1);
         let mut sum = 0;
@@ -111,34 +134,41 @@ impl<T: Stored> Piles<T> {
             sorted[from..from + T::BYTES].copy_from_slice(record);
             *place += 1;
         }
-        let to = match &mut self.file {
-            Some(file) => file,
-            none => none.insert(Temporary::create(self.folder.file(self.name))?),
-        };
-        to.file.write_all_at(&sorted, self.written).map_err(|error| unwritten(&to.path, error))?;
-        self.blocks.push(Block { offset: self.written, ends });
-        self.written += sorted.len() as u64;
-        self.bytes.clear();
-        self.of.clear();
-        Ok(())
+        self.of.sort_unstable();
+        self.bytes = sorted;
+        self.ends = Some(ends);
     }
 
     /// Appends the records of a pile, in the order in which they came.
     pub fn read(&self, pile: usize, into: &mut Vec<T>) -> Result<()> {
-        if let Some(Temporary { file, path }) = self.file.as_ref().filter(|_| pile < self.count) {
+        if pile >= self.count {
+            return Ok(());
+        }
+        if let Some(Temporary { file, path }) = &self.file {
             let mut buffer = Vec::new();
             for block in &self.blocks {
-                let from = if pile == 0 { 0 } else { block.ends[pile - 1] };
-                buffer.resize((block.ends[pile] - from) as usize * T::BYTES, 0);
-                let offset = block.offset + u64::from(from) * T::BYTES as u64;
+                let records = part(&block.ends, pile);
+                buffer.resize(records.len() * T::BYTES, 0);
+                let offset = block.offset + (records.start * T::BYTES) as u64;
                 file.read_exact_at(&mut buffer, offset).map_err(|error| unread(path, error))?;
                 into.extend(buffer.chunks_exact(T::BYTES).map(T::load));
             }
         }
-        let unwritten = self.bytes.chunks_exact(T::BYTES).zip(&self.of);
-        into.extend(unwritten.filter(|(_, of)| usize::from(**of) == pile).map(|(record, _)| T::load(record)));
+        if let Some(ends) = &self.ends {
+            let records = part(ends, pile);
+            into.extend(self.bytes[records.start * T::BYTES..records.end * T::BYTES].chunks_exact(T::BYTES).map(T::load));
+        } else {
+            let unwritten = self.bytes.chunks_exact(T::BYTES).zip(&self.of);
+            into.extend(unwritten.filter(|(_, of)| usize::from(**of) == pile).map(|(record, _)| T::load(record)));
+        }
         Ok(())
     }
+}
+
+/// Which records of a block are of a pile.
+fn part(ends: &[u32], pile: usize) -> Range<usize> {
+    let from = if pile == 0 { 0 } else { ends[pile - 1] };
+    from as usize..ends[pile] as usize
 }
 
 #[cfg(test)]
@@ -170,6 +200,9 @@ mod tests {
             let pile_of = |i: u64| (i * i % 1_000_003) as usize % piles;
             (0..records).for_each(|i| kept.push(pile_of(i), &i).unwrap());
             assert_eq!(kept.len(), records);
+            if records.is_multiple_of(3) {
+                kept.settle();
+            }
             let mut seen = 0;
             for pile in (0..piles).step_by(1 + piles / 300) {
                 let mut read = Vec::new();
