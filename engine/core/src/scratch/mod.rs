@@ -7,9 +7,11 @@
 //! |---|---|
 //! | `batches` | Arrow batches, to be read once |
 //! | `piles` | records of a fixed size, written in one order and read back by pile |
+//! | `entries` | how entries of change sets are such records |
 //! | `places` | such piles by the places of values, so that values are read from front to back |
 
 mod batches;
+mod entries;
 mod piles;
 mod places;
 
