@@ -3,7 +3,7 @@
 use outflow_contract::{Error, Result};
 
 use super::table::Table;
-use super::{Comparison, Round};
+use super::{Compared, Comparison, Round};
 use crate::snapshot::{Columns, segment_of};
 
 impl Comparison {
@@ -37,8 +37,15 @@ impl Comparison {
             None => Table::of(&merged),
             Some(rebase) => {
                 let (mut table, mut next) = (Table::with_room(merged.records_at_most()), 0);
-                let mut hashes = rebase.hashes[rebase.starts[segment]..].iter();
-                merged.each(|key_high, _| next = table.put(next, key_high, hashes.next().copied().unwrap_or_default()));
+                let (mut compared, mut hashes) = (Vec::new(), vec![0; merged.records_at_most()]);
+                rebase.hashes.read(segment, &mut compared)?;
+                for Compared { record, high } in compared {
+                    if let Some(hash) = hashes.get_mut(record as usize) {
+                        *hash = high;
+                    }
+                }
+                let mut hashes = hashes.into_iter();
+                merged.each(|key_high, _| next = table.put(next, key_high, hashes.next().unwrap_or_default()));
                 table
             }
         };

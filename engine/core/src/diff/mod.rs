@@ -65,7 +65,7 @@ pub use outdated::Outdated;
 pub use reject::{Reason, Rejections};
 pub use tally::Tally;
 
-use crate::scratch::Folder;
+use crate::scratch::{Folder, Piles, Stored, numbers};
 use crate::snapshot::HashSnapshot;
 use table::Table;
 
@@ -100,10 +100,29 @@ pub struct Comparison {
 pub struct Rebase {
     /// Hashes records over them.
     pub hasher: RecordHasher,
-    /// The upper halves of those hashes of the snapshot's records, in the order of their keys; for each segment where its first one is.
-    pub hashes: Vec<u64>,
-    /// Where each segment's first one is.
-    pub starts: Vec<usize>,
+    /// Those hashes of the snapshot's records, by segment.
+    pub hashes: Piles<Compared>,
+}
+
+/// What a record of the snapshot is compared by, instead of its row hash.
+pub struct Compared {
+    /// Its place in its segment, in the order of keys.
+    pub record: u32,
+    /// The upper half of the hash.
+    pub high: u64,
+}
+
+impl Stored for Compared {
+    const BYTES: usize = 12;
+
+    fn store(&self, into: &mut Vec<u8>) {
+        into.extend_from_slice(&self.high.to_le_bytes());
+        into.extend_from_slice(&self.record.to_le_bytes());
+    }
+
+    fn load(bytes: &[u8]) -> Self {
+        Self { record: bytes.last_chunk::<4>().map_or(0, |last| u32::from_le_bytes(*last)), high: numbers(bytes)() }
+    }
 }
 
 /// A part of the diff: the segments whose tables are in memory.

@@ -131,7 +131,8 @@ impl Extraction<'_> {
         let salt = head.as_ref().map_or_else(|| publish::new_salt(self.clock), |head| head.salt);
         let key = publish::hash_key(salt);
         let hasher = RecordHasher::new(&key, &schema, &self.model.id, None)?;
-        let (snapshot, rebase) = self.snapshot(head.clone(), &schema, key).await?;
+        let scratch = Folder::new(self.store.as_ref(), self.limits.memory_bytes)?;
+        let (snapshot, rebase) = self.snapshot(head.clone(), &schema, key, &scratch).await?;
         let common = known.as_deref().and_then(|known| rebase::common_columns(known, &schema));
         let mut notices = Vec::new();
         if rebase.is_some() {
@@ -147,7 +148,7 @@ impl Extraction<'_> {
             null_ids: head.as_ref().map_or(0, |head| head.extraction.null_ids),
             rebase,
             outdated: Outdated::new(Arc::clone(&self.store), head.as_ref(), key, &schema, common),
-            scratch: Folder::new(self.store.as_ref(), self.limits.memory_bytes)?,
+            scratch,
             threads: self.workers,
         });
         let publication = publish::Publication::new(self, head, Arc::clone(&diff), salt, notices);
@@ -165,13 +166,19 @@ impl Extraction<'_> {
     }
 
     /// The snapshot to compare with, and what to compare by if the columns have changed.
-    async fn snapshot(&self, head: Option<ModelCommit>, schema: &SchemaRef, key: [u8; 32]) -> Result<(HashSnapshot, Option<Rebase>)> {
+    async fn snapshot(
+        &self,
+        head: Option<ModelCommit>,
+        schema: &SchemaRef,
+        key: [u8; 32],
+        scratch: &Arc<Folder>,
+    ) -> Result<(HashSnapshot, Option<Rebase>)> {
         let Some(head) = head else { return Ok((HashSnapshot::default(), None)) };
-        let (store, schema) = (Arc::clone(&self.store), Arc::clone(schema));
+        let (store, schema, scratch) = (Arc::clone(&self.store), Arc::clone(schema), Arc::clone(scratch));
         blocking(move || {
             let snapshot = HashSnapshot::open(store.as_ref(), &head)?;
             let Some(common) = rebase::common_columns(&*schema_of(&head)?, &schema) else { return Ok((snapshot, None)) };
-            let rebase = rebase::compare_common(store.as_ref(), &head, &snapshot, &key, &common, &schema)?;
+            let rebase = rebase::compare_common(store.as_ref(), &head, &snapshot, &key, &common, &schema, &scratch)?;
             Ok((snapshot, Some(rebase)))
         })
         .await
