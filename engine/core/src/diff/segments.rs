@@ -9,7 +9,7 @@ use super::deletes::Deletes;
 use super::table::{Found, is_of, mark, was_returned};
 use super::waiting::{Missing, Out};
 use super::{Comparison, Round};
-use crate::scratch::{Piles, Stored, numbers};
+use crate::scratch::{Piles, Stored, numbers, put};
 use crate::snapshot::{Columns, Indexed};
 
 /// A record that waits: in which chunk, and where in it.
@@ -48,7 +48,7 @@ impl Stored for Ref {
     fn store(&self, into: &mut Vec<u8>) {
         let (high, low) = self.key.halves();
         let place = u64::from(self.chunk) << 32 | u64::from(self.record);
-        [high, low, self.compared, place].iter().for_each(|word| into.extend_from_slice(&word.to_le_bytes()));
+        put(into, &[high, low, self.compared, place]);
     }
 
     fn load(bytes: &[u8]) -> Self {
@@ -71,7 +71,7 @@ impl Stored for Told {
             State::Again => (AGAIN, (0, 0), 0),
             State::Known { row, at, version, same } => (u64::from(version) << 32 | if same { SAME } else { CHANGED }, row.halves(), at.0),
         };
-        [place, told, row.0, row.1, at].iter().for_each(|word| into.extend_from_slice(&word.to_le_bytes()));
+        put(into, &[place, told, row.0, row.1, at]);
     }
 
     fn load(bytes: &[u8]) -> Self {

@@ -280,7 +280,9 @@ impl Comparison {
                 }
             }
         })?;
-        tallies.into_iter().for_each(|found| tally.merge(found));
+        for found in tallies {
+            tally.merge(found);
+        }
         Ok(())
     }
 

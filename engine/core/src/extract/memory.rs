@@ -59,7 +59,8 @@ fn entries(bench: &Bench, extracted: &Extracted) -> Vec<Entry> {
             let hashes = if values.num_columns() > 0 { hashes(&values) } else { Vec::new() };
             for i in 0..read.len() {
                 let (entry, at) = read.get(i);
-                assert!(entry.after.is_none() || hashes[i] == (entry.key, entry.after.unwrap()));
+                let beside = entry.after.map(|after| (entry.key, after));
+                assert!(beside.is_none() || beside == hashes.get(i).copied());
                 before.extend(at.map(|at| (at, entry.key)));
                 all.push(entry);
             }
@@ -68,7 +69,9 @@ fn entries(bench: &Bench, extracted: &Extracted) -> Vec<Entry> {
     before.sort_unstable();
     let (places, mut keys) = (before.iter().map(|(at, _)| *at).collect::<Vec<_>>(), before.iter().map(|(_, key)| *key));
     values::fetch_as_written(store, &head.files, &places, |found| {
-        hashes(&found.values).into_iter().for_each(|(key, _)| assert_eq!(Some(key), keys.next()));
+        for (key, _) in hashes(&found.values) {
+            assert_eq!(Some(key), keys.next());
+        }
         Ok(())
     })
     .unwrap();

@@ -15,7 +15,7 @@ use outflow_ledger::changes::Locator;
 use outflow_ledger::commit::ModelCommit;
 
 use crate::diff::{Compared, Lanes, Rebase, RecordHasher};
-use crate::scratch::{ByPlace, Folder, Piles, Placed, Stored, numbers};
+use crate::scratch::{ByPlace, Folder, Piles, Placed, Stored, numbers, put};
 use crate::snapshot::{Columns, HashSnapshot, SEGMENTS, values};
 
 /// The columns that both have, if they do not have the same ones.
@@ -42,7 +42,7 @@ impl Stored for Known {
 
     fn store(&self, into: &mut Vec<u8>) {
         let which = u64::from(self.segment) << 32 | u64::from(self.record);
-        [self.at.0, which].iter().for_each(|word| into.extend_from_slice(&word.to_le_bytes()));
+        put(into, &[self.at.0, which]);
     }
 
     fn load(bytes: &[u8]) -> Self {

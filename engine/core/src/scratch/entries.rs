@@ -3,7 +3,7 @@
 use outflow_contract::change::AttemptRequest;
 use outflow_contract::{Attempt, Before, Entry, Failed, Key, Op, RequestKey, RowHash};
 
-use super::{Stored, numbers};
+use super::{Stored, numbers, put};
 
 /// In the word of flags: what was there before …
 const KNOWN: u64 = 1;
@@ -56,7 +56,7 @@ impl Stored for Entry {
             self.failed.first_ms,
             self.failed.last_ms,
         ];
-        words.iter().for_each(|word| into.extend_from_slice(&word.to_le_bytes()));
+        put(into, &words);
     }
 
     fn load(bytes: &[u8]) -> Self {
@@ -92,7 +92,7 @@ impl Stored for Key {
 
     fn store(&self, into: &mut Vec<u8>) {
         let (high, low) = self.halves();
-        [high, low].iter().for_each(|word| into.extend_from_slice(&word.to_le_bytes()));
+        put(into, &[high, low]);
     }
 
     fn load(bytes: &[u8]) -> Self {

@@ -25,7 +25,7 @@ use outflow_contract::state_store::{Scratch, StateStore};
 use outflow_contract::{Error, Result};
 
 pub use batches::{BatchFile, BatchWriter};
-pub use piles::{Piles, Stored, numbers};
+pub use piles::{Piles, Stored, numbers, put};
 pub use places::{ByPlace, Placed};
 
 /// How much is gathered before it is written, if nothing limits it.

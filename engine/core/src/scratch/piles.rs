@@ -33,6 +33,13 @@ pub fn numbers(bytes: &[u8]) -> impl FnMut() -> u64 + '_ {
     move || words.next().map_or(0, |word| u64::from_le_bytes(*word))
 }
 
+/// Appends whole numbers of 64 bits: see [`numbers`].
+pub fn put(into: &mut Vec<u8>, numbers: &[u64]) {
+    for number in numbers {
+        into.extend_from_slice(&number.to_le_bytes());
+    }
+}
+
 /// Records by pile.
 pub struct Piles<T> {
     folder: Arc<Folder>,

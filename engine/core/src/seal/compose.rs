@@ -23,7 +23,7 @@ use outflow_ledger::runs::SealedPart;
 use super::copy::{Copying, Net};
 use super::deleted::is_bare;
 use super::{Sealing, file_part, lack_columns, sealed_part};
-use crate::scratch::{Folder, Piles, Stored, numbers};
+use crate::scratch::{Folder, Piles, Stored, numbers, put};
 use crate::snapshot::values::FileColumns;
 use crate::snapshot::{HashSnapshot, Indexed, SEGMENTS, each_entry, schema_of, segment_of};
 
@@ -59,9 +59,7 @@ impl Stored for Item {
     fn store(&self, into: &mut Vec<u8>) {
         self.entry.store(into);
         let which = u64::from(self.input) << 32 | u64::from(self.row);
-        [which, u64::from(self.before_at.is_some()), self.before_at.map_or(0, |at| at.0)]
-            .iter()
-            .for_each(|word| into.extend_from_slice(&word.to_le_bytes()));
+        put(into, &[which, u64::from(self.before_at.is_some()), self.before_at.map_or(0, |at| at.0)]);
     }
 
     fn load(bytes: &[u8]) -> Self {

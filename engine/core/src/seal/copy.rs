@@ -9,7 +9,7 @@ use outflow_ledger::changes::{EntryBuilder, Locator, PartInfo, Reasons, assemble
 
 use super::compose::{Composing, Input};
 use super::deleted::unplaced;
-use crate::scratch::{ByPlace, Folder, Piles, Placed, Stored, numbers};
+use crate::scratch::{ByPlace, Folder, Piles, Placed, Stored, numbers, put};
 use crate::snapshot::values::{complete, fetch};
 use crate::snapshot::{PartReader, PartsWriter, schema_of};
 
@@ -48,7 +48,7 @@ impl Stored for Net {
         let there = places.iter().enumerate().fold(0, |there, (i, at)| there | u64::from(at.is_some()) << i);
         let places = places.map(|at| at.map_or(0, |at| at.0));
         let which = u64::from(self.input) << 32 | u64::from(self.row);
-        [which, there].iter().chain(&places).for_each(|word| into.extend_from_slice(&word.to_le_bytes()));
+        put(into, &[which, there, places[0], places[1], places[2]]);
     }
 
     fn load(bytes: &[u8]) -> Self {

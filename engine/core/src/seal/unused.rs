@@ -21,7 +21,7 @@ use outflow_ledger::runs::{SealedPart, Seen};
 use super::{Sealing, mapped_columns, project};
 use crate::diff::{Lanes, RecordHasher};
 use crate::extract::hash_key;
-use crate::scratch::{ByPlace, Folder, Piles, Placed, Stored, numbers};
+use crate::scratch::{ByPlace, Folder, Piles, Placed, Stored, numbers, put};
 use crate::snapshot::values::{FileColumns, complete, fetch};
 use crate::snapshot::{PartReader, each_entry};
 
@@ -71,7 +71,7 @@ impl Stored for Earlier {
     fn store(&self, into: &mut Vec<u8>) {
         let (high, low) = self.row.halves();
         let which = u64::from(self.position) << 32 | u64::from(self.columns);
-        [which, high, low].iter().for_each(|word| into.extend_from_slice(&word.to_le_bytes()));
+        put(into, &[which, high, low]);
     }
 
     fn load(bytes: &[u8]) -> Self {

@@ -19,7 +19,7 @@ use outflow_contract::{Error, Key, Result, RowHash};
 use outflow_ledger::changes::{FileWriter, Locator, PartFile, open_named};
 use outflow_ledger::commit::HashFile;
 
-use crate::scratch::{Placed, Stored, numbers};
+use crate::scratch::{Placed, Stored, numbers, put};
 
 /// Into how many parts keys fall, by their top byte.
 pub const SEGMENTS: usize = 256;
@@ -61,9 +61,7 @@ impl Stored for Indexed {
 
     fn store(&self, into: &mut Vec<u8>) {
         let ((key_high, key_low), (row_high, row_low)) = (self.key.halves(), self.row.halves());
-        for word in [key_high, key_low, row_high, row_low, self.at.0] {
-            into.extend_from_slice(&word.to_le_bytes());
-        }
+        put(into, &[key_high, key_low, row_high, row_low, self.at.0]);
         into.extend_from_slice(&self.version.to_le_bytes());
     }
 
