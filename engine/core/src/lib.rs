@@ -6,6 +6,7 @@
 //! | [`extract`] | one pass over a model's result becomes one version |
 //! | [`diff`] | hashes, equality, what changed |
 //! | [`snapshot`] | what a model's versions add up to: keys, hashes, places of values |
+//! | [`scratch`] | what does not fit in memory |
 //! | [`seal`] | what one sync has to do, fixed before its first byte leaves |
 //! | [`map`] | records to bytes |
 //! | [`deliver`] | bytes to requests, answers to outcomes |
@@ -32,6 +33,7 @@ pub mod plan;
 pub mod preview;
 pub mod retain;
 pub mod run;
+pub mod scratch;
 pub mod seal;
 pub mod snapshot;
 pub mod time;

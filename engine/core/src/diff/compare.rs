@@ -22,6 +22,11 @@ const GROUP: usize = 64;
 const CHUNK_VALUES: usize = 1 << 17;
 const CHUNK_RECORDS: std::ops::RangeInclusive<usize> = 128..=8192;
 
+/// Records of a chunk that have so many columns.
+pub(super) fn chunk_records(columns: usize) -> usize {
+    (CHUNK_VALUES / columns.max(1)).clamp(*CHUNK_RECORDS.start(), *CHUNK_RECORDS.end())
+}
+
 /// One thread's work.
 pub(super) struct Lane {
     diff: Arc<Comparison>,
@@ -70,7 +75,7 @@ impl Mask {
 impl Lane {
     pub(super) fn new(diff: &Arc<Comparison>, later: Later) -> Self {
         let columns = diff.schema.fields().len().max(1);
-        let records = (CHUNK_VALUES / columns).clamp(*CHUNK_RECORDS.start(), *CHUNK_RECORDS.end());
+        let records = chunk_records(columns);
         let gathering = Gathering {
             values: BatchCoalescer::new(Arc::clone(&diff.schema), records),
             keys: Vec::new(),

@@ -15,7 +15,7 @@ use futures::stream::BoxStream;
 use outflow_contract::source::RecordStream;
 use outflow_contract::{Error, Kind, Result};
 
-use super::exec::lock;
+use super::run::lock;
 
 /// The records of a source as the input of an operator, all of its columns nullable as in `schema`.
 ///

@@ -16,28 +16,34 @@
 //! |---|---|
 //! | `canonical`, `mix`, `columns`, `nested`, `hash` | two hashes of each record: of its identifier, and of all its columns |
 //! | `comparable` | which types an identifier may change to |
-//! | [`table`] | the snapshot in memory |
+//! | [`table`], `load` | the snapshot in memory |
 //! | `compare` | one thread: hashes batches and looks them up |
-//! | `waiting` | tells changed records from new ones and from repeated ones |
+//! | `waiting` | keeps changed and new records, in memory or on disk, until it is known which they are |
+//! | `segments` | tells them from each other and from repeated ones |
+//! | `changes` | what was told, as a change set |
+//! | `deletes` | hands out what was never returned |
 //! | `outdated` | does so for those that are known by other columns |
 //! | `rounds` | a table that does not fit in memory, a part at a time |
-//! | `exec`, `input` | the operator, and a source as its input |
-//! | `spill` | the keys of what has changed, by range, for the snapshot's next file |
+//! | `exec`, `run`, `input` | the operator, one execution of it, and a source as its input |
 
 mod canonical;
+mod changes;
 mod columns;
 mod comparable;
 mod compare;
+mod deletes;
 mod exec;
 mod hash;
 mod input;
+mod load;
 mod mix;
 mod nested;
 mod outdated;
 mod reject;
 mod rounds;
+mod run;
+mod segments;
 mod sizes;
-mod spill;
 mod table;
 mod tally;
 mod waiting;
@@ -50,7 +56,6 @@ use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 use outflow_contract::limits::Limits;
-use outflow_contract::state_store::Scratch;
 
 pub use comparable::can_be_equal;
 pub use exec::DiffExec;
@@ -58,9 +63,9 @@ pub use hash::{HASH_FORMAT, Lanes, RecordHasher};
 pub use input::{source_of, told};
 pub use outdated::Outdated;
 pub use reject::{Reason, Rejections};
-pub use spill::{PARTITIONS, Spill, read_partition};
 pub use tally::Tally;
 
+use crate::scratch::{Folder, Piles, Stored, numbers};
 use crate::snapshot::HashSnapshot;
 use table::Table;
 
@@ -86,7 +91,7 @@ pub struct Comparison {
     /// Records that are known by other columns than are compared. One that has not changed is returned, too, as it is known by today's.
     pub outdated: Outdated,
     /// Where what does not fit in memory is kept.
-    pub scratch: Scratch,
+    pub scratch: Arc<Folder>,
     /// Threads that may work at once.
     pub threads: usize,
 }
@@ -95,10 +100,29 @@ pub struct Comparison {
 pub struct Rebase {
     /// Hashes records over them.
     pub hasher: RecordHasher,
-    /// The upper halves of those hashes of the snapshot's records, in the order of their keys; for each segment where its first one is.
-    pub hashes: Vec<u64>,
-    /// Where each segment's first one is.
-    pub starts: Vec<usize>,
+    /// Those hashes of the snapshot's records, by segment.
+    pub hashes: Piles<Compared>,
+}
+
+/// What a record of the snapshot is compared by, instead of its row hash.
+pub struct Compared {
+    /// Its place in its segment, in the order of keys.
+    pub record: u32,
+    /// The upper half of the hash.
+    pub high: u64,
+}
+
+impl Stored for Compared {
+    const BYTES: usize = 12;
+
+    fn store(&self, into: &mut Vec<u8>) {
+        into.extend_from_slice(&self.high.to_le_bytes());
+        into.extend_from_slice(&self.record.to_le_bytes());
+    }
+
+    fn load(bytes: &[u8]) -> Self {
+        Self { record: bytes.last_chunk::<4>().map_or(0, |last| u32::from_le_bytes(*last)), high: numbers(bytes)() }
+    }
 }
 
 /// A part of the diff: the segments whose tables are in memory.

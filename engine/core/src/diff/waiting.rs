@@ -1,25 +1,38 @@
 //! Records that are not what the snapshot has, until its keys tell whether they have changed, are new, or came twice.
 //!
 //! ```text
-//! chunks of records ─► by segment, by key ─┐
-//!                                           ├─► in lock step: known (with the state before), new, again
-//! segment of the snapshot, by key ─────────┤
-//! entries of the table, in that order ─────┘   and those that were never returned: deleted
+//! chunks of records ─┬─► held, or in files once there are too many ──────────────────────────────┐
+//!                    └─► keys, by segment ─┐                                                     ├─► changes
+//! segment of the snapshot, by key ─────────┼─► in lock step: known (with the state before), ─────┘
+//! entries of the table, in that order ─────┘   again; the others are new
+//!                                              and those that were never returned: deleted
 //! ```
+//!
+//! At the end of a round each segment is read once, on all cores, and then each record that waits, in the order in which they came. Keys,
+//! and what was told of them, are in [`Piles`], of which little stays in memory and much goes to disk.
 
-use std::sync::atomic::AtomicU64;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use arrow::array::{ArrayRef, BooleanArray, RecordBatch, new_null_array};
-use arrow::compute::filter_record_batch;
-use outflow_contract::{Before, Entry, Error, Key, Op, Result, RowHash};
-use outflow_ledger::changes::{EntryBuilder, assemble};
+use arrow::array::{ArrayRef, AsArray, RecordBatch, UInt64Array};
+use arrow::datatypes::{DataType, Field, Schema, UInt64Type};
+use outflow_contract::{Error, Key, Op, Result, RowHash};
 
-use super::table::{Found, is_of, mark, was_returned};
+use super::run::lock;
+use super::segments::{Ref, Teller, Told};
 use super::{Comparison, Round, Tally};
-use crate::snapshot::{Columns, Indexed, segment_of};
+use crate::scratch::{BatchFile, BatchWriter, Folder, Piles};
+use crate::snapshot::{SEGMENTS, segment_of};
 
-/// Deleted records of one batch.
-const BATCH: usize = 8192;
+/// Chunks of one file, or that are looked at together: some 30 MB of common records.
+const CHUNKS_AT_ONCE: usize = 16;
+/// Into how many piles is put what is told of records that wait.
+const STRETCHES_MAX: usize = 256;
+/// How much of a file is gathered before it is written.
+const FILE_BUFFER_BYTES: usize = 1 << 20;
+
+/// Takes a batch of changes.
+pub(super) type Out<'a> = &'a (dyn Fn(RecordBatch) -> Result<()> + Sync);
 
 /// Records with their hashes.
 pub(super) struct Chunk {
@@ -36,241 +49,259 @@ impl Chunk {
     }
 }
 
-/// What has been kept so far.
-#[derive(Default)]
+/// What waits.
 pub(super) struct Waiting {
-    pub(super) chunks: Vec<Chunk>,
-    pub(super) refused: Vec<Key>,
-    /// What is reserved for the chunks.
+    /// Those in memory, which are the last that came.
+    chunks: Vec<Chunk>,
+    /// The number of the first of them.
+    first: u32,
+    /// Those on disk.
+    files: Vec<Stretch>,
+    /// Where each record of them is, by segment.
+    refs: Piles<Ref>,
+    refused: Vec<Key>,
+    /// What is reserved for the chunks in memory.
     pub(super) bytes: usize,
     /// There is no more room.
     pub(super) is_full: bool,
 }
 
-impl Waiting {
-    /// All chunks; at the end of a round also the keys of refused records, which later rounds have to know, too.
-    pub(super) fn take(&mut self, last: bool) -> Self {
-        let refused = if last { self.refused.clone() } else { Vec::new() };
-        let (chunks, bytes) = (std::mem::take(&mut self.chunks), std::mem::take(&mut self.bytes));
-        self.is_full = false;
-        Self { chunks, refused, bytes, is_full: false }
-    }
+/// Chunks that follow one another.
+struct Stretch {
+    first: u32,
+    chunks: Chunks,
+}
+
+enum Chunks {
+    Held(Vec<Chunk>),
+    /// Each a batch of the file.
+    Kept(BatchFile),
+}
+
+/// Chunks that are to be kept on disk.
+pub(super) struct Surplus {
+    first: u32,
+    chunks: Vec<Chunk>,
+    /// What is reserved for them.
+    pub(super) bytes: usize,
 }
 
 /// What is true of records that were not returned. One that was returned and not accepted is not among them (rule 17), and none counts
 /// as deleted while one without an identifier may be it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Missing {
-    /// They may still be.
-    Unknown,
     /// They are deleted.
     Deleted,
     /// They would be, but a record without an identifier may be one of them.
     KeptBack,
 }
 
-/// A record that waits: in which chunk, and where in it.
-struct Ref {
-    key: Key,
-    chunk: u32,
-    record: u32,
+impl Waiting {
+    /// Nothing.
+    pub(super) fn new(folder: &Arc<Folder>) -> Self {
+        let refs = Piles::new(folder, "waiting", SEGMENTS);
+        Self { chunks: Vec::new(), first: 0, files: Vec::new(), refs, refused: Vec::new(), bytes: 0, is_full: false }
+    }
+
+    /// Everything; the keys of refused records stay, too, for later rounds have to know them.
+    pub(super) fn take(&mut self, folder: &Arc<Folder>) -> Self {
+        let next = Self { refused: self.refused.clone(), ..Self::new(folder) };
+        std::mem::replace(self, next)
+    }
+
+    /// One more chunk.
+    pub(super) fn push(&mut self, chunk: Chunk) -> Result<()> {
+        let number = self.first + self.chunks.len() as u32;
+        for (record, &key) in chunk.keys.iter().enumerate() {
+            let compared = chunk.compared.get(record).copied().unwrap_or_default();
+            self.refs.push(segment_of(key.halves().0), &Ref { key, compared, chunk: number, record: record as u32 })?;
+        }
+        self.chunks.push(chunk);
+        Ok(())
+    }
+
+    /// Records that are not accepted, but count as returned.
+    pub(super) fn refuse(&mut self, keys: &[Key]) {
+        self.refused.extend_from_slice(keys);
+    }
+
+    /// What is in memory, which is to be kept on disk: see [`Surplus::keep`].
+    pub(super) fn surplus(&mut self) -> Surplus {
+        let (chunks, first) = (std::mem::take(&mut self.chunks), self.first);
+        self.first += chunks.len() as u32;
+        self.is_full = false;
+        Surplus { first, chunks, bytes: std::mem::take(&mut self.bytes) }
+    }
+
+    /// What was kept.
+    pub(super) fn kept(&mut self, kept: Kept) {
+        self.files.extend(kept.0);
+    }
 }
 
-/// No chunk: the record is not accepted, but counts as returned.
-const REFUSED: u32 = u32::MAX;
+/// Chunks that were kept on disk.
+pub(super) struct Kept(Vec<Stretch>);
 
-/// What one segment of the snapshot knows of the records that wait.
-#[derive(Default)]
-struct Resolved {
-    /// Chunk, record, what it was, and whether it still is.
-    known: Vec<(u32, u32, Indexed, bool)>,
-    again: Vec<(u32, u32)>,
-    repeated: Vec<Key>,
-    deleted: Vec<Indexed>,
+impl Surplus {
+    /// How many records.
+    pub(super) fn records(&self) -> usize {
+        self.chunks.iter().map(|chunk| chunk.keys.len()).sum()
+    }
+
+    /// Writes the chunks, with their hashes beside them.
+    pub(super) fn keep(mut self, folder: &Arc<Folder>) -> Result<Kept> {
+        let (mut kept, mut first) = (Vec::new(), self.first);
+        while !self.chunks.is_empty() {
+            let rest = self.chunks.split_off(CHUNKS_AT_ONCE.min(self.chunks.len()));
+            let chunks = std::mem::replace(&mut self.chunks, rest);
+            let (number, mut file) = (chunks.len() as u32, None);
+            for chunk in chunks {
+                let batch = chunk.with_hashes()?;
+                let file = match &mut file {
+                    Some(file) => file,
+                    none => none.insert(BatchWriter::begin(folder, "waiting-values", &batch.schema(), FILE_BUFFER_BYTES)?),
+                };
+                file.write(&batch)?;
+            }
+            if let Some(file) = file {
+                kept.push(Stretch { first, chunks: Chunks::Kept(file.finish()?) });
+            }
+            first += number;
+        }
+        Ok(Kept(kept))
+    }
 }
 
-/// What is known of a record of a chunk.
-#[derive(Clone, Copy, Default)]
-enum State {
-    #[default]
-    New,
-    Known(Indexed, bool),
-    Again,
+impl Chunk {
+    /// The values, and four columns of hashes behind them.
+    fn with_hashes(&self) -> Result<RecordBatch> {
+        let keys = self.keys.iter().map(|key| key.halves());
+        let rows = self.rows.iter().map(|row| row.halves());
+        let hashes: [UInt64Array; 4] = [
+            keys.clone().map(|halves| halves.0).collect(),
+            keys.map(|halves| halves.1).collect(),
+            rows.clone().map(|halves| halves.0).collect(),
+            rows.map(|halves| halves.1).collect(),
+        ];
+        let named = ["key_high", "key_low", "row_high", "row_low"].map(|name| Arc::new(Field::new(name, DataType::UInt64, false)));
+        let fields: Vec<_> = self.values.schema_ref().fields().iter().cloned().chain(named).collect();
+        let hashes = hashes.map(|hashes| Arc::new(hashes) as ArrayRef);
+        let columns = self.values.columns().iter().cloned().chain(hashes).collect();
+        RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).map_err(|e| Error::bug("could not lay out what waits").caused_by(e))
+    }
+
+    fn of(batch: &RecordBatch, diff: &Comparison) -> Result<Self> {
+        let bug = || Error::bug("what waits has come back as something else");
+        let (values, hashes) = batch.columns().split_at_checked(diff.schema.fields().len()).ok_or_else(bug)?;
+        let hashes: Vec<&UInt64Array> = hashes.iter().filter_map(|column| column.as_primitive_opt::<UInt64Type>()).collect();
+        let [key_high, key_low, row_high, row_low] = hashes[..] else { return Err(bug()) };
+        let pairs =
+            |high: &UInt64Array, low: &UInt64Array| high.values().iter().copied().zip(low.values().iter().copied()).collect::<Vec<_>>();
+        Ok(Self {
+            values: RecordBatch::try_new(Arc::clone(&diff.schema), values.to_vec()).map_err(|e| bug().caused_by(e))?,
+            keys: pairs(key_high, key_low).into_iter().map(|(high, low)| Key::from_halves(high, low)).collect(),
+            rows: pairs(row_high, row_low).into_iter().map(|(high, low)| RowHash::from_halves(high, low)).collect(),
+            compared: Vec::new(),
+        })
+    }
 }
 
 impl Comparison {
-    /// Tells the records that wait apart: the changes that they are, and the deletions of those that are missing for good.
-    pub(super) fn resolve(&self, round: &Round, waiting: Waiting, missing: Missing, tally: &mut Tally) -> Result<Vec<RecordBatch>> {
-        if self.snapshot.is_empty() {
-            return waiting.chunks.into_iter().map(|chunk| self.changes(chunk, &[], tally)).filter_map(Result::transpose).collect();
+    /// Tells the records that wait apart: hands `out` the changes that they are, and the deletions of those that are missing for good.
+    pub(super) fn resolve(&self, round: &Round, waiting: Waiting, missing: Missing, tally: &mut Tally, out: Out<'_>) -> Result<()> {
+        let Waiting { mut chunks, mut first, files: mut stretches, mut refs, mut refused, .. } = waiting;
+        while !chunks.is_empty() {
+            let rest = chunks.split_off(CHUNKS_AT_ONCE.min(chunks.len()));
+            let held = std::mem::replace(&mut chunks, rest);
+            let number = held.len() as u32;
+            stretches.push(Stretch { first, chunks: Chunks::Held(held) });
+            first += number;
         }
-        let mut by_segment: Vec<Vec<Ref>> = round.segments.clone().map(|_| Vec::new()).collect();
-        let mut file = |key: Key, chunk: u32, record: u32| {
-            if let Some(refs) = by_segment.get_mut(segment_of(key.halves().0).wrapping_sub(round.segments.start)) {
-                refs.push(Ref { key, chunk, record });
+        stretches.sort_unstable_by_key(|stretch| stretch.first);
+        refs.settle();
+        refused.sort_unstable();
+        refused.dedup();
+        let firsts: Vec<u32> = stretches.iter().map(|stretch| stretch.first).collect();
+        let per_pile = stretches.len().div_ceil(STRETCHES_MAX).max(1);
+        let piles = stretches.len().div_ceil(per_pile);
+        let pile_of = |chunk: u32| firsts.partition_point(|&first| first <= chunk).saturating_sub(1) / per_pile;
+        let next = AtomicUsize::new(0);
+        let told = self.on_threads(|| {
+            let mut teller = Teller::new(self, round, missing, Piles::new(&self.scratch, "told", piles), &pile_of, out);
+            while let Some(segment) = round.segments.clone().nth(next.fetch_add(1, Ordering::Relaxed)) {
+                teller.tell(segment, &refs, of_segment(&refused, segment))?;
             }
-        };
-        for (chunk, number) in waiting.chunks.iter().zip(0..) {
-            chunk.keys.iter().zip(0..).for_each(|(&key, record)| file(key, number, record));
-        }
-        waiting.refused.iter().for_each(|&key| file(key, REFUSED, 0));
-        let resolved = self.resolve_segments(round, by_segment, &waiting.chunks, missing != Missing::Unknown)?;
-        let mut states: Vec<Vec<State>> = waiting.chunks.iter().map(|chunk| vec![State::New; chunk.keys.len()]).collect();
-        let mut deleted = Vec::new();
-        for segment in resolved {
-            for (chunk, record, known, same) in segment.known {
-                states[chunk as usize][record as usize] = State::Known(known, same);
+            teller.end()
+        })?;
+        drop(refs);
+        let mut piles = Vec::with_capacity(told.len());
+        for found in told {
+            tally.repeated.extend(found.repeated);
+            match missing {
+                Missing::KeptBack => tally.kept_back += found.missing,
+                Missing::Deleted => tally.counts.add(Op::Deleted, found.missing),
             }
-            for (chunk, record) in segment.again {
-                states[chunk as usize][record as usize] = State::Again;
-            }
-            tally.repeated.extend(segment.repeated);
-            deleted.extend(segment.deleted);
+            piles.push(found.told);
         }
-        let chunks = waiting.chunks.into_iter().zip(states);
-        let mut batches: Vec<RecordBatch> =
-            chunks.map(|(chunk, states)| self.changes(chunk, &states, tally)).filter_map(Result::transpose).collect::<Result<_>>()?;
-        if missing == Missing::KeptBack {
-            tally.kept_back += deleted.len() as u64;
-            return Ok(batches);
-        }
-        tally.counts.add(Op::Deleted, deleted.len() as u64);
-        for deleted in deleted.chunks(BATCH) {
-            batches.push(self.deletes(deleted)?);
-        }
-        Ok(batches)
+        self.tell_stretches(stretches, per_pile, &piles, tally, out)
     }
 
-    /// Segments are shared out among threads, at the end; in between, the others have their own work.
-    fn resolve_segments(&self, round: &Round, by_segment: Vec<Vec<Ref>>, chunks: &[Chunk], last: bool) -> Result<Vec<Resolved>> {
-        let threads = if last { self.threads.max(1) } else { 1 };
-        let mut shares: Vec<Vec<(usize, Vec<Ref>)>> = (0..threads).map(|_| Vec::new()).collect();
-        for (i, refs) in by_segment.into_iter().enumerate() {
-            shares[i % threads].push((i, refs));
-        }
-        let work = |share: Vec<(usize, Vec<Ref>)>| -> Result<Vec<Resolved>> {
-            let mut buffer = Vec::new();
-            share.into_iter().map(|(i, refs)| self.resolve_segment(round, i, refs, chunks, last, &mut buffer)).collect()
-        };
-        std::thread::scope(|scope| {
-            let (work, mut shares) = (&work, shares.into_iter());
-            let own = shares.next().unwrap_or_default();
-            let others: Vec<_> = shares.map(|share| scope.spawn(move || work(share))).collect();
-            let mut resolved = work(own)?;
-            for other in others {
-                resolved.extend(other.join().map_err(|_| Error::bug("a thread of the diff stopped"))??);
-            }
-            Ok(resolved)
-        })
-    }
-
-    /// The `i`th segment of the round, its table's entries and the records that wait, in lock step.
-    fn resolve_segment(
+    /// What was told of the records of each stretch, as changes.
+    fn tell_stretches(
         &self,
-        round: &Round,
-        i: usize,
-        mut refs: Vec<Ref>,
-        chunks: &[Chunk],
-        last: bool,
-        buffer: &mut Vec<u8>,
-    ) -> Result<Resolved> {
-        let (table, mut found) = (&round.tables[i], Resolved::default());
-        if refs.is_empty() && (!last || table.entries().all(was_returned)) {
-            return Ok(found);
-        }
-        // What is refused comes last, and once: only where a record was accepted before it does it make that one a duplicate.
-        refs.sort_unstable_by_key(|waits| (waits.key, waits.chunk, waits.record));
-        refs.dedup_by(|next, first| next.chunk == REFUSED && first.chunk == REFUSED && next.key == first.key);
-        let merged = self.snapshot.segment_in(round.segments.start + i, Columns::All, std::mem::take(buffer))?;
-        let (mut entries, mut next, mut complete) = (table.entries(), 0, true);
-        merged.each(|key_high, place| {
-            let Some(entry) = entries.next() else {
-                complete = false;
-                return;
-            };
-            next += refs[next..].iter().take_while(|waits| waits.key.halves().0 < key_high).count();
-            for waits in refs[next..].iter().take_while(|waits| waits.key.halves().0 == key_high) {
-                if waits.key == merged.key(place) {
-                    found.tell(waits, entry, chunks, || merged.get(place));
+        stretches: Vec<Stretch>,
+        per_pile: usize,
+        told: &[Piles<Told>],
+        tally: &mut Tally,
+        out: Out<'_>,
+    ) -> Result<()> {
+        let mut stretches = stretches.into_iter();
+        let piles = std::iter::from_fn(|| Some(stretches.by_ref().take(per_pile).collect::<Vec<_>>()).filter(|pile| !pile.is_empty()));
+        let queue = std::sync::Mutex::new(piles.enumerate());
+        let tallies = self.on_threads(|| {
+            let mut tally = Tally::default();
+            loop {
+                let Some((pile, stretches)) = lock(&queue).next() else { return Ok(tally) };
+                let mut states = Vec::new();
+                told.iter().try_for_each(|told| told.read(pile, &mut states))?;
+                states.sort_unstable_by_key(|told| (told.chunk, told.record));
+                for Stretch { first, chunks } in stretches {
+                    let mut number = first;
+                    let mut each = |chunk: Chunk| {
+                        let from = states.partition_point(|told| told.chunk < number);
+                        let to = states.partition_point(|told| told.chunk <= number);
+                        number += 1;
+                        self.changes(chunk, &states[from..to], &mut tally, out)
+                    };
+                    match chunks {
+                        Chunks::Held(chunks) => chunks.into_iter().try_for_each(&mut each)?,
+                        Chunks::Kept(file) => file.read(|batch| each(Chunk::of(&batch, self)?))?,
+                    }
                 }
             }
-            if last && !was_returned(entry) {
-                found.deleted.push(merged.get(place));
-            }
-        });
-        if !complete || entries.next().is_some() {
-            return Err(Error::bug("the table of a snapshot has other records than its file"));
+        })?;
+        for found in tallies {
+            tally.merge(found);
         }
-        *buffer = merged.into_buffer();
-        Ok(found)
+        Ok(())
     }
 
-    /// A chunk as a change set; `None` if nothing of it is a change. Of no states at all, every record is new.
-    fn changes(&self, chunk: Chunk, states: &[State], tally: &mut Tally) -> Result<Option<RecordBatch>> {
-        let known = |(i, state): (usize, &State)| if let State::Known(known, _) = state { Some((i, known.at)) } else { None };
-        let outdated = self.outdated.same(&chunk.values, states.iter().enumerate().filter_map(known))?;
-        let mut entries = EntryBuilder::new();
-        let mut kept = vec![true; chunk.keys.len()];
-        for (i, (&key, &row)) in chunk.keys.iter().zip(&chunk.rows).enumerate() {
-            match states.get(i).copied().unwrap_or_default() {
-                State::New => {
-                    tally.counts.add(Op::Added, 1);
-                    entries.push(&Entry::new(key, Before::Absent, Some(row), self.version), None);
-                }
-                // It was known by other columns: its state before is the one it has, under today's.
-                State::Known(known, same) if outdated.get(&i).copied().unwrap_or(same) => {
-                    tally.unchanged += 1;
-                    entries.push(&Entry::new(key, Before::Known(row), Some(row), u64::from(known.version)), None);
-                }
-                State::Known(known, _) => {
-                    tally.counts.add(Op::Updated, 1);
-                    entries.push(&Entry::new(key, Before::Known(known.row), Some(row), self.version), Some(known.at));
-                }
-                State::Again => {
-                    tally.again(key, &chunk.values, i);
-                    kept[i] = false;
-                }
+    /// Does some work on each thread that may be used, and returns what each has found.
+    fn on_threads<T: Send>(&self, work: impl Fn() -> Result<T> + Sync) -> Result<Vec<T>> {
+        std::thread::scope(|scope| {
+            let others: Vec<_> = (1..self.threads.max(1)).map(|_| scope.spawn(&work)).collect();
+            let mut found = vec![work()?];
+            for other in others {
+                found.push(other.join().map_err(|_| Error::bug("a thread of the diff stopped"))??);
             }
-        }
-        if entries.is_empty() {
-            return Ok(None);
-        }
-        let mut values = chunk.values;
-        if entries.len() < kept.len() {
-            values = filter_record_batch(&values, &BooleanArray::from(kept))
-                .map_err(|e| Error::bug("could not leave repeated records out").caused_by(e))?;
-        }
-        assemble(entries.finish(), &values).map(Some)
-    }
-
-    /// Records that are no longer returned: their last values are where `before_at` says, and null here.
-    fn deletes(&self, deleted: &[Indexed]) -> Result<RecordBatch> {
-        let mut entries = EntryBuilder::new();
-        for record in deleted {
-            entries.push(&Entry::new(record.key, Before::Known(record.row), None, self.version), Some(record.at));
-        }
-        let nulls: Vec<ArrayRef> = self.schema.fields().iter().map(|field| new_null_array(field.data_type(), deleted.len())).collect();
-        let values =
-            RecordBatch::try_new(self.schema.clone(), nulls).map_err(|e| Error::bug("could not lay out deleted records").caused_by(e))?;
-        assemble(entries.finish(), &values)
+            Ok(found)
+        })
     }
 }
 
-impl Resolved {
-    /// The snapshot has this record: `known` says as what.
-    fn tell(&mut self, waits: &Ref, entry: &AtomicU64, chunks: &[Chunk], known: impl FnOnce() -> Indexed) {
-        let first = mark(entry) == Found::Once;
-        let Some(chunk) = chunks.get(waits.chunk as usize) else {
-            if !first {
-                self.repeated.push(waits.key);
-            }
-            return;
-        };
-        if first {
-            let same = chunk.compared.get(waits.record as usize).is_some_and(|&compared| is_of(entry, compared));
-            self.known.push((waits.chunk, waits.record, known(), same));
-        } else {
-            self.again.push((waits.chunk, waits.record));
-        }
-    }
+/// Those of the keys, which ascend, that are in a segment.
+fn of_segment(keys: &[Key], segment: usize) -> &[Key] {
+    let from = keys.partition_point(|key| segment_of(key.halves().0) < segment);
+    let to = keys.partition_point(|key| segment_of(key.halves().0) <= segment);
+    &keys[from..to]
 }

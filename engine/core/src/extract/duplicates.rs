@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::snapshot::{PartReader, each_entry};
+use crate::snapshot::{PartReader, SEGMENTS, each_entry};
 use arrow::array::{BooleanArray, RecordBatch};
 use arrow::compute::filter_record_batch;
 use outflow_contract::state_store::StateStore;
@@ -12,15 +12,15 @@ use outflow_ledger::changes::{EntryReader, Locator, PartWriter, values_of};
 
 use super::Gathered;
 use super::writer::Part;
-use crate::diff::{PARTITIONS, Reason, read_partition};
+use crate::diff::Reason;
 
 /// The keys that came more than once. A record that is too large to be accepted has come, too.
 pub(super) fn find(gathered: &Gathered) -> Result<HashSet<Key>> {
     let mut keys = gathered.tally.repeated.clone();
     let mut refused = HashSet::new();
     keys.extend(gathered.tally.refused.iter().filter(|key| !refused.insert(**key)));
-    for partition in 0..PARTITIONS {
-        let entries = read_partition(&gathered.spills, partition)?;
+    for segment in 0..SEGMENTS {
+        let entries = gathered.changed(segment)?;
         keys.extend(entries.windows(2).filter(|pair| pair[0].key == pair[1].key).map(|pair| pair[0].key));
         keys.extend(entries.iter().map(|entry| entry.key).filter(|key| refused.contains(key)));
     }

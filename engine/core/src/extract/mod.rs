@@ -7,11 +7,14 @@
 //! ```
 //!
 //! A stream that ends in an error leaves nothing behind: parts without a commit are not part of the state (I7).
-//! Memory: that of [`crate::diff`], and a row group for each writer.
+//! Memory: that of [`crate::diff`], a row group for each writer, and the keys of a segment; keys of changed records, and deleted ones, wait in
+//! [`crate::scratch`] until the stream has ended.
 
 #[cfg(test)]
 mod differential;
 mod duplicates;
+#[cfg(test)]
+mod memory;
 mod publish;
 mod rebase;
 #[cfg(test)]
@@ -43,8 +46,9 @@ use outflow_ledger::commit::ModelCommit;
 use tokio::sync::mpsc;
 
 use crate::blocking;
-use crate::diff::{Comparison, DiffExec, HASH_FORMAT, Outdated, Reason, Rebase, RecordHasher, Spill, Tally, can_be_equal, source_of, told};
-use crate::snapshot::{HashSnapshot, Indexed, schema_of};
+use crate::diff::{Comparison, DiffExec, HASH_FORMAT, Outdated, Reason, Rebase, RecordHasher, Tally, can_be_equal, source_of, told};
+use crate::scratch::{ByPlace, Folder, Piles};
+use crate::snapshot::{HashSnapshot, Indexed, SEGMENTS, schema_of};
 pub(crate) use publish::hash_key;
 use writer::{Part, Writer};
 
@@ -96,8 +100,22 @@ impl Extracted {
 struct Gathered {
     tally: Tally,
     parts: Vec<Part>,
-    spills: Vec<Spill>,
-    deleted: Vec<Indexed>,
+    /// The state of each record that has changed, by segment of its key.
+    keys: Vec<Piles<Indexed>>,
+    /// Records that are no longer returned, with their state before.
+    deleted: Vec<ByPlace<Indexed>>,
+}
+
+impl Gathered {
+    /// What has changed in a segment, by key and then by place.
+    fn changed(&self, segment: usize) -> Result<Vec<Indexed>> {
+        let mut changed = Vec::new();
+        for keys in &self.keys {
+            keys.read(segment, &mut changed)?;
+        }
+        changed.sort_unstable_by_key(|record| (record.key, record.at));
+        Ok(changed)
+    }
 }
 
 impl Extraction<'_> {
@@ -113,7 +131,8 @@ impl Extraction<'_> {
         let salt = head.as_ref().map_or_else(|| publish::new_salt(self.clock), |head| head.salt);
         let key = publish::hash_key(salt);
         let hasher = RecordHasher::new(&key, &schema, &self.model.id, None)?;
-        let (snapshot, rebase) = self.snapshot(head.clone(), &schema, key).await?;
+        let scratch = Folder::new(self.store.as_ref(), self.limits.memory_bytes)?;
+        let (snapshot, rebase) = self.snapshot(head.clone(), &schema, key, &scratch).await?;
         let common = known.as_deref().and_then(|known| rebase::common_columns(known, &schema));
         let mut notices = Vec::new();
         if rebase.is_some() {
@@ -129,15 +148,16 @@ impl Extraction<'_> {
             null_ids: head.as_ref().map_or(0, |head| head.extraction.null_ids),
             rebase,
             outdated: Outdated::new(Arc::clone(&self.store), head.as_ref(), key, &schema, common),
-            scratch: self.store.scratch()?,
+            scratch,
             threads: self.workers,
         });
         let publication = publish::Publication::new(self, head, Arc::clone(&diff), salt, notices);
         let workers = self.workers.max(1);
         let writers = (0..workers).map(|i| {
             let (changes, snapshot) = (publication.output(i, "changes"), publication.output(workers + i, "snapshot"));
-            let spill = Spill::new(diff.scratch.path(), i);
-            Writer::new(Arc::clone(&self.store), changes, snapshot, diff.rebase.is_some(), spill)
+            let keys = Piles::new(&diff.scratch, "keys", SEGMENTS);
+            let deleted = ByPlace::new(&diff.scratch, "deleted", publication.known_files());
+            Writer::new(Arc::clone(&self.store), changes, snapshot, diff.rebase.is_some(), keys, deleted)
         });
         let writers = writers.collect();
         let gathered = self.gather(stream, diff, writers).await?;
@@ -146,13 +166,19 @@ impl Extraction<'_> {
     }
 
     /// The snapshot to compare with, and what to compare by if the columns have changed.
-    async fn snapshot(&self, head: Option<ModelCommit>, schema: &SchemaRef, key: [u8; 32]) -> Result<(HashSnapshot, Option<Rebase>)> {
+    async fn snapshot(
+        &self,
+        head: Option<ModelCommit>,
+        schema: &SchemaRef,
+        key: [u8; 32],
+        scratch: &Arc<Folder>,
+    ) -> Result<(HashSnapshot, Option<Rebase>)> {
         let Some(head) = head else { return Ok((HashSnapshot::default(), None)) };
-        let (store, schema) = (Arc::clone(&self.store), Arc::clone(schema));
+        let (store, schema, scratch) = (Arc::clone(&self.store), Arc::clone(schema), Arc::clone(scratch));
         blocking(move || {
             let snapshot = HashSnapshot::open(store.as_ref(), &head)?;
             let Some(common) = rebase::common_columns(&*schema_of(&head)?, &schema) else { return Ok((snapshot, None)) };
-            let rebase = rebase::compare_common(store.as_ref(), &head, &snapshot, &key, &common, &schema)?;
+            let rebase = rebase::compare_common(store.as_ref(), &head, &snapshot, &key, &common, &schema, &scratch)?;
             Ok((snapshot, Some(rebase)))
         })
         .await
@@ -176,8 +202,8 @@ impl Extraction<'_> {
         for task in tasks {
             let (writer, parts) = task.await.map_err(|e| Error::bug("an extraction's writer stopped").caused_by(e))??;
             gathered.parts.extend(parts);
-            gathered.spills.push(writer.spill);
-            gathered.deleted.extend(writer.deleted);
+            gathered.keys.push(writer.keys);
+            gathered.deleted.push(writer.deleted);
         }
         gathered.tally = plan.tally();
         tracing::debug!(model = self.model.name, "{}", DisplayableExecutionPlan::with_metrics(&plan).indent(true));

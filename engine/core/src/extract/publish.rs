@@ -18,8 +18,9 @@ use outflow_ledger::paths;
 use super::duplicates::{self, Removed};
 use super::writer::{Output, Part};
 use super::{Extracted, Extraction, Gathered};
-use crate::diff::{Comparison, HASH_FORMAT, PARTITIONS, Reason, Tally, read_partition};
-use crate::snapshot::{Columns, HashFileWriter, Indexed, SEGMENTS, hashes, segment_of};
+use crate::diff::{Comparison, HASH_FORMAT, Reason, Tally};
+use crate::scratch::ByPlace;
+use crate::snapshot::{Columns, HashFileWriter, Indexed, SEGMENTS, hashes};
 use crate::time::rfc3339;
 
 /// Deleted records that are laid out at once.
@@ -77,6 +78,11 @@ impl Publication {
         }
     }
 
+    /// The files that what is known has its values in.
+    pub(super) fn known_files(&self) -> &[ValueFile] {
+        self.head.as_ref().map_or(&[], |head| &head.files)
+    }
+
     /// The number of the `i`th file of this extraction.
     fn file(&self, i: usize) -> u32 {
         self.head.as_ref().map_or(0, |head| head.next_file) + i as u32
@@ -100,8 +106,8 @@ impl Publication {
         let mut notices = std::mem::take(&mut self.notices);
         let (duplicates, removed) = self.without_duplicates(&mut gathered)?;
         let null_ids = self.null_ids(&gathered.tally, &mut notices);
-        gathered.deleted.sort_unstable_by_key(|record| record.at);
-        gathered.parts.extend(self.write_deletes(&gathered.deleted)?);
+        let deleted = self.write_deletes(&std::mem::take(&mut gathered.deleted))?;
+        gathered.parts.extend(deleted);
         let mut head = self.next_commit(&gathered, null_ids)?;
         // What has changed, and what is only known by other columns from now on.
         let renewed = gathered.parts.iter().filter(|part| part.snapshot).map(|part| part.info.rows);
@@ -156,22 +162,23 @@ impl Publication {
     }
 
     /// The change set of deleted records: it says where their last values are, which is for those to read who need them.
-    fn write_deletes(&self, deleted: &[Indexed]) -> Result<Vec<Part>> {
-        if deleted.is_empty() {
-            return Ok(Vec::new());
-        }
+    /// In the order of those places, a pile of them at a time.
+    fn write_deletes(&self, deleted: &[ByPlace<Indexed>]) -> Result<Option<Part>> {
         let mut output = Output::new(self.file(self.deletes_file()), self.path(&format!("deleted-{:016x}.parquet", self.nonce)));
-        for deleted in deleted.chunks(DELETED_AT_ONCE) {
-            let mut entries = EntryBuilder::new();
-            for record in deleted {
-                entries.push(&Entry::new(record.key, Before::Known(record.row), None, self.diff.version), Some(record.at));
+        ByPlace::each(deleted, |deleted| {
+            for deleted in deleted.chunks(DELETED_AT_ONCE) {
+                let mut entries = EntryBuilder::new();
+                for record in deleted {
+                    entries.push(&Entry::new(record.key, Before::Known(record.row), None, self.diff.version), Some(record.at));
+                }
+                let options = RecordBatchOptions::new().with_row_count(Some(deleted.len()));
+                let no_values = RecordBatch::try_new_with_options(Arc::new(Schema::empty()), Vec::new(), &options);
+                let no_values = no_values.map_err(|e| Error::bug("could not lay out deleted records").caused_by(e))?;
+                output.write(self.store.as_ref(), &assemble(entries.finish(), &no_values)?)?;
             }
-            let options = RecordBatchOptions::new().with_row_count(Some(deleted.len()));
-            let no_values = RecordBatch::try_new_with_options(Arc::new(Schema::empty()), Vec::new(), &options);
-            let no_values = no_values.map_err(|e| Error::bug("could not lay out deleted records").caused_by(e))?;
-            output.write(self.store.as_ref(), &assemble(entries.finish(), &no_values)?)?;
-        }
-        Ok(output.finish(false)?.into_iter().collect())
+            Ok(())
+        })?;
+        output.finish(false)
     }
 
     /// What the new version lays over the snapshot's hashes; or, `anew`, the whole snapshot at that version.
@@ -185,25 +192,22 @@ impl Publication {
     ) -> Result<HashFile> {
         let path = paths::snapshot_file(&self.model, version, &format!("hashes-{:016x}", self.nonce));
         let mut writer = HashFileWriter::begin(self.store.as_ref(), &path)?;
-        for partition in 0..PARTITIONS {
-            let fresh = read_partition(&gathered.spills, partition)?;
-            let fresh = fresh.into_iter().filter(|entry| !duplicates.contains(&entry.key));
-            let mut fresh = fresh.map(|entry| Indexed { at: removed.moved(entry.at), ..entry }).peekable();
+        for segment in 0..SEGMENTS {
+            let fresh = gathered.changed(segment)?.into_iter().filter(|entry| !duplicates.contains(&entry.key));
+            let mut fresh = fresh.map(|entry| Indexed { at: removed.moved(entry.at), ..entry });
             if !anew {
                 fresh.try_for_each(|entry| writer.push(entry))?;
                 continue;
             }
-            for segment in partition * SEGMENTS / PARTITIONS..(partition + 1) * SEGMENTS / PARTITIONS {
-                let mut merged = self.diff.snapshot.segment(segment, Columns::All)?;
-                merged.lay_over(std::iter::from_fn(|| fresh.next_if(|entry| segment_of(entry.key.halves().0) == segment)));
-                let mut written = Ok(());
-                merged.each(|_, place| {
-                    if written.is_ok() {
-                        written = writer.push(merged.get(place));
-                    }
-                });
-                written?;
-            }
+            let mut merged = self.diff.snapshot.segment(segment, Columns::All)?;
+            merged.lay_over(fresh);
+            let mut written = Ok(());
+            merged.each(|_, place| {
+                if written.is_ok() {
+                    written = writer.push(merged.get(place));
+                }
+            });
+            written?;
         }
         writer.finish(version)
     }

@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicU64;
 use std::time::{Duration, SystemTime};
 
 use arrow::array::{Array, ArrayRef, AsArray, Date32Array, Date64Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
-use arrow::datatypes::Int64Type;
+use arrow::datatypes::{Int64Type, SchemaRef};
 use futures::future::{BoxFuture, FutureExt};
 use futures::stream::{self, StreamExt};
 use outflow_contract::clock::Clock;
@@ -20,7 +20,7 @@ use outflow_ledger::store::MemoryStore;
 use proptest::prelude::*;
 
 use super::{Extracted, Extraction};
-use crate::snapshot::{KeyIndex, schema_of, values};
+use crate::snapshot::{KeyIndex, each_entry, schema_of, values};
 
 /// A clock that stands still and counts instead of drawing.
 pub(crate) struct Counting(pub(crate) AtomicU64);
@@ -62,7 +62,7 @@ pub(crate) struct Bench {
     pub(crate) store: Arc<dyn StateStore>,
     clock: Counting,
     model: Model,
-    limits: Limits,
+    pub(super) limits: Limits,
 }
 
 impl Bench {
@@ -83,15 +83,20 @@ impl Bench {
 
     pub(crate) fn extract(&self, rows: &Rows, batch_size: usize, workers: usize, with_note: bool) -> Result<Extracted, Error> {
         let batches: Vec<_> = rows.chunks(batch_size.max(1)).map(|rows| Ok(batch(rows, with_note))).collect();
-        self.extract_batches(batches, workers, with_note)
+        self.extract_batches(batches, workers, batch(&[], with_note).schema())
     }
 
     /// In as many partitions as there are workers.
-    fn extract_batches(&self, batches: Vec<Result<RecordBatch, Error>>, workers: usize, with_note: bool) -> Result<Extracted, Error> {
+    pub(super) fn extract_batches(
+        &self,
+        batches: Vec<Result<RecordBatch, Error>>,
+        workers: usize,
+        schema: SchemaRef,
+    ) -> Result<Extracted, Error> {
         let mut partitions: Vec<Vec<Result<RecordBatch, Error>>> = (0..workers).map(|_| Vec::new()).collect();
         batches.into_iter().enumerate().for_each(|(i, batch)| partitions[i % workers].push(batch));
         let partitions = partitions.into_iter().map(|batches| stream::iter(batches).boxed()).collect();
-        self.take(RecordStream { schema: batch(&[], with_note).schema(), partitions }, workers)
+        self.take(RecordStream { schema, partitions }, workers)
     }
 
     /// Records of any columns, in one batch.
@@ -220,7 +225,7 @@ fn an_extraction_that_fails_midway_leaves_the_state_as_it_was() {
     for good in 0..5 {
         let mut batches: Vec<_> = people(50).chunks(10).take(good).map(|rows| Ok(batch(rows, true))).collect();
         batches.push(Err(Error::io("the source went away", std::io::Error::other("reset"))));
-        bench.extract_batches(batches, 2, true).unwrap_err();
+        bench.extract_batches(batches, 2, batch(&[], true).schema()).unwrap_err();
     }
     let again = bench.extract(&people(100), 10, 2, true).unwrap();
     assert_eq!((again.counts.total(), again.head.number), (0, first.head.number));
@@ -382,4 +387,28 @@ fn a_record_that_was_kept_while_a_column_was_away_is_compared_by_that_column_too
     rows[2].2 = Some("changed".into());
     let back = bench.extract(&rows, 7, 2, true).unwrap();
     assert_eq!((back.counts, back.unchanged), (Counts { updated: 1, ..Counts::default() }, 2));
+}
+
+#[test]
+fn every_record_that_is_deleted_is_found_in_the_order_of_its_place_however_many_there_are() {
+    for memory in MEMORY {
+        let mut bench = Bench::new();
+        bench.limits.memory_bytes = memory;
+        let rows = people(20_000);
+        bench.extract(&rows, 8192, 2, true).unwrap();
+        let kept = people(3);
+        let extracted = bench.extract(&kept, 8192, 2, true).unwrap();
+        assert_eq!(extracted.counts, Counts { deleted: 19_997, ..Counts::default() });
+        let version = extracted.head.versions.last().unwrap();
+        let file = extracted.head.files.iter().find(|file| version.files == [file.id]).unwrap();
+        let mut places = Vec::new();
+        each_entry(bench.store.as_ref(), &file.path, |_, entry, at| {
+            assert!(entry.after.is_none());
+            places.push(at.unwrap());
+            Ok(())
+        })
+        .unwrap();
+        assert!(places.len() == 19_997 && places.is_sorted());
+        assert_eq!(bench.snapshot(&extracted).len(), 3);
+    }
 }

@@ -16,8 +16,8 @@ use outflow_contract::state_store::StateStore;
 use outflow_contract::{Before, Entry, Error, Result};
 use outflow_ledger::changes::{EntryBuilder, EntryReader, Locator, PartInfo, PartWriter, assemble, values_of};
 
-use crate::diff::Spill;
-use crate::snapshot::Indexed;
+use crate::scratch::{ByPlace, Piles};
+use crate::snapshot::{Indexed, segment_of};
 
 /// One thread's share of the changes.
 pub(super) struct Writer {
@@ -27,9 +27,10 @@ pub(super) struct Writer {
     snapshot: Output,
     /// The columns have changed: every record goes there (see [`super::rebase`]).
     is_rebase: bool,
-    pub(super) spill: Spill,
+    /// The state of each record that has changed, by segment.
+    pub(super) keys: Piles<Indexed>,
     /// Records that are no longer returned, with their state and the place of their values.
-    pub(super) deleted: Vec<Indexed>,
+    pub(super) deleted: ByPlace<Indexed>,
 }
 
 /// A part that a writer has finished.
@@ -76,8 +77,15 @@ impl Output {
 }
 
 impl Writer {
-    pub(super) fn new(store: Arc<dyn StateStore>, changes: Output, snapshot: Output, is_rebase: bool, spill: Spill) -> Self {
-        Self { store, changes, snapshot, is_rebase, spill, deleted: Vec::new() }
+    pub(super) fn new(
+        store: Arc<dyn StateStore>,
+        changes: Output,
+        snapshot: Output,
+        is_rebase: bool,
+        keys: Piles<Indexed>,
+        deleted: ByPlace<Indexed>,
+    ) -> Self {
+        Self { store, changes, snapshot, is_rebase, keys, deleted }
     }
 
     /// Takes one batch of changes.
@@ -93,7 +101,8 @@ impl Writer {
         for ((entry, _), kept) in entries.iter().zip(&kept) {
             let row = entry.after.ok_or_else(|| Error::bug("a batch of changes has deleted records among others"))?;
             let (output, ahead) = if *kept { (&self.snapshot, &mut in_snapshot) } else { (&self.changes, &mut in_changes) };
-            self.spill.push(Indexed { key: entry.key, row, at: output.place(*ahead), version: entry.version as u32 })?;
+            let now = Indexed { key: entry.key, row, at: output.place(*ahead), version: entry.version as u32 };
+            self.keys.push(segment_of(entry.key.halves().0), &now)?;
             *ahead += 1;
         }
         if in_snapshot > 0 {
@@ -109,14 +118,16 @@ impl Writer {
                 return Err(Error::bug("a record was deleted that was not known"));
             };
             let version = entry.version as u32;
-            self.deleted.push(Indexed { key: entry.key, row, at, version });
-            self.spill.push(Indexed::gone(entry.key, version))?;
+            self.deleted.push(&Indexed { key: entry.key, row, at, version })?;
+            self.keys.push(segment_of(entry.key.halves().0), &Indexed::gone(entry.key, version))?;
         }
         Ok(())
     }
 
     /// Makes the parts durable, those that there are.
     pub(super) fn finish(&mut self) -> Result<Vec<Part>> {
+        self.keys.settle();
+        self.deleted.settle();
         Ok(self.changes.finish(false)?.into_iter().chain(self.snapshot.finish(true)?).collect())
     }
 }

@@ -1,37 +1,50 @@
-//! `compose(pending, versions after the cursor)` where it has to be worked out: by key, over the narrow columns, in ranges of
-//! keys that fit in memory; then the values of what remains are copied from where they stand.
+//! `compose(pending, versions after the cursor)` where it has to be worked out: by key, over the narrow columns; then the values of what
+//! remains are copied from where they stand (`copy`).
+//!
+//! ```text
+//! entries of the inputs ─► by range of keys ─► composed, a range at a time ─► net entries, by where their values stand ─► copied
+//! ```
+//!
+//! Both orders are made on disk where entries are many, so that each input is read once for its entries and once for its values, and few
+//! entries are held.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use arrow::array::{RecordBatch, RecordBatchOptions, UInt32Array};
-use arrow::datatypes::{Schema, SchemaRef};
+use arrow::datatypes::SchemaRef;
 use outflow_contract::state_store::StateStore;
-use outflow_contract::{Before, Entry, Error, Key, Op, Result};
-use outflow_ledger::changes::{EntryBuilder, Locator, PartInfo, Reasons, assemble, values_of};
+use outflow_contract::{Before, Entry, Key, Result};
+use outflow_ledger::changes::{Locator, PartInfo};
 use outflow_ledger::commit::{ModelCommit, PendingFile, ValueFile};
 use outflow_ledger::compose::{Options, compose_key, fold_key, snapshot_entry};
 use outflow_ledger::paths;
 use outflow_ledger::runs::SealedPart;
 
-use super::deleted::{is_bare, unplaced};
+use super::copy::{Copying, Net};
+use super::deleted::is_bare;
 use super::{Sealing, file_part, lack_columns, sealed_part};
-use crate::snapshot::values::{FileColumns, complete, fetch};
-use crate::snapshot::{Indexed, KeyIndex, KeyRange, PartReader, PartsWriter, each_entry, schema_of};
+use crate::scratch::{Folder, Piles, Stored, numbers, put};
+use crate::snapshot::values::FileColumns;
+use crate::snapshot::{HashSnapshot, Indexed, SEGMENTS, each_entry, schema_of, segment_of};
+
+/// Entries of one range of keys, as long as there are not more than [`RANGES_MAX`] times as many: 20 MB, and as much again once composed.
+const RANGE_ENTRIES: u64 = 64 << 10;
+const RANGES_MAX: u64 = 1024;
 
 /// A part to compose from.
-struct Input {
-    path: String,
+pub(super) struct Input {
+    pub(super) path: String,
     /// Its number among the model's files; none for pending records.
     file: Option<u32>,
-    rows: u64,
+    pub(super) rows: u64,
     /// It is from before a column was added.
     lacks_columns: bool,
     /// It has deleted records without their values.
-    is_bare: bool,
+    pub(super) is_bare: bool,
 }
 
 /// One entry of one part.
+#[derive(Clone, Copy)]
 struct Item {
     entry: Entry,
     before_at: Option<Locator>,
@@ -40,21 +53,21 @@ struct Item {
     row: u32,
 }
 
-/// What remains of a key.
-struct Net {
-    entry: Entry,
-    before_at: Option<Locator>,
-    /// Where the last values of a deleted record lie, if not beside its entry.
-    values_at: Option<Locator>,
-    input: u32,
-    row: u32,
-}
+impl Stored for Item {
+    const BYTES: usize = Entry::BYTES + 24;
 
-impl Net {
-    /// A part without values has one place for both: where the last values of a deleted record are, and what was there before. They
-    /// differ where the destination has not been given the last values.
-    fn is_told_by_one_place(&self) -> bool {
-        !matches!(self.entry.before, Before::Known(_)) || self.before_at == self.values_at
+    fn store(&self, into: &mut Vec<u8>) {
+        self.entry.store(into);
+        let which = u64::from(self.input) << 32 | u64::from(self.row);
+        put(into, &[which, u64::from(self.before_at.is_some()), self.before_at.map_or(0, |at| at.0)]);
+    }
+
+    fn load(bytes: &[u8]) -> Self {
+        let (entry, rest) = bytes.split_at(Entry::BYTES);
+        let mut next = numbers(rest);
+        let (which, has_place, at) = (next(), next(), next());
+        let before_at = (has_place != 0).then_some(Locator(at));
+        Self { entry: Entry::load(entry), before_at, input: (which >> 32) as u32, row: which as u32 }
     }
 }
 
@@ -79,21 +92,35 @@ pub(crate) struct Composing<'a> {
 impl Composing<'_> {
     /// Writes the composition; after a reset only its deletes, for the whole snapshot is sent beside them.
     pub(crate) fn write(&self) -> Result<Vec<PartInfo>> {
-        let inputs = self.inputs()?;
+        let (inputs, folder) = (self.inputs()?, Folder::new(self.store, None)?);
         let total: u64 = inputs.iter().map(|input| input.rows).sum();
-        let earlier = Earlier::new(self)?;
-        let mut parts = Vec::new();
-        for range in KeyRange::all(total) {
-            let mut items = self.load(&inputs, |key| range.contains(key) && self.only.is_none_or(|only| only.contains(&key)))?;
-            items.sort_unstable_by_key(|item| (item.entry.key, item.input, item.row));
-            let keys = items.chunk_by(|a, b| a.entry.key == b.entry.key);
+        let of = total.div_ceil(RANGE_ENTRIES).clamp(1, RANGES_MAX);
+        let range_of = |key: Key| ((u128::from(key.halves().0) * u128::from(of)) >> 64) as usize;
+        let mut items = Piles::new(&folder, "entries", of as usize);
+        for (input, number) in inputs.iter().zip(0..) {
+            each_entry(self.store, &input.path, |row, entry, before_at| {
+                let wanted = self.only.is_none_or(|only| only.contains(&entry.key));
+                if wanted { items.push(range_of(entry.key), &Item { entry, before_at, input: number, row }) } else { Ok(()) }
+            })?;
+        }
+        items.settle();
+        let (earlier, mut now) = (Earlier::new(self)?, Now::new(self));
+        let mut copying = Copying::new(self, &inputs, &folder);
+        let mut of_range = Vec::new();
+        for range in 0..of as usize {
+            of_range.clear();
+            items.read(range, &mut of_range)?;
+            of_range.sort_unstable_by_key(|item: &Item| (item.entry.key, item.input, item.row));
+            let keys = of_range.chunk_by(|a, b| a.entry.key == b.entry.key);
             let mut nets = keys.filter_map(|key| self.net(key, &inputs, &earlier).transpose()).collect::<Result<Vec<Net>>>()?;
             nets.retain(|net| !self.options.resend || net.entry.after.is_none());
-            nets.sort_unstable_by_key(|net| (net.input, net.row));
-            parts.extend(self.copy(&inputs, &nets, range.number())?);
+            now.place(&mut nets, &inputs)?;
+            nets.iter().try_for_each(|net| copying.push(net))?;
         }
+        drop((items, of_range));
+        let mut parts = copying.copy()?;
         if self.from_oldest && self.only.is_none() {
-            parts.extend(self.untouched(&inputs)?);
+            parts.extend(self.untouched(&inputs, &folder)?);
         }
         Ok(parts)
     }
@@ -114,19 +141,6 @@ impl Composing<'_> {
             }
         }
         Ok(inputs)
-    }
-
-    fn load(&self, inputs: &[Input], wanted: impl Fn(Key) -> bool) -> Result<Vec<Item>> {
-        let mut items = Vec::new();
-        for (number, input) in inputs.iter().enumerate() {
-            each_entry(self.store, &input.path, |row, entry, before_at| {
-                if wanted(entry.key) {
-                    items.push(Item { entry, before_at, input: number as u32, row });
-                }
-                Ok(())
-            })?;
-        }
-        Ok(items)
     }
 
     /// Composes the entries of one key, in order of time.
@@ -152,7 +166,7 @@ impl Composing<'_> {
         // What was sent ahead stays as it is, with its own values; and why it failed stands beside them.
         let from = if from_pending && entry.version == first.entry.version { first } else { last };
         let before_at = earlier.telling(before_at, items)?;
-        Ok(Some(Net { entry, before_at, values_at: from.before_at, input: from.input, row: from.row }))
+        Ok(Some(Net { entry, before_at, values_at: from.before_at, now_at: None, input: from.input, row: from.row }))
     }
 
     /// What the oldest snapshot held of a record, as an added one: the first step that is left says what was there before.
@@ -162,125 +176,55 @@ impl Composing<'_> {
     }
 
     /// The records that no step is left of, as added ones.
-    fn untouched(&self, inputs: &[Input]) -> Result<Vec<PartInfo>> {
-        let pending: HashSet<Key> = self.load(&inputs[..self.pending.len()], |_| true)?.into_iter().map(|item| item.entry.key).collect();
-        let wanted = |record: &Indexed| u64::from(record.version) <= self.head.dropped.through && !pending.contains(&record.key);
+    fn untouched(&self, inputs: &[Input], folder: &Arc<Folder>) -> Result<Vec<PartInfo>> {
+        let mut pending = Piles::new(folder, "pending", SEGMENTS);
+        for input in &inputs[..self.pending.len()] {
+            each_entry(self.store, &input.path, |_, entry, _| pending.push(segment_of(entry.key.halves().0), &entry.key))?;
+        }
+        pending.settle();
+        // Records come by key.
+        let (mut segment, mut here) = (usize::MAX, Vec::new());
+        let wanted = |record: &Indexed| {
+            let of = segment_of(record.key.halves().0);
+            if of != segment {
+                here.clear();
+                pending.read(of, &mut here)?;
+                here.sort_unstable();
+                segment = of;
+            }
+            Ok(u64::from(record.version) <= self.head.dropped.through && here.binary_search(&record.key).is_err())
+        };
         super::snapshot::write_records(self.store, self.head, wanted, false, &|i| (self.path)(&format!("oldest-{i:03}")))
     }
+}
 
-    /// Writes the net entries with their values, which stand in the inputs in this order.
-    fn copy(&self, inputs: &[Input], nets: &[Net], range: u64) -> Result<Vec<PartInfo>> {
-        let schema = schema_of(self.head)?;
-        let path = |i: usize| (self.path)(&format!("changes-{range:04}-{i:03}"));
-        // Only what was pending may have failed.
-        let mut writer = Writer { parts: PartsWriter::new(self.store, path), waits: !self.pending.is_empty() };
-        let mut index: Option<KeyIndex> = None;
-        for group in nets.chunk_by(|a, b| a.input == b.input) {
-            let Some(first) = group.first() else { continue };
-            let input = &inputs[first.input as usize];
-            if input.is_bare {
-                self.copy_bare(&input.path, group, &schema, &mut writer)?;
-                continue;
-            }
-            if !input.lacks_columns {
-                self.copy_from(&input.path, group.iter(), &schema, &mut writer)?;
-                continue;
-            }
-            // From before a column was added: the newest values of what is still there are in the snapshot.
-            if index.is_none() {
-                index = Some(KeyIndex::load(self.store, self.head)?);
-            }
-            let now = |net: &Net| {
-                index.as_ref().filter(|_| net.entry.after.is_some()).and_then(|index| Some(index.get(index.rank(net.entry.key)?).at))
-            };
-            let reasons = if writer.waits { self.reasons_of(&input.path, group)? } else { None };
-            let present = group.iter().zip(0u32..).filter_map(|(net, place)| Some(Present { at: now(net)?, net, place }));
-            let mut present: Vec<Present<'_>> = present.collect();
-            present.sort_unstable_by_key(|present| present.at.0);
-            self.copy_present(&present, reasons.as_ref(), &schema, &mut writer)?;
-            self.copy_from(&input.path, group.iter().filter(|net| now(net).is_none()), &schema, &mut writer)?;
-        }
-        writer.parts.finish()
+/// Where the newest values of records are, for entries whose own are from before a column was added.
+struct Now<'a> {
+    composing: &'a Composing<'a>,
+    snapshot: Option<HashSnapshot>,
+}
+
+impl<'a> Now<'a> {
+    fn new(composing: &'a Composing<'a>) -> Self {
+        Self { composing, snapshot: None }
     }
 
-    /// Copies deleted records that have no values beside them: with their last values where those are sent, or where one place would not
-    /// say both what was there before and where the last values are.
-    fn copy_bare(&self, path: &str, nets: &[Net], schema: &SchemaRef, writer: &mut Writer<'_>) -> Result<()> {
-        let sends = self.options.selection.contains(Op::Deleted);
-        let (bare, whole): (Vec<&Net>, Vec<&Net>) = nets.iter().partition(|net| !sends && net.is_told_by_one_place());
-        if !bare.is_empty() {
-            let mut entries = writer.entries();
-            for net in &bare {
-                entries.push(&net.entry, net.values_at);
-            }
-            let options = RecordBatchOptions::new().with_row_count(Some(bare.len()));
-            let nothing = RecordBatch::try_new_with_options(Arc::new(Schema::empty()), Vec::new(), &options);
-            let nothing = nothing.map_err(|e| Error::bug("could not lay out deleted records").caused_by(e))?;
-            writer.write(entries, &nothing, None)?;
-        }
-        let place = |net: &Net| net.values_at.ok_or_else(|| unplaced(path));
-        let mut placed = whole.into_iter().map(|net| Ok((place(net)?, net))).collect::<Result<Vec<_>>>()?;
-        placed.sort_unstable_by_key(|(at, _)| *at);
-        let places: Vec<Locator> = placed.iter().map(|(at, _)| *at).collect();
-        let mut next = placed.iter();
-        fetch(self.store, &self.head.files, &places, schema, |found| {
-            let mut entries = writer.entries();
-            for (_, net) in next.by_ref().take(found.places.len()) {
-                entries.push(&net.entry, net.before_at);
-            }
-            writer.write(entries, &found.values, None)
-        })
-    }
-
-    /// Why the records of `nets`, which stand in the part at `path` in this order, have failed.
-    fn reasons_of(&self, path: &str, nets: &[Net]) -> Result<Option<Reasons>> {
-        let rows: Vec<u32> = nets.iter().map(|net| net.row).collect();
-        let batches = PartReader::open(self.store, path)?.reasons().select(&rows).read()?;
-        let reasons: Vec<Reasons> = batches.map(|batch| Reasons::of(&batch?)).collect::<Result<_>>()?;
-        if reasons.is_empty() { Ok(None) } else { Reasons::concat(&reasons).map(Some) }
-    }
-
-    /// Copies entries with the values that stand in the part at `path`.
-    fn copy_from<'b>(
-        &self,
-        path: &str,
-        nets: impl Iterator<Item = &'b Net> + Clone,
-        schema: &SchemaRef,
-        writer: &mut Writer<'_>,
-    ) -> Result<()> {
-        let rows: Vec<u32> = nets.clone().map(|net| net.row).collect();
-        if rows.is_empty() {
+    /// Finds those of `nets`, which ascend by key, that are still there.
+    fn place(&mut self, nets: &mut [Net], inputs: &[Input]) -> Result<()> {
+        let wanted = |net: &Net| net.entry.after.is_some() && inputs[net.input as usize].lacks_columns;
+        let keys: Vec<Key> = nets.iter().filter(|net| wanted(net)).map(|net| net.entry.key).collect();
+        if keys.is_empty() {
             return Ok(());
         }
-        let mut nets = nets;
-        for batch in PartReader::open(self.store, path)?.select(&rows).read()? {
-            let batch = batch?;
-            let values = complete(&values_of(&batch)?, schema)?;
-            let mut entries = writer.entries();
-            for net in nets.by_ref().take(values.num_rows()) {
-                entries.push(&net.entry, net.before_at);
-            }
-            writer.write(entries, &values, Some(Reasons::of(&batch)?))?;
-        }
-        if nets.next().is_some() {
-            return Err(Error::corrupt(format!("{path} holds fewer records than its commit says")));
+        let snapshot = match &mut self.snapshot {
+            Some(snapshot) => snapshot,
+            none => none.insert(HashSnapshot::open(self.composing.store, self.composing.head)?),
+        };
+        let mut found = snapshot.find(&keys)?.into_iter().peekable();
+        for net in nets.iter_mut().filter(|net| wanted(net)) {
+            net.now_at = found.next_if(|record| record.key == net.entry.key).map(|record| record.at);
         }
         Ok(())
-    }
-
-    /// Copies entries with the values that the snapshot has of them.
-    fn copy_present(&self, present: &[Present<'_>], reasons: Option<&Reasons>, schema: &SchemaRef, writer: &mut Writer<'_>) -> Result<()> {
-        let places: Vec<Locator> = present.iter().map(|present| present.at).collect();
-        let mut next = present.iter();
-        fetch(self.store, &self.head.files, &places, schema, |found| {
-            let (mut entries, mut rows) = (writer.entries(), Vec::new());
-            for Present { net, place, .. } in next.by_ref().take(found.places.len()) {
-                entries.push(&net.entry, net.before_at);
-                rows.push(*place);
-            }
-            let reasons = reasons.map(|reasons| reasons.at(&UInt32Array::from(rows))).transpose()?;
-            writer.write(entries, &found.values, reasons)
-        })
     }
 }
 
@@ -315,34 +259,6 @@ impl<'a> Earlier<'a> {
         }
         Ok(before_at)
     }
-}
-
-/// Writes net entries, with how they have fared and why where some of them have waited.
-struct Writer<'a> {
-    parts: PartsWriter<'a>,
-    waits: bool,
-}
-
-impl Writer<'_> {
-    fn entries(&self) -> EntryBuilder {
-        if self.waits { EntryBuilder::of_pending() } else { EntryBuilder::new() }
-    }
-
-    fn write(&mut self, mut entries: EntryBuilder, values: &RecordBatch, reasons: Option<Reasons>) -> Result<()> {
-        let mut batch = assemble(entries.finish(), values)?;
-        if let (true, Some(reasons)) = (self.waits, reasons) {
-            batch = reasons.beside(&batch)?;
-        }
-        self.parts.write(&batch).map(|_| ())
-    }
-}
-
-/// A net entry whose values are taken from the snapshot.
-struct Present<'a> {
-    at: Locator,
-    net: &'a Net,
-    /// Its place among the entries of its part.
-    place: u32,
 }
 
 /// Writes the composition into the run's folder; after a reset only its deletes, for the whole snapshot is sent beside them.

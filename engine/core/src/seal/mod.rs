@@ -21,6 +21,7 @@
 mod again;
 mod ahead;
 mod compose;
+mod copy;
 mod deleted;
 mod fold;
 mod guard;

@@ -19,6 +19,8 @@ use outflow_contract::{Error, Key, Result, RowHash};
 use outflow_ledger::changes::{FileWriter, Locator, PartFile, open_named};
 use outflow_ledger::commit::HashFile;
 
+use crate::scratch::{Placed, Stored, numbers, put};
+
 /// Into how many parts keys fall, by their top byte.
 pub const SEGMENTS: usize = 256;
 const MAGIC: [u8; 8] = *b"OFHASH01";
@@ -51,6 +53,29 @@ impl Indexed {
     /// Is that what it says?
     pub fn is_gone(&self) -> bool {
         self.row.0 == 0
+    }
+}
+
+impl Stored for Indexed {
+    const BYTES: usize = RECORD_BYTES as usize;
+
+    fn store(&self, into: &mut Vec<u8>) {
+        let ((key_high, key_low), (row_high, row_low)) = (self.key.halves(), self.row.halves());
+        put(into, &[key_high, key_low, row_high, row_low, self.at.0]);
+        into.extend_from_slice(&self.version.to_le_bytes());
+    }
+
+    fn load(bytes: &[u8]) -> Self {
+        let mut next = numbers(bytes);
+        let (key, row) = (Key::from_halves(next(), next()), RowHash::from_halves(next(), next()));
+        let at = Locator(next());
+        Self { key, row, at, version: bytes.last_chunk::<4>().map_or(0, |last| u32::from_le_bytes(*last)) }
+    }
+}
+
+impl Placed for Indexed {
+    fn at(&self) -> Locator {
+        self.at
     }
 }
 

@@ -63,6 +63,24 @@ impl HashSnapshot {
         self.segment_in(segment, columns, Vec::new())
     }
 
+    /// Those of `keys`, which ascend, that are there. Memory: a segment, and what is found.
+    pub fn find(&self, keys: &[Key]) -> Result<Vec<Indexed>> {
+        let mut found = Vec::new();
+        for keys in keys.chunk_by(|a, b| segment_of(a.halves().0) == segment_of(b.halves().0)) {
+            let Some(first) = keys.first() else { continue };
+            let merged = self.segment(segment_of(first.halves().0), Columns::All)?;
+            let mut keys = keys.iter().peekable();
+            merged.each(|_, place| {
+                let key = merged.key(place);
+                while keys.next_if(|wanted| **wanted < key).is_some() {}
+                if keys.next_if(|wanted| **wanted == key).is_some() {
+                    found.push(merged.get(place));
+                }
+            });
+        }
+        Ok(found)
+    }
+
     /// Reads a segment into a buffer that an earlier one was read into.
     pub fn segment_in(&self, segment: usize, columns: Columns, buffer: Vec<u8>) -> Result<Merged> {
         let Some((base, later)) = self.files.split_first() else { return Ok(Merged::default()) };
@@ -198,19 +216,7 @@ pub fn for_each(store: &dyn StateStore, head: &ModelCommit, mut each: impl FnMut
 
 /// Those of `keys` that the snapshot at the head of a model has, in their order.
 pub fn find(store: &dyn StateStore, head: &ModelCommit, keys: &BTreeSet<Key>) -> Result<Vec<Indexed>> {
-    let snapshot = HashSnapshot::open(store, head)?;
-    let mut found = Vec::new();
-    let mut segments: Vec<usize> = keys.iter().map(|key| segment_of(key.halves().0)).collect();
-    segments.dedup();
-    for segment in segments {
-        let merged = snapshot.segment(segment, Columns::All)?;
-        merged.each(|_, place| {
-            if keys.contains(&merged.key(place)) {
-                found.push(merged.get(place));
-            }
-        });
-    }
-    Ok(found)
+    HashSnapshot::open(store, head)?.find(&keys.iter().copied().collect::<Vec<_>>())
 }
 
 /// Writes the snapshot at the head of a model as a base of its own, with each record's values where `place` says that they are now.

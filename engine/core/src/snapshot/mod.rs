@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | [`hash_file`] | records' keys, row hashes, places of values, versions, by key and in columns | |
 //! | [`hashes`] | a base of all records, and the files that versions lay over it | the diff |
-//! | [`index`] | all of it in memory, by key | first syncs, replays |
+//! | [`index`] | all of it in memory, by key | replays |
 //! | `compact` | the values that still count, brought together, so that old files can go | retention |
 //! | [`values`] | values by place, from whatever version wrote them | deletes, plans, compositions |
 

@@ -11,6 +11,8 @@ use parquet::file::metadata::PageIndexPolicy;
 
 /// Records of one batch.
 const BATCH: usize = 8 * 1024;
+/// Wanted rows of row groups that are read together.
+const ROWS_AT_ONCE: usize = 64 << 10;
 
 /// A part that is about to be read.
 pub struct PartReader {
@@ -103,27 +105,107 @@ impl PartReader {
             }
         };
         let mask = ProjectionMask::leaves(schema, (0..schema.num_columns()).filter(wanted).collect::<Vec<_>>());
-        let file = self.file.clone();
-        let mut builder =
-            ParquetRecordBatchReaderBuilder::new_with_metadata(self.file, metadata).with_projection(mask).with_batch_size(self.batch);
-        if let Some(rows) = &self.rows {
-            builder = builder.with_row_selection(selection(rows));
-        }
-        let reader = builder.build().map_err(|e| file.damaged(e))?;
-        let mut batches = Some(reader);
+        let mut spans = match self.rows {
+            Some(rows) => Spans::some(rows, &metadata),
+            None => Spans::Whole,
+        };
+        let (file, batch) = (self.file, self.batch);
+        let begin = {
+            let file = file.clone();
+            move |span: Span| {
+                let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file.clone(), metadata.clone());
+                let builder = builder.with_projection(mask.clone()).with_batch_size(batch);
+                let builder = match span {
+                    Span::Whole => builder,
+                    Span::Some(groups, rows) => builder.with_row_groups(groups).with_row_selection(rows),
+                };
+                builder.build()
+            }
+        };
+        let (mut batches, mut ended) = (None, false);
         Ok(std::iter::from_fn(move || {
-            let batch = batches.as_mut()?.next();
-            let result = match file.check() {
+            while !ended {
+                if batches.is_none() {
+                    batches = match spans.next() {
+                        Some(span) => match begin(span) {
+                            Ok(span) => Some(span),
+                            Err(error) => {
+                                ended = true;
+                                return Some(Err(file.damaged(error)));
+                            }
+                        },
+                        None => break,
+                    };
+                }
+                let batch = batches.as_mut().and_then(Iterator::next);
                 // Whatever the decoder made of it, an end included, it is no result.
-                Err(error) => Some(Err(error)),
-                Ok(()) => batch.map(|batch| batch.map_err(|e| file.damaged(e))),
-            };
-            if !matches!(result, Some(Ok(_))) {
-                // The decoder would try again for as long as it is asked to.
+                let result = file.check().and_then(|()| batch.transpose().map_err(|e| file.damaged(e))).transpose();
+                // After an error the decoder would try again for as long as it is asked to.
+                ended = matches!(result, Some(Err(_)));
+                if result.is_some() {
+                    return result;
+                }
                 batches = None;
             }
-            result
+            None
         }))
+    }
+}
+
+/// Row groups that are read together.
+enum Span {
+    /// All of them.
+    Whole,
+    /// These, and these rows of them.
+    Some(Vec<usize>, RowSelection),
+}
+
+/// A file, or what is wanted of it: as many of its row groups at a time as have some records, so that telling which takes little memory.
+enum Spans {
+    Whole,
+    Ended,
+    Some {
+        /// The wanted rows, and how many of them are done.
+        rows: Vec<u32>,
+        done: usize,
+        /// The rows before each row group, and of all.
+        starts: Vec<u64>,
+    },
+}
+
+impl Spans {
+    fn some(rows: Vec<u32>, metadata: &ArrowReaderMetadata) -> Self {
+        let groups = metadata.metadata().row_groups().iter().map(|group| u64::try_from(group.num_rows()).unwrap_or(0));
+        let starts = std::iter::once(0).chain(groups.scan(0, |sum, rows| {
+            *sum += rows;
+            Some(*sum)
+        }));
+        Self::Some { rows, done: 0, starts: starts.collect() }
+    }
+
+    fn next(&mut self) -> Option<Span> {
+        let (rows, done, starts) = match self {
+            Self::Ended => return None,
+            Self::Whole => {
+                *self = Self::Ended;
+                return Some(Span::Whole);
+            }
+            Self::Some { rows, done, starts } => (rows, done, starts),
+        };
+        let (mut groups, mut wanted, mut before) = (Vec::new(), Vec::new(), 0);
+        while wanted.len() < ROWS_AT_ONCE
+            && let Some(&row) = rows.get(*done)
+        {
+            let group = starts.partition_point(|&start| start <= u64::from(row)) - 1;
+            // A row behind the last group is not there: whoever asks for it counts.
+            let (Some(&start), Some(&end)) = (starts.get(group), starts.get(group + 1)) else { break };
+            let to = *done + rows[*done..].partition_point(|&row| u64::from(row) < end);
+            wanted.extend(rows[*done..to].iter().map(|&row| (u64::from(row) - start + before) as u32));
+            before += end - start;
+            groups.push(group);
+            *done = to;
+        }
+        if groups.is_empty() { None } else { Some(Span::Some(groups, selection(&wanted))) }
     }
 }
 
@@ -147,6 +229,13 @@ fn selection(rows: &[u32]) -> RowSelection {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::{Array, AsArray, StructArray, UInt32Array};
+    use arrow::datatypes::{Field, Schema, UInt32Type};
+    use outflow_ledger::changes::PartWriter;
+    use outflow_ledger::store::MemoryStore;
+
     use super::*;
 
     #[test]
@@ -155,5 +244,37 @@ mod tests {
         assert_eq!(runs(&[0, 1, 5, 6, 7]), vec![(2, false), (3, true), (3, false)]);
         assert_eq!(runs(&[3]), vec![(3, true), (1, false)]);
         assert_eq!(runs(&[]), vec![]);
+    }
+
+    #[test]
+    fn the_wanted_rows_come_out_of_their_row_groups_in_order() {
+        let store = MemoryStore::new();
+        let n = 200_000;
+        let column = StructArray::from(vec![(
+            Arc::new(Field::new("n", DataType::UInt32, true)),
+            Arc::new(UInt32Array::from_iter_values(0..n)) as Arc<dyn Array>,
+        )]);
+        let schema = Arc::new(Schema::new(vec![Field::new(VALUES, column.data_type().clone(), false)]));
+        let mut writer = PartWriter::begin(&store, "a", Arc::clone(&schema)).unwrap();
+        writer.write(&RecordBatch::try_new(schema, vec![Arc::new(column)]).unwrap()).unwrap();
+        writer.finish().unwrap();
+        let read = |rows: &[u32]| {
+            let batches = PartReader::open(&store, "a").unwrap().select(rows).read().unwrap();
+            let numbers = batches.flat_map(|batch| {
+                let batch = batch.unwrap();
+                let values = batch.column(0).as_struct().column(0).as_primitive::<UInt32Type>().values().to_vec();
+                assert!(values.len() <= BATCH);
+                values
+            });
+            numbers.collect::<Vec<u32>>()
+        };
+        for step in [1, 2, 7, 60_000, 199_999] {
+            let rows: Vec<u32> = (0..n).step_by(step).collect();
+            assert_eq!(read(&rows), rows, "every {step}th");
+        }
+        for rows in [vec![], vec![0], vec![n - 1], vec![65_535, 65_536], vec![3, 150_000]] {
+            assert_eq!(read(&rows), rows);
+        }
+        assert_eq!(read(&[5, n, n + 70_000]), [5], "those that are not there do not come");
     }
 }
