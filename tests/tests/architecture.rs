@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use cargo_metadata::MetadataCommand;
 
 /// What each crate may depend on. A crate that is not listed here may depend on none.
-const ALLOWED: [(&str, &[&str]); 9] = [
+const ALLOWED: [(&str, &[&str]); 10] = [
     ("outflow-contract", &[]),
     ("outflow-liquid", &[]),
     ("outflow-ledger", &["outflow-contract"]),
