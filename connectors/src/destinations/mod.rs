@@ -100,7 +100,7 @@ mod tests {
     /// Fields that depend on one that is not beside them, or is no part of a record.
     fn astray(fields: &[Field], owner: &str, found: &mut Vec<String>) {
         for field in fields {
-            let conditions = field.required_if.iter().flat_map(|required_if| required_if.conditions());
+            let conditions = field.required_if.iter().flat_map(outflow_contract::destination::RequiredIf::conditions);
             let beside = |name: &str| fields.iter().any(|other| other.name == name && !other.constant);
             found.extend(conditions.filter(|one| !beside(&one.field)).map(|one| format!("{owner}.{}: {}", field.name, one.field)));
             astray(&field.properties, &format!("{owner}.{}", field.name), found);
