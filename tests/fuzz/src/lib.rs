@@ -25,8 +25,8 @@ pub use path::path;
 pub struct Target {
     /// Of its fuzzer, and of its folder in `regressions/`.
     pub name: &'static str,
-    /// Panics if something is wrong with what becomes of the bytes.
-    pub run: fn(&[u8]),
+    /// Panics if something is wrong with what becomes of the bytes. True if they were worth looking at to the end: good ones, that is.
+    pub run: fn(&[u8]) -> bool,
     /// What to begin with.
     pub seeds: fn() -> Vec<Vec<u8>>,
 }

@@ -8,6 +8,7 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef, TimeUnit};
 use arrow::json::ReaderBuilder;
 use outflow_contract::destination::Descriptor;
+use outflow_contract::limits::Limits;
 use outflow_contract::source::{EXTENSION_NAME, JSON_EXTENSION};
 use outflow_contract::{Op, plan};
 use outflow_engine::map::{Mapper, SentBy};
@@ -53,9 +54,9 @@ static RECORD_BATCH: LazyLock<RecordBatch> = LazyLock::new(|| {
 });
 
 /// Reads the bytes as the `fields` of a mapping, and whatever follows them in the project; the first byte says of which action.
-pub fn mapping(data: &[u8]) {
-    let Some((which, fields)) = data.split_first() else { return };
-    let Ok(fields) = std::str::from_utf8(fields) else { return };
+pub fn mapping(data: &[u8]) -> bool {
+    let Some((which, fields)) = data.split_first() else { return false };
+    let Ok(fields) = std::str::from_utf8(fields) else { return false };
     let (destination, action) = ACTIONS[usize::from(*which) % ACTIONS.len()];
     let text = format!("{PROJECT}    destination: {destination}\n    action: {action}\n    fields: {fields}\n");
     let options = Options { root: Path::new("/no/such/project"), target: None, env: &|_| None, descriptors: &DESCRIPTORS };
@@ -65,21 +66,19 @@ pub fn mapping(data: &[u8]) {
     if !problems.is_empty() {
         assert!(!Problems(problems).to_string().is_empty(), "problems are told");
     }
-    let Some(loaded) = loaded else { return };
+    let Some(loaded) = loaded else { return false };
     let wrong = loaded.check_columns("rows", &schema());
     if !wrong.is_empty() {
         assert!(!Problems(wrong).to_string().is_empty(), "problems are told");
     }
-    if !is_wrong {
-        loaded.project.mappings.iter().for_each(|mapping| used(mapping, &loaded.project.limits));
-    }
+    !is_wrong && loaded.project.mappings.iter().all(|mapping| used(mapping, &loaded.project.limits))
 }
 
 /// Maps the records. A mapping that its checks let through may still be refused: with a column that is not there, for one.
-fn used(mapping: &plan::Mapping, limits: &outflow_contract::limits::Limits) {
+fn used(mapping: &plan::Mapping, limits: &Limits) -> bool {
     let batch = &*RECORD_BATCH;
     let compiled = Mapper::compile(&mapping.fields, mapping.declared.as_deref(), &batch.schema(), &["id".to_owned()], limits);
-    let Ok(mapper) = compiled else { return };
+    let Ok(mapper) = compiled else { return false };
     let rows: Vec<u32> = (0..batch.num_rows() as u32).collect();
     let sent_by = SentBy::new("sync", "2026-03-01T12:00:00Z".parse().unwrap());
     let mapped = mapper.map(batch, &vec![Op::Updated; batch.num_rows()], &sent_by, &rows).unwrap();
@@ -92,6 +91,7 @@ fn used(mapping: &plan::Mapping, limits: &outflow_contract::limits::Limits) {
         assert!(!payload.contains(&b'\n'), "a payload is one line");
         start = end;
     }
+    true
 }
 
 fn schema() -> SchemaRef {

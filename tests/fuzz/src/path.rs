@@ -3,8 +3,8 @@
 use outflow_contract::expr::{Path, TemplatePart};
 
 /// Reads the bytes as a path and as a template, where they are text.
-pub fn path(data: &[u8]) {
-    let Ok(text) = std::str::from_utf8(data) else { return };
+pub fn path(data: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(data) else { return false };
     let found = Path::parse(text);
     assert!(found.segments.iter().all(|segment| !segment.is_empty()), "an empty step: {found:?}");
     if !text.contains("['") && !text.contains("[\"") {
@@ -18,6 +18,7 @@ pub fn path(data: &[u8]) {
         assert_eq!(Path::parse(&format!("$['{text}']")).segments, [text], "a quoted step is the key as it stands");
     }
     template(text);
+    true
 }
 
 fn template(text: &str) {

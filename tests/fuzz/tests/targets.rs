@@ -69,9 +69,8 @@ fn tried(name: &str) {
     let target = target(name);
     let seeds = (target.seeds)();
     assert!(seeds.len() > 50, "{} seeds", seeds.len());
-    for seed in &seeds {
-        (target.run)(seed);
-    }
+    let good = seeds.iter().filter(|seed| (target.run)(seed)).count();
+    assert!(good * 2 > seeds.len(), "only {good} of {} seeds are good ones", seeds.len());
     let found = Path::new(env!("CARGO_MANIFEST_DIR")).join("regressions").join(name);
     for entry in std::fs::read_dir(found).into_iter().flatten() {
         (target.run)(&std::fs::read(entry.unwrap().path()).unwrap());
