@@ -8,7 +8,7 @@ use std::path::Path;
 
 const PAGE: &str = include_str!("../FAULTS.md");
 /// The tables of the page, each with the number of its last row.
-const TABLES: [(&str, usize); 2] = [("## Faults", 50), ("## Hostile inputs", 41)];
+const TABLES: [(&str, usize); 2] = [("## Faults", 50), ("## Hostile inputs", 42)];
 /// What a row without a test begins its last cell with; a reason follows.
 const REASONS: [&str; 3] = ["later:", "not built:", "cannot be shown:"];
 

@@ -108,7 +108,7 @@ impl Reader<'_> {
     fn constant(&mut self, text: &str, span: Span) {
         if text.split_once("{{").is_some_and(|(_, rest)| rest.contains("}}")) {
             self.log
-                .warn(span, "this text is sent as it stands, braces included: places are filled in by `@template` alone")
+                .warn(span, "this text is sent as it stands, braces included: only `@template` and `@liquid` fill in places")
                 .label("sent as it stands")
                 .help("write `{ \"@template\": \"…\" }` round it; or `{ \"@literal\": \"…\" }` if the braces are meant");
         } else if !self.in_item {

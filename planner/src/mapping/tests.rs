@@ -46,7 +46,7 @@ fn a_bare_path_means_the_directive_and_other_text_is_itself() {
     assert_eq!(expr("email"), Expr::Literal(json!("email")));
     let (braces, _, warnings) = read("'{{ email }}'");
     assert_eq!(braces, Expr::Literal(json!("{{ email }}")));
-    assert!(warnings[0].contains("places are filled in by `@template` alone"), "{warnings:?}");
+    assert!(warnings[0].contains("only `@template` and `@liquid` fill in places"), "{warnings:?}");
     assert_eq!(expr("$email"), Expr::Literal(json!("$email")));
 }
 

@@ -12,13 +12,17 @@ const PLAIN: &str = "-_.!~*'()";
 /// What it leaves besides in a whole one.
 const RESERVED: &str = ";/?:@&=+$,#";
 
+const HEX: &[u8; 16] = b"0123456789ABCDEF";
+
 fn percent(text: &str, plain: &str) -> String {
     let mut made = String::with_capacity(text.len());
     for c in text.chars() {
         if c.is_ascii_alphanumeric() || plain.contains(c) {
             made.push(c);
         } else {
-            c.encode_utf8(&mut [0; 4]).bytes().for_each(|byte| made.push_str(&format!("%{byte:02X}")));
+            for byte in c.encode_utf8(&mut [0; 4]).bytes() {
+                made.extend(['%', char::from(HEX[usize::from(byte >> 4)]), char::from(HEX[usize::from(byte & 15)])]);
+            }
         }
     }
     made
