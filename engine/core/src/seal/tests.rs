@@ -1,14 +1,20 @@
 //! What a mapping has to do, sealed over a model that was really extracted, with and without retention in between.
 
+use std::collections::BTreeMap;
+
+use arrow::array::AsArray;
+use arrow::datatypes::Int64Type;
 use outflow_contract::expr::{Expr, Path};
 use outflow_contract::plan::{Guards, Mapping, Settings, Tolerance};
 use outflow_contract::{Counts, Selection};
+use outflow_ledger::changes::{EntryReader, values_of};
 use outflow_ledger::commit::{MappingCommit, ModelCommit};
 use outflow_ledger::runs::next_epoch;
 use serde_json::Value;
 
 use super::{Fold, Sealed, Sealing};
 use crate::extract::tests::{Bench, Rows};
+use crate::snapshot::PartReader;
 
 /// A model and one mapping of it.
 pub(crate) struct Past {
@@ -161,4 +167,63 @@ fn a_change_of_a_new_column_is_sent_whatever_changed_before_it_came() {
         let sealed = past.seal(&state, &["id", "note"]);
         assert_eq!((sealed.selected, sealed.net), (updated(1), updated(1)), "folded: {folded_after:?}");
     }
+}
+
+/// How many records take many ranges, piles and blocks of all kinds.
+const MANY: i64 = 300_000;
+
+/// The identifier and the number of each entry, and whether it is a deletion. Each is there once.
+fn sealed_records(past: &Past, sealed: &Sealed) -> BTreeMap<i64, (i64, bool)> {
+    let mut records = BTreeMap::new();
+    for part in &sealed.parts {
+        for batch in PartReader::open(past.bench.store.as_ref(), &part.path).unwrap().read().unwrap() {
+            let batch = batch.unwrap();
+            let (entries, values) = (EntryReader::new(&batch).unwrap(), values_of(&batch).unwrap());
+            let column = |name: &str| values.column_by_name(name).unwrap().as_primitive::<Int64Type>().clone();
+            let (ids, numbers) = (column("id"), column("number"));
+            for i in 0..entries.len() {
+                let again = records.insert(ids.value(i), (numbers.value(i), entries.get(i).0.after.is_none()));
+                assert!(again.is_none(), "record {} is there twice", ids.value(i));
+            }
+        }
+    }
+    records
+}
+
+#[test]
+fn many_changes_are_composed_as_few_are() {
+    let all = |number: &dyn Fn(i64) -> Option<i64>| rows(&(0..MANY).filter_map(|id| Some((id, number(id)?))).collect::<Vec<_>>());
+    let bench = Bench::new();
+    let head = bench.extract(&all(&Some), 8192, 2, true).unwrap().head;
+    let mut past = Past { bench, head, selection: Selection::All };
+    let (mut state, gone, first) = (past.delivered(), MANY * 9 / 10, past.head.version);
+    // Every other record changes, then every third; a tenth is gone, and the rest of those stays as it was.
+    let second = |id: i64| (id < gone).then_some(if id % 2 == 0 { id + MANY } else { id });
+    let third = |id: i64| second(id).map(|number| if id % 3 == 0 { number + 2 * MANY } else { number });
+    for (step, number) in [&second as &dyn Fn(i64) -> Option<i64>, &third].into_iter().enumerate() {
+        past.head = past.bench.extract(&all(number), 8192, 2, true).unwrap().head;
+        if step == 0 {
+            let sealed = past.seal(&state, &["number"]);
+            assert_eq!(sealed.net, Counts { updated: gone as u64 / 2, deleted: (MANY - gone) as u64, ..Counts::default() });
+            assert_eq!(past.seal(&state, &["note"]).unused.len(), gone as u64 / 2);
+            assert_eq!(sealed_records(&past, &sealed).len() as u64, sealed.net.total());
+        }
+    }
+    assert_eq!(past.head.version, first + 2);
+    let changed = |id: &i64| id % 2 == 0 || id % 3 == 0 || *id >= gone;
+    let expected: BTreeMap<i64, (i64, bool)> =
+        (0..MANY).filter(changed).map(|id| (id, third(id).map_or((id, true), |number| (number, false)))).collect();
+    for is_folded in [false, true] {
+        if is_folded {
+            state = past.folded(&state);
+        }
+        let sealed = past.seal(&state, &["number"]);
+        assert!(sealed_records(&past, &sealed) == expected, "folded: {is_folded}");
+        assert_eq!((sealed.net.total(), sealed.unused.len()), (expected.len() as u64, 0));
+        assert_eq!(past.seal(&state, &["note"]).unused.len(), sealed.net.updated, "folded: {is_folded}");
+    }
+    let never = MappingCommit { cursor: None, number: 0, ..past.delivered() };
+    let sealed = past.seal(&never, &["number"]);
+    assert_eq!(sealed.net, Counts { added: gone as u64, ..Counts::default() });
+    assert!(sealed_records(&past, &sealed).into_iter().eq((0..gone).map(|id| (id, (third(id).unwrap(), false)))));
 }
