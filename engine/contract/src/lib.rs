@@ -11,6 +11,7 @@
 //! | [`plan`] | a validated project, as the planner hands it to the engine |
 //! | [`source`] | **seam**: where records come from |
 //! | [`destination`] | **seam**: how records become requests, and answers become outcomes |
+//! | [`template`] | a destination's message for a record, as data |
 //! | [`outcome`] | requests, answers, and what an answer proves about each record |
 //! | [`state_store`] | **seam**: where state is kept |
 //! | [`clock`] | **seam**: time and randomness |
@@ -34,6 +35,7 @@ pub mod report;
 pub mod secret;
 pub mod source;
 pub mod state_store;
+pub mod template;
 
 pub use change::{Attempt, Before, Counts, Entry, Failed, Op, Selection};
 pub use error::{Blame, Error, Kind, Result, Retry};
