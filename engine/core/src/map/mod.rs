@@ -6,6 +6,9 @@
 //! Schema ┘          as JSON text, slots of JSON paths)        the batch's arrays)          of each payload
 //! ```
 //!
+//! Before the first record is written, what is the same for all of them is woven into constant text (see `sequence`), and so is the
+//! message of a destination that says it as data (see `message`).
+//!
 //! No value of a record is ever built: bytes go from Arrow's buffers into the payload. What a node cannot give is *missing*,
 //! which objects leave out and arrays turn to null; null is a value and stays.
 //!
