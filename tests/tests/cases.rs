@@ -9,7 +9,8 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
-use outflow_contract::destination::{Destination, Origin, RecordOrigin};
+use outflow_contract::destination::{Destination, Field as Declared, Origin, RecordOrigin};
+use outflow_contract::expr::{Expr, Path};
 use outflow_contract::limits::Limits;
 use outflow_contract::outcome::{Records, Request};
 use outflow_contract::plan::{Mapping, Settings};
@@ -19,6 +20,8 @@ use outflow_engine::map::{Mapper, SentBy};
 use outflow_planner::{Options, load};
 use outflow_tests::Project;
 use outflow_tests::differences::comparable;
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
 use serde_json::{Value, json};
 
 /// Records that come out otherwise on purpose: the file, the record's number, and the reason.
@@ -60,6 +63,19 @@ mappings: {{ case: {{ model: events, destination: it, action: {}, records: all, 
         Self { mapping, destination, records: batch(case["records"].as_array().unwrap()), expected: expected.collect() }
     }
 
+    /// What the destination says as data gives the message that it shapes.
+    fn is_woven_alike(&self, row: usize, ops: &[Op], shaped: Result<&[u8], &String>) {
+        let Mapping { fields, declared, .. } = &self.mapping;
+        let (schema, id) = (self.records.schema(), [COLUMNS[0].to_owned()]);
+        let mapper = Mapper::compile_for(self.destination.as_ref(), fields, declared.as_deref(), &schema, &id, &Limits::default()).unwrap();
+        if mapper.writes_messages() {
+            let ids: Vec<RecordId> = (0..ops.len()).map(|row| RecordId(row as u128)).collect();
+            let woven = mapper.map_with_ids(&self.records, ops, &ids, &SentBy::default(), &[u32::try_from(row).unwrap()]).unwrap();
+            let found = woven.failed.first().map_or(Ok(woven.bytes.as_slice()), |failed| Err(&failed.rejection.code));
+            assert_eq!(found.map(String::from_utf8_lossy), shaped.map(String::from_utf8_lossy));
+        }
+    }
+
     /// The messages that a request carries for one record, or why it is refused.
     fn sent(&self, row: usize) -> Result<Value, String> {
         let schema = self.records.schema();
@@ -72,7 +88,9 @@ mappings: {{ case: {{ model: events, destination: it, action: {}, records: all, 
         }
         let mut bytes = Vec::new();
         let origin = RecordOrigin { id: RecordId(row as u128), op: Op::Added };
-        self.destination.shape(&mapped.bytes, &origin, &mut bytes).map_err(|rejection| rejection.code)?;
+        let shaped = self.destination.shape(&mapped.bytes, &origin, &mut bytes).map_err(|rejection| rejection.code);
+        self.is_woven_alike(row, &ops, shaped.as_ref().map(|()| bytes.as_slice()));
+        shaped?;
         let records = Records { ends: vec![bytes.len()], bytes: bytes.into(), ops: vec![Op::Added], ids: mapped.ids, schema: None };
         let origin = Origin { mapping: "case".to_owned(), epoch: 1, sequence: 0 };
         let Request::Http(request) = self.destination.encode(&records, &origin).unwrap() else { panic!("not HTTP") };
@@ -150,6 +168,90 @@ fn every_field_of_every_segment_action_arrives_where_the_reference_puts_it() {
         }
         assert_eq!(comparable(&message), comparable(&case["message"]), "{kind} {action}");
     }
+}
+
+/// Values that fields may have, as JSON.
+const VALUES: [&str; 12] = [
+    "null",
+    r#""""#,
+    r#"" \t""#,
+    r#""x""#,
+    r#"" Zoë \"""#,
+    "12",
+    "true",
+    "{}",
+    r#"{"a": 1, "categoryPreferences": {"b": true}}"#,
+    "[1]",
+    r#""2024-06-01T10:20:30Z""#,
+    r#"{"address": {"city": "Oslo"}}"#,
+];
+
+#[test]
+fn a_message_that_is_woven_is_the_one_that_is_shaped() {
+    let mut random = StdRng::seed_from_u64(7);
+    let (mut woven, mut sent) = (0, 0);
+    for (kind, settings) in [("segment", r#"{"source_write_key":"key"}"#), ("segment-profiles", "{}")] {
+        let connector = outflow_connectors::connector(kind).unwrap();
+        for action in &connector.descriptor().actions {
+            let project = Project::with(&format!("version: 1\ndestinations: {{ it: {{ type: {kind}, settings: {settings} }} }}\n"));
+            let descriptors = outflow_connectors::descriptors();
+            let options = Options { root: project.root(), target: None, env: &|_| None, descriptors: &descriptors };
+            let loaded = load(&options).unwrap_or_else(|problems| panic!("{problems}"));
+            let constants = Settings(json!({ "engage_space": "key" }).as_object().unwrap().clone());
+            let destination = connector.configure(loaded.project.destination("it").unwrap(), &action.name, &constants).unwrap();
+            let declared: Vec<_> = action.fields.clone().unwrap().into_iter().filter(|field| !field.constant).collect();
+            for _ in 0..60 {
+                // A few fields that are likely to be good, and any others.
+                let likely = |name: &str| matches!(name, "user_id" | "event_name" | "group_id" | "previous_id" | "traits");
+                let fields: Vec<_> =
+                    declared.iter().filter(|field| random.random_bool(if likely(&field.name) { 0.8 } else { 0.2 })).collect();
+                let records: Vec<Value> = (0..8)
+                    .map(|_| {
+                        let value = |name: &str, random: &mut StdRng| match name {
+                            "traits" | "properties" if random.random_bool(0.8) => VALUES[8],
+                            name if likely(name) && random.random_bool(0.8) => VALUES[3],
+                            _ => VALUES[random.random_range(0..VALUES.len())],
+                        };
+                        let members = fields.iter().map(|field| (field.name.clone(), value(&field.name, &mut random)));
+                        members.map(|(name, json)| (name, serde_json::from_str::<Value>(json).unwrap())).collect::<Value>()
+                    })
+                    .collect();
+                let (alike, good) = compared(destination.as_ref(), &declared, &fields, &records);
+                woven += usize::from(alike);
+                sent += good;
+            }
+        }
+    }
+    assert!(woven > 100 && sent > 200, "{woven} mappings were woven, {sent} of their records sent");
+}
+
+/// Maps the records in both ways. Returns whether there are two, and how many records make a message.
+fn compared(destination: &dyn Destination, declared: &[Declared], fields: &[&Declared], records: &[Value]) -> (bool, usize) {
+    let expr =
+        Expr::Object(fields.iter().map(|field| (field.name.clone(), Expr::Path(Path::parse(&format!("v.{}", field.name))))).collect());
+    let json = Field::new("v", DataType::Utf8, true).with_metadata([(EXTENSION_NAME.to_owned(), JSON_EXTENSION.to_owned())].into());
+    let schema = Arc::new(Schema::new(vec![json]));
+    let texts: StringArray = records.iter().map(|record| Some(record.to_string())).collect();
+    let batch = RecordBatch::try_new(Arc::clone(&schema), vec![Arc::new(texts)]).unwrap();
+    let (id, limits, ops) = (["v".to_owned()], Limits::default(), vec![Op::Added; records.len()]);
+    let ids: Vec<RecordId> = (0..ops.len()).map(|row| RecordId(row as u128 + 1)).collect();
+    let woven = Mapper::compile_for(destination, &expr, Some(declared), &schema, &id, &limits).unwrap();
+    if !woven.writes_messages() {
+        return (false, 0);
+    }
+    let plain = Mapper::compile(&expr, Some(declared), &schema, &id, &limits).unwrap();
+    let mut good = 0;
+    for (row, record) in (0..).zip(records) {
+        let mapped = plain.map(&batch, &ops, &SentBy::default(), &[row]).unwrap();
+        let mut bytes = Vec::new();
+        let origin = RecordOrigin { id: ids[row as usize], op: Op::Added };
+        let is_shaped = mapped.failed.is_empty() && destination.shape(&mapped.bytes, &origin, &mut bytes).is_ok();
+        let found = woven.map_with_ids(&batch, &ops, &ids, &SentBy::default(), &[row]).unwrap();
+        assert_eq!(found.failed.is_empty(), is_shaped, "{record} {:?}", found.failed);
+        assert_eq!(String::from_utf8_lossy(&found.bytes), String::from_utf8_lossy(if is_shaped { &bytes } else { b"" }), "{record}");
+        good += usize::from(is_shaped);
+    }
+    (true, good)
 }
 
 #[track_caller]

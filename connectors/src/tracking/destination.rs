@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use outflow_contract::destination::{Check, Destination, Origin, RecordOrigin, RequestLimits};
 use outflow_contract::outcome::{Answer, Outcome, Records, Rejection, Request};
-use outflow_contract::{Error, Kind, Result};
+use outflow_contract::{Error, Kind, Result, template};
 
 use super::Source;
 
@@ -12,6 +12,11 @@ use super::Source;
 pub(crate) trait Message: Copy + Send + Sync + 'static {
     /// Appends the message that the fields of a record make, on one line.
     fn shape(self, fields: &[u8], origin: &RecordOrigin, out: &mut Vec<u8>) -> Result<(), Rejection>;
+
+    /// The same for records with no more than these fields, as data, where data can say it.
+    fn template(self, _fields: &[&str]) -> Option<template::Message> {
+        None
+    }
 }
 
 /// The destination of the action `action` among `actions`, each with its kind of message, at `source`.
@@ -50,6 +55,10 @@ impl<K: Message> Destination for Messages<K> {
 
     fn shape(&self, fields: &[u8], origin: &RecordOrigin, out: &mut Vec<u8>) -> Result<(), Rejection> {
         self.message.shape(fields, origin, out)
+    }
+
+    fn template(&self, fields: &[&str]) -> Option<template::Message> {
+        self.message.template(fields)
     }
 
     fn check(&self) -> Check {

@@ -45,7 +45,7 @@ pub(crate) fn rejection(code: &str, message: impl Into<String>) -> Rejection {
 }
 
 #[cold]
-fn too_large(bytes: usize) -> Rejection {
+pub(super) fn too_large(bytes: usize) -> Rejection {
     rejection(
         "record_too_large",
         format!("the message has {bytes} bytes, and Segment takes {MESSAGE_BYTES_MAX} at the most: map fewer columns"),
@@ -201,17 +201,24 @@ fn is_blank(json: &str) -> bool {
 
 /// The value, which must be there and no blank text: Segment throws a message without it away in silence.
 pub(crate) fn needed<'a>(value: Raw<'a>, field: &str) -> Result<&'a RawValue, Rejection> {
-    filled(value).ok_or_else(|| rejection("missing_field", format!("field `{field}` is missing or blank")))
+    filled(value).ok_or_else(|| missing(field))
+}
+
+/// There is no value that says anything.
+pub(super) fn missing(field: &str) -> Rejection {
+    rejection("missing_field", format!("field `{field}` is missing or blank"))
+}
+
+/// Nobody is named.
+pub(super) fn no_user() -> Rejection {
+    rejection("missing_user", "neither `user_id` nor `anonymous_id` has a value, and Segment takes no message without a user")
 }
 
 /// `userId` and `anonymousId`, one of which must be there.
 pub(crate) fn who(message: &mut Object<'_>, user_id: Raw<'_>, anonymous_id: Raw<'_>) -> Result<(), Rejection> {
     let (user_id, anonymous_id) = (filled(user_id), filled(anonymous_id));
     if user_id.is_none() && anonymous_id.is_none() {
-        return Err(rejection(
-            "missing_user",
-            "neither `user_id` nor `anonymous_id` has a value, and Segment takes no message without a user",
-        ));
+        return Err(no_user());
     }
     message.raw("userId", user_id);
     message.raw("anonymousId", anonymous_id);

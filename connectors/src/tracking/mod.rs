@@ -13,6 +13,7 @@
 mod destination;
 pub(crate) mod fields;
 pub(crate) mod message;
+pub(crate) mod template;
 #[cfg(test)]
 pub(crate) mod tests;
 

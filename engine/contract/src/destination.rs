@@ -15,6 +15,7 @@ use crate::outcome::{Answer, HttpRequest, HttpResponse, Outcome, Records, Reject
 use crate::plan::{DestinationConfig, Settings};
 pub use crate::requirement::{Condition, RequiredIf};
 use crate::secret::Secret;
+use crate::template::Message;
 use crate::{Op, RecordId, Result};
 
 /// A kind of destination.
@@ -63,6 +64,12 @@ pub trait Destination: Send + Sync {
     fn shape(&self, fields: &[u8], _origin: &RecordOrigin, out: &mut Vec<u8>) -> Result<(), Rejection> {
         out.extend_from_slice(fields);
         Ok(())
+    }
+    /// What [`Self::shape`] makes of records with no more than these fields, as data, where data can say it: the engine writes it then, in
+    /// one pass with the mapping. It has to be the same for every record, to the byte; but where a record has several faults, another of
+    /// them may be told. `None`: [`Self::shape`] is asked for each record.
+    fn template(&self, _fields: &[&str]) -> Option<Message> {
+        None
     }
     /// How address and credentials can be tried without changing anything.
     fn check(&self) -> Check;

@@ -12,6 +12,7 @@
 //! | [`requirement`] | fields that only some records need |
 //! | [`source`] | **seam**: where records come from |
 //! | [`destination`] | **seam**: how records become requests, and answers become outcomes |
+//! | [`template`] | a destination's message for a record, as data |
 //! | [`outcome`] | requests, answers, and what an answer proves about each record |
 //! | [`state_store`] | **seam**: where state is kept |
 //! | [`clock`] | **seam**: time and randomness |
@@ -36,6 +37,7 @@ pub mod requirement;
 pub mod secret;
 pub mod source;
 pub mod state_store;
+pub mod template;
 
 pub use change::{Attempt, Before, Counts, Entry, Failed, Op, Selection};
 pub use error::{Blame, Error, Kind, Result, Retry};

@@ -2,11 +2,12 @@
 
 use outflow_contract::destination::RecordOrigin;
 use outflow_contract::outcome::Rejection;
+use outflow_contract::template::{self, Template};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::tracking::Message;
 use crate::tracking::message::{self, Object, Raw, as_object, filled, members, needed, which};
+use crate::tracking::{Message, template as t};
 
 /// What a message says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -161,7 +162,56 @@ impl Message for Kind {
             self.body(f, m)
         })
     }
+
+    fn template(self, fields: &[&str]) -> Option<template::Message> {
+        let mapped = |name: &str| fields.contains(&name);
+        // These say more than where a field goes.
+        let looks_into = matches!(self, Self::Page | Self::Screen) || mapped("consent") || (self == Self::Identify && mapped("address"));
+        if looks_into {
+            return None;
+        }
+        let mut members = vec![t::word(self.name()).named("type")];
+        match self {
+            Self::Alias => members.extend([t::needed("previous_id").named("previousId"), t::needed("user_id").named("userId")]),
+            Self::Track => members.extend([t::who(), t::needed("event_name").named("event")]),
+            Self::Group => members.extend([t::who(), t::needed("group_id").named("groupId")]),
+            Self::Identify | Self::Page | Self::Screen => members.push(t::who()),
+        }
+        members.extend(t::stamp());
+        let mut context = Vec::new();
+        if self == Self::Track {
+            context.push(t::spread("traits").named("traits"));
+        }
+        let named = |(name, field): (&'static str, &'static str)| Template::Field(field).named(name);
+        context.extend([("app", "application"), ("campaign", "campaign_parameters")].map(named));
+        context.push(t::nothing().named("consent"));
+        context.extend(CONTEXT.map(named));
+        if self != Self::Group {
+            context.push(Template::Filled("group_id").named("groupId"));
+        }
+        members.push(Template::Members(context).named("context"));
+        match self {
+            Self::Track => members.push(t::spread("properties").named("properties")),
+            Self::Identify | Self::Group => members.push(t::spread("traits").named("traits")),
+            Self::Page | Self::Screen | Self::Alias => {}
+        }
+        Some(t::message(members))
+    }
 }
+
+/// Members of the context behind the consent, each with its field.
+const CONTEXT: [(&str, &str); 10] = [
+    ("device", "device"),
+    ("ip", "ip_address"),
+    ("locale", "locale"),
+    ("location", "location"),
+    ("network", "network"),
+    ("os", "operating_system"),
+    ("page", "page"),
+    ("screen", "screen"),
+    ("userAgent", "user_agent"),
+    ("timezone", "timezone"),
+];
 
 /// The members of the field `page` that are properties of a page, too.
 #[derive(Default, Deserialize)]

@@ -2,11 +2,15 @@
 
 use outflow_contract::destination::RecordOrigin;
 use outflow_contract::outcome::Rejection;
+use outflow_contract::template::{self, Template};
 use serde::Deserialize;
 
 use super::subscriptions;
-use crate::tracking::Message;
 use crate::tracking::message::{self, Object, Raw, filled, needed};
+use crate::tracking::{Message, template as t};
+
+/// It is for the profiles alone.
+const INTEGRATIONS: &str = r#"{"All":false}"#;
 
 /// What a message says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,7 +98,7 @@ impl Message for Kind {
             m.word("type", self.name());
             self.head(f, m)?;
             message::stamp(m, f.timestamp, f.message_id, origin);
-            m.json("integrations", r#"{"All":false}"#);
+            m.json("integrations", INTEGRATIONS);
             let mut context = m.object("context");
             if self == Self::Subscription {
                 subscriptions::write(f, &mut context)?;
@@ -106,5 +110,26 @@ impl Message for Kind {
                 _ => m.spread("traits", "traits", f.traits),
             }
         })
+    }
+
+    fn template(self, fields: &[&str]) -> Option<template::Message> {
+        // These say more than where a field goes.
+        if self == Self::Subscription || fields.contains(&"consent") {
+            return None;
+        }
+        let mut members = vec![t::word(self.name()).named("type"), t::who()];
+        members.push(match self {
+            Self::Track => t::needed("event_name").named("event"),
+            Self::Group => t::needed("group_id").named("groupId"),
+            Self::Identify | Self::Subscription => Template::Filled("group_id").named("groupId"),
+        });
+        members.extend(t::stamp());
+        members.push(Template::Constant(INTEGRATIONS.to_owned()).named("integrations"));
+        members.push(Template::Members(vec![t::nothing().named("consent")]).named("context"));
+        members.push(match self {
+            Self::Track => t::spread("properties").named("properties"),
+            _ => t::spread("traits").named("traits"),
+        });
+        Some(t::message(members))
     }
 }

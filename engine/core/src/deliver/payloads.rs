@@ -61,7 +61,13 @@ impl Reading {
 
     /// The same as `sync` did it.
     fn map_as(&self, sync: &SentBy, batch: &RecordBatch, ops: &[Op], rows: &[u32], ids: &[RecordId]) -> Result<Mapped> {
-        let mapped = self.mapper_for(batch.schema_ref())?.map(batch, ops, sync, rows)?;
+        let mapper = self.mapper_for(batch.schema_ref())?;
+        if mapper.writes_messages() {
+            let mut all = vec![RecordId(0); batch.num_rows()];
+            rows.iter().zip(ids).for_each(|(&row, &id)| all[row as usize] = id);
+            return mapper.map_with_ids(batch, ops, &all, sync, rows);
+        }
+        let mapped = mapper.map(batch, ops, sync, rows)?;
         if !self.destination.shapes() {
             return Ok(mapped);
         }
@@ -84,7 +90,8 @@ impl Reading {
         if schema == &self.schema {
             return Ok(Arc::clone(&self.mapper));
         }
-        Mapper::compile(&self.mapping.fields, self.mapping.declared.as_deref(), schema, &self.id, &self.limits).map(Arc::new)
+        let (Mapping { fields, declared, .. }, destination) = (self.mapping.as_ref(), self.destination.as_ref());
+        Mapper::compile_for(destination, fields, declared.as_deref(), schema, &self.id, &self.limits).map(Arc::new)
     }
 }
 

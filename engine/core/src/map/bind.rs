@@ -6,7 +6,7 @@
 
 use arrow::array::{Array, RecordBatch};
 use jiff::Timestamp;
-use outflow_contract::{Error, Op, Result};
+use outflow_contract::{Error, Op, RecordId, Result};
 
 use super::call::Work;
 use super::coerce::{self, Wanted};
@@ -23,12 +23,15 @@ use super::route::{End, Reached, Way};
 use super::sequence::{self, Step};
 use super::size;
 use super::value::Column;
+use super::write;
 
 /// The batch, and what is the same for it all.
 pub(crate) struct Input<'a> {
     pub(crate) batch: &'a RecordBatch,
     /// The operation of each record of the batch.
     pub(crate) ops: &'a [Op],
+    /// The id of each, where somebody asks for it.
+    pub(crate) record_ids: &'a [RecordId],
     /// The sync's id, as JSON.
     pub(crate) sync_id: &'a [u8],
     /// When the sync began.
@@ -56,6 +59,7 @@ pub(crate) enum Bound<'a> {
     Object(Vec<(&'a [u8], Bound<'a>)>),
     Array(Vec<Bound<'a>>),
     Op(&'a [Op]),
+    RecordId(&'a [RecordId]),
     Value(Leaf<'a>),
     Json(JsonLeaf<'a>),
     Template(Vec<BoundPart<'a>>),
@@ -84,6 +88,7 @@ impl<'a> Bound<'a> {
             }
             Node::Array(items) => Self::Array(items.iter().map(|node| Self::bind(node, root, input)).collect::<Result<_>>()?),
             Node::Op => Self::Op(input.ops),
+            Node::RecordId => Self::RecordId(input.record_ids),
             Node::SyncId => Self::Literal(input.sync_id),
             Node::Now(writer) => {
                 let mut json = Vec::new();
@@ -151,6 +156,7 @@ impl<'a> Bound<'a> {
                 out.buf.extend_from_slice(ops[i].as_str().as_bytes());
                 out.buf.push(b'"');
             }
+            Self::RecordId(ids) => write::hexadecimal(&mut out.buf, &ids[i].0.to_be_bytes()),
             Self::Json(leaf) => return leaf.write(i, out),
             Self::Template(parts) => template::write(parts, i, out),
             Self::If(choice) => return condition::write(choice, i, out),

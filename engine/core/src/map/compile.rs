@@ -33,6 +33,8 @@ pub(crate) enum Node {
     Object(Vec<(Vec<u8>, Node)>),
     Array(Vec<Node>),
     Op,
+    /// The record's id, where a destination deduplicates by it.
+    RecordId,
     SyncId,
     /// When the sync began, in a form.
     Now(date::Writer),

@@ -6,6 +6,9 @@
 //! Schema ┘          as JSON text, slots of JSON paths)        the batch's arrays)          of each payload
 //! ```
 //!
+//! Before the first record is written, what is the same for all of them is woven into constant text (see `sequence`), and so is the
+//! message of a destination that says it as data (see `message`).
+//!
 //! No value of a record is ever built: bytes go from Arrow's buffers into the payload. What a node cannot give is *missing*,
 //! which objects leave out and arrays turn to null; null is a value and stays.
 //!
@@ -43,6 +46,7 @@ mod identifiers;
 mod json;
 mod layout;
 mod members;
+mod message;
 mod moment;
 mod output;
 mod route;
@@ -69,11 +73,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use arrow::array::{Array, RecordBatch};
 use arrow::datatypes::SchemaRef;
 use jiff::Timestamp;
-use outflow_contract::destination::Field;
+use outflow_contract::destination::{Destination, Field};
 use outflow_contract::expr::Expr;
 use outflow_contract::limits::Limits;
 use outflow_contract::outcome::{Ids, Rejection};
-use outflow_contract::{Error, Op, Result};
+use outflow_contract::template::Message;
+use outflow_contract::{Error, Op, RecordId, Result};
 
 use bind::{Bound, Input, Root};
 use coerce::Wanted;
@@ -103,6 +108,8 @@ pub struct Mapper {
     demands: Vec<Wanted>,
     record_bytes_max: usize,
     value_bytes_max: usize,
+    /// The payloads are messages of a destination, with a limit of their own.
+    message: Option<Message>,
     /// Bytes of a payload in the batch mapped last: the size of the next buffer.
     payload_bytes: AtomicUsize,
 }
@@ -156,6 +163,33 @@ impl Mapper {
     ///
     /// Fails if a column is not there, or holds what has no JSON form.
     pub fn compile(expr: &Expr, declared: Option<&[Field]>, schema: &SchemaRef, id: &[String], limits: &Limits) -> Result<Self> {
+        Self::compile_as(None, expr, declared, schema, id, limits)
+    }
+
+    /// The same, with what `destination` makes of the fields woven into it, if it says so as data: see [`Self::writes_messages`].
+    pub fn compile_for(
+        destination: &dyn Destination,
+        expr: &Expr,
+        declared: Option<&[Field]>,
+        schema: &SchemaRef,
+        id: &[String],
+        limits: &Limits,
+    ) -> Result<Self> {
+        let names: Vec<&str> = match expr {
+            Expr::Object(members) => members.iter().map(|(name, _)| name.as_str()).collect(),
+            _ => Vec::new(),
+        };
+        Self::compile_as(destination.template(&names), expr, declared, schema, id, limits)
+    }
+
+    fn compile_as(
+        message: Option<Message>,
+        expr: &Expr,
+        declared: Option<&[Field]>,
+        schema: &SchemaRef,
+        id: &[String],
+        limits: &Limits,
+    ) -> Result<Self> {
         if id.is_empty() {
             return Err(Error::bug("a mapper needs at least one identifier column"));
         }
@@ -167,10 +201,21 @@ impl Mapper {
         };
         let identifier = compiler.identifier()?;
         let (sources, columns) = compiler.finish();
+        let payload_schema = types::schema(&root);
+        let demands = declared.map(coerce::demands).unwrap_or_default();
+        // What only some records need is looked for among the fields, which a message does not show.
+        let (root, message) = match message.filter(|_| demands.is_empty()) {
+            Some(message) => match message::weave(&message.template, root) {
+                Ok(woven) => (woven, Some(message)),
+                Err(fields) => (fields, None),
+            },
+            None => (root, None),
+        };
         Ok(Self {
-            payload_schema: types::schema(&root),
+            payload_schema,
             root,
-            demands: declared.map(coerce::demands).unwrap_or_default(),
+            demands,
+            message,
             identifier,
             sources,
             columns,
@@ -188,6 +233,11 @@ impl Mapper {
         self.payload_schema.as_ref()
     }
 
+    /// Are the payloads what [`Destination::shape`] would make of the fields?
+    pub fn writes_messages(&self) -> bool {
+        self.message.is_some()
+    }
+
     /// The indexes of the columns that are read, the identifier's included, sorted. The others may hold anything of their type.
     pub fn columns(&self) -> &[usize] {
         &self.columns
@@ -197,11 +247,19 @@ impl Mapper {
     ///
     /// A record that cannot be mapped is told in [`Mapped::failed`] and leaves no bytes; an error is a batch of another schema.
     pub fn map(&self, batch: &RecordBatch, ops: &[Op], sync: &SentBy, rows: &[u32]) -> Result<Mapped> {
+        self.map_with_ids(batch, ops, &vec![RecordId(0); if self.writes_messages() { ops.len() } else { 0 }], sync, rows)
+    }
+
+    /// The same where payloads are messages. `ids` has the id of every record of the batch.
+    pub fn map_with_ids(&self, batch: &RecordBatch, ops: &[Op], ids: &[RecordId], sync: &SentBy, rows: &[u32]) -> Result<Mapped> {
         self.check(batch, ops, rows)?;
+        if self.writes_messages() && ids.len() != ops.len() {
+            return Err(Error::bug(format!("{} ids for {} records", ids.len(), ops.len())));
+        }
         let mut sync_id_json = Vec::with_capacity(sync.id.len() + 2);
         write::string(&mut sync_id_json, &sync.id);
         let all = rows.len() >= batch.num_rows() / ALL_SHARE;
-        let input = Input { batch, ops, sync_id: &sync_id_json, now: sync.started_at, all };
+        let input = Input { batch, ops, record_ids: ids, sync_id: &sync_id_json, now: sync.started_at, all };
         let root = sequence::weave(Bound::bind(&self.root, Root::Record, &input)?, all);
         let identifier = Bound::bind(&self.identifier, Root::Record, &input)?;
 
@@ -211,27 +269,27 @@ impl Mapper {
         let mut out = Output::new(&self.sources, self.value_bytes_max, capacity);
         let mut mapped = Mapped { ends: Vec::with_capacity(rows.len()), rows: Vec::with_capacity(rows.len()), ..Mapped::default() };
         // The identifiers go to a buffer of their own. What they need is no part of any payload.
-        let mut ids = Output::new(&self.sources, self.value_bytes_max, rows.len() * ID_BYTES_GUESS);
+        let mut own = Output::new(&self.sources, self.value_bytes_max, rows.len() * ID_BYTES_GUESS);
         let mut id_ends = Vec::with_capacity(rows.len());
         for &row in rows {
-            let (start, id_start) = (out.buf.len(), ids.buf.len());
+            let (start, id_start) = (out.buf.len(), own.buf.len());
             let written = root.write(row as usize, &mut out);
             let end = out.buf.len();
-            identifier.write(row as usize, &mut ids);
+            identifier.write(row as usize, &mut own);
             if !self.demands.is_empty() {
                 self.demand(start, &mut out);
             }
-            match self.verdict(written, end - start, &mut out).or_else(|| ids.failure.take()) {
+            match self.verdict(written, end - start, &mut out).or_else(|| own.failure.take()) {
                 None => {
                     mapped.ends.push(end);
                     mapped.rows.push(row);
-                    id_ends.push(ids.buf.len());
+                    id_ends.push(own.buf.len());
                 }
                 Some(rejection) => {
                     out.buf.truncate(start);
-                    ids.failure = None;
-                    let id = String::from_utf8_lossy(&ids.buf[id_start..]).into_owned();
-                    ids.buf.truncate(id_start);
+                    own.failure = None;
+                    let id = String::from_utf8_lossy(&own.buf[id_start..]).into_owned();
+                    own.buf.truncate(id_start);
                     mapped.failed.push(Unmapped { row, id, rejection });
                 }
             }
@@ -240,7 +298,7 @@ impl Mapper {
             self.payload_bytes.store(average, Ordering::Relaxed);
         }
         mapped.bytes = out.buf;
-        let text = String::from_utf8(ids.buf).map_err(|error| Error::bug("an identifier is no text").caused_by(error))?;
+        let text = String::from_utf8(own.buf).map_err(|error| Error::bug("an identifier is no text").caused_by(error))?;
         mapped.ids = Ids::new(text, id_ends);
         Ok(mapped)
     }
@@ -263,6 +321,10 @@ impl Mapper {
         if bytes > self.record_bytes_max {
             let max = self.record_bytes_max;
             out.fail("record_too_large", || format!("the payload has {bytes} bytes, more than limits.record_bytes ({max})"));
+        }
+        if let Some(message) = self.message.as_ref().filter(|message| bytes > message.bytes_max) {
+            let Rejection { code, message } = (message.too_large)(bytes);
+            out.fail(&code, || message);
         }
         out.failure.take()
     }

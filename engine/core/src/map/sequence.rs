@@ -112,6 +112,7 @@ fn is_certain(bound: &Bound<'_>) -> bool {
         | Bound::Array(_)
         | Bound::Template(_)
         | Bound::Op(_)
+        | Bound::RecordId(_)
         | Bound::Sequence(_) => true,
         Bound::Value(leaf) => leaf.is_direct(),
         Bound::Case(_, value) => is_certain(value),

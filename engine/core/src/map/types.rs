@@ -91,7 +91,7 @@ pub(super) fn node(node: &Node) -> Option<Told> {
         Node::Missing => None,
         Node::Object(members) => Some(object(members.iter().map(|(prefix, member)| (name(prefix), self::node(member))))),
         Node::Array(items) => Some(list(items.iter().map(self::node))),
-        Node::Op | Node::SyncId | Node::Template(_) => Some(Told::text()),
+        Node::Op | Node::RecordId | Node::SyncId | Node::Template(_) => Some(Told::text()),
         Node::Now(writer) => Some(writer.told()),
         Node::Value(place) => value(place),
         Node::Json(_) | Node::JsonItems { .. } => Some(Told::Any),

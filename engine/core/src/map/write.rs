@@ -218,6 +218,21 @@ pub(crate) fn decimal(buf: &mut Vec<u8>, digits: &str, scale: i8) {
     }
 }
 
+/// Appends the bytes in hexadecimal, as a JSON string. Without branches or tables, so that the compiler makes vectors of it.
+pub(crate) fn hexadecimal(buf: &mut Vec<u8>, bytes: &[u8]) {
+    fn digit(nibble: u8) -> u8 {
+        const LETTER: u8 = b'a' - b'0' - 10;
+        nibble + b'0' + LETTER * u8::from(nibble > 9)
+    }
+    let start = buf.len() + 1;
+    buf.resize(start + bytes.len() * 2 + 1, b'"');
+    buf[start - 1] = b'"';
+    for (pair, byte) in buf[start..].chunks_exact_mut(2).zip(bytes) {
+        pair[0] = digit(byte >> 4);
+        pair[1] = digit(byte & 15);
+    }
+}
+
 /// Bytes as a string of padded standard base64.
 pub(crate) fn base64(buf: &mut Vec<u8>, bytes: &[u8]) {
     buf.push(b'"');

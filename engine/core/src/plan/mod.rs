@@ -194,7 +194,8 @@ impl Engine {
         let destination = self.destinations.get(&mapping.name).ok_or_else(|| Error::bug("a mapping without a destination"))?;
         let model = self.project.model(&mapping.model).ok_or_else(|| Error::bug("a mapping without a model"))?;
         let schema = schema_of(&extracted.head)?;
-        let mapper = Mapper::compile(&mapping.fields, mapping.declared.as_deref(), &schema, &model.id, &self.project.limits)?;
+        let (fields, declared) = (&mapping.fields, mapping.declared.as_deref());
+        let mapper = Mapper::compile_for(destination.as_ref(), fields, declared, &schema, &model.id, &self.project.limits)?;
         let reading = Arc::new(payloads::Reading {
             store: Arc::clone(&self.store),
             mapping: Arc::new(mapping.clone()),

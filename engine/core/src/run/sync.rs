@@ -338,7 +338,8 @@ impl<'a> Sync<'a> {
         let schema = self.again.map_or_else(|| Ok(Arc::clone(&settling.schema)), |replay| decode_schema(&replay.past.schema))?;
         let mut identity = identity::of(self.mapping, settling.base.as_ref());
         identity.generation += u64::from(self.again.is_some());
-        let mapper = Mapper::compile(&self.mapping.fields, self.mapping.declared.as_deref(), &schema, &model.id, &engine.project.limits)
+        let (fields, declared) = (&self.mapping.fields, self.mapping.declared.as_deref());
+        let mapper = Mapper::compile_for(destination.as_ref(), fields, declared, &schema, &model.id, &engine.project.limits)
             .map_err(|error| error.with("mapping", &self.mapping.name))?;
         let started_at = parsed(&self.report.started_at).ok_or_else(|| Error::bug("a report without the time of its start"))?;
         let link = engine.link(config)?;

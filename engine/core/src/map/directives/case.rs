@@ -17,6 +17,7 @@ pub(crate) fn compile(upper: bool, value: Node) -> Node {
         // A constant is changed as any other text is: it is rare, and not worth a rule of its own.
         Node::Literal(_)
         | Node::Op
+        | Node::RecordId
         | Node::SyncId
         | Node::Now(_)
         | Node::Json(_)

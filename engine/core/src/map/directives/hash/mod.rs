@@ -84,24 +84,9 @@ impl Hash {
 
     fn encode(&self, hash: &[u8], buf: &mut Vec<u8>) {
         match self.options.encoding {
-            Encoding::Hex => hexadecimal(hash, buf),
+            Encoding::Hex => write::hexadecimal(buf, hash),
             Encoding::Base64 => write::base64(buf, hash),
         }
-    }
-}
-
-/// Appends the bytes in hexadecimal, as a JSON string. Without branches or tables, so that the compiler makes vectors of it.
-fn hexadecimal(bytes: &[u8], buf: &mut Vec<u8>) {
-    fn digit(nibble: u8) -> u8 {
-        const LETTER: u8 = b'a' - b'0' - 10;
-        nibble + b'0' + LETTER * u8::from(nibble > 9)
-    }
-    let start = buf.len() + 1;
-    buf.resize(start + bytes.len() * 2 + 1, b'"');
-    buf[start - 1] = b'"';
-    for (pair, byte) in buf[start..].chunks_exact_mut(2).zip(bytes) {
-        pair[0] = digit(byte >> 4);
-        pair[1] = digit(byte & 15);
     }
 }
 
