@@ -202,7 +202,7 @@ impl Mapper {
         let (root, message) = match message {
             Some(message) => match message::weave(&message.template, root) {
                 Ok(woven) => (woven, Some(message)),
-                Err(fields) => (fields, None),
+                Err(fields) => (*fields, None),
             },
             None => (root, None),
         };
