@@ -27,13 +27,13 @@ use super::value::key_prefix;
 struct Fields(HashMap<String, Node>);
 
 /// The message with these fields in it; the fields as they are if they are no object, or some are not in the message, or twice.
-pub(super) fn weave(template: &Template, fields: Node) -> Result<Node, Node> {
-    let Node::Object(members) = fields else { return Err(fields) };
+pub(super) fn weave(template: &Template, fields: Node) -> Result<Node, Box<Node>> {
+    let Node::Object(members) = fields else { return Err(Box::new(fields)) };
     let names: Vec<String> = members.iter().map(|(prefix, _)| types::name(prefix)).collect();
     let taken = template.fields();
     let (known, wanted): (HashSet<&str>, HashSet<&str>) = (names.iter().map(String::as_str).collect(), taken.iter().copied().collect());
     if known.len() < names.len() || wanted.len() < taken.len() || !known.is_subset(&wanted) {
-        return Err(Node::Object(members));
+        return Err(Box::new(Node::Object(members)));
     }
     Ok(Fields(names.into_iter().zip(members.into_iter().map(|(_, node)| node)).collect()).node(template))
 }
@@ -304,7 +304,7 @@ mod tests {
     #[test]
     fn what_a_message_needs_refuses_the_records_without_it() {
         let with = |name: &str, message: &str| written(&[("user", path("id")), ("name", path(name)), ("message", path(message))]);
-        let codes = |all: Vec<Result<String, String>>| all.into_iter().map(|one| one.err()).collect::<Vec<_>>();
+        let codes = |all: Vec<Result<String, String>>| all.into_iter().map(Result::err).collect::<Vec<_>>();
         assert_eq!(codes(with("c", "a")), [Some("nameless".to_owned()), None, None]);
         assert_eq!(
             with("b", "a")[0].as_ref().unwrap(),

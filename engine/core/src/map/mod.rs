@@ -207,7 +207,7 @@ impl Mapper {
         let (root, message) = match message.filter(|_| demands.is_empty()) {
             Some(message) => match message::weave(&message.template, root) {
                 Ok(woven) => (woven, Some(message)),
-                Err(fields) => (fields, None),
+                Err(fields) => (*fields, None),
             },
             None => (root, None),
         };
