@@ -15,7 +15,7 @@ const WRITTEN: [&str; 8] = [
     "4{ group_id: $.userId, user_id: $.id, traits: { '@merge': { direction: left, objects: [$.properties, { a: $.b }] } } }",
     "5{ engage_space: key, user_id: $.userId, email: $.email, email_subscription_status: 'true' }",
     "0{ __segment_internal_directive: { '@transform': { apply: { a: $.properties } } }, b: $.a.plan }",
-    "0{ a: $.emial, b: { '@pat': $.a }, '@case': { operator: uper, value: [1, }",
+    "0{ a: $.emial, b: { '@pat': $.a }, '@case': { operator: upr, value: [1, }",
 ];
 
 /// Mappings.

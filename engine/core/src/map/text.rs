@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! offsets  0      7           18                     a text is copied with what lies behind it, by whole blocks,
-//! bytes    Ada Lov jane@x.com Björn …                and what is too much is cut off again (see `block`)
+//! bytes    Ada Byr jane@x.com Björn …                and what is too much is cut off again (see `block`)
 //!          └──── one look at all of them at once: is there anything to escape? ────┘
 //! ```
 //!

@@ -108,13 +108,13 @@ mod tests {
     #[test]
     fn an_entry_comes_back_as_it_was_whatever_it_has() {
         let request = AttemptRequest { key: RequestKey(1 << 100 | 7), epoch: u64::MAX, sequence: 2, records: u32::MAX, index: 4 };
-        let mut befores = vec![Before::Absent, Before::Known(RowHash(3 << 90 | 1))];
+        let mut states = vec![Before::Absent, Before::Known(RowHash(3 << 90 | 1))];
         for op in Op::ALL {
             for after in [None, Some(RowHash(5 << 80 | 2))] {
-                befores.extend([None, Some(request)].map(|request| Before::Unknown(Attempt { op, after, version: 9, request })));
+                states.extend([None, Some(request)].map(|request| Before::Unknown(Attempt { op, after, version: 9, request })));
             }
         }
-        for before in befores {
+        for before in states {
             for after in [None, Some(RowHash(u128::MAX))] {
                 for failed in [Failed::default(), Failed { attempts: 3, first_ms: 1 << 40, last_ms: 1 << 41, set_aside: true }] {
                     let entry = Entry { key: Key(6 << 70 | 5), before, after, version: 1 << 50, failed };

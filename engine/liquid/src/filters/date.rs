@@ -220,7 +220,7 @@ impl Moment {
 fn ordinal(day: i64) -> &'static str {
     match day % 10 {
         1 if day != 11 => "st",
-        2 if day != 12 => "nd",
+        2 if day != 12 => "nd", // typos: on purpose
         3 if day != 13 => "rd",
         _ => "th",
     }
