@@ -148,7 +148,7 @@ impl Run {
         if chunks.is_empty() {
             return Ok(());
         }
-        chunks.iter().for_each(|chunk| self.figures.waited_rows.add(chunk.keys.len()));
+        self.figures.waited_rows.add(chunks.iter().map(|chunk| chunk.keys.len()).sum());
         if self.diff.snapshot.is_empty() {
             // Where nothing is known, nothing has to wait.
             return self.blocking(move |run, tally| run.diff.added(chunks, tally, &|batch| run.send(batch))).await;
