@@ -143,7 +143,7 @@ fn load(folder: &Path) -> Result<Loaded> {
 /// The engine as the program composes it.
 fn open(loaded: &Loaded, store: Arc<dyn StateStore>, workers: usize) -> Result<Engine> {
     let project = &loaded.project;
-    let files = FilesOptions { target_partitions: workers, ..FilesOptions::default() };
+    let files = FilesOptions::of(workers, None);
     let mut sources = BTreeMap::new();
     for config in &project.sources {
         sources.insert(config.name.clone(), Arc::from(outflow_connectors::source(config, &files)?));

@@ -73,7 +73,7 @@ impl Work {
         let path = path.into_os_string().into_string().map_err(|_| Error::invalid("the file's path is not text"))?;
         let table = FileTable { name: NAME.to_owned(), path, format: FileFormat::Parquet, columns: Vec::new(), delimiter: None };
         let memory_limit_bytes = memory.map(FilesOptions::share_of);
-        let options = FilesOptions { target_partitions: self.threads, memory_limit_bytes, ..FilesOptions::default() };
+        let options = FilesOptions::of(self.threads, memory_limit_bytes);
         Ok(Box::new(FilesSource::new(vec![table], options)))
     }
 

@@ -150,7 +150,7 @@ fn open_with(loaded: &Loaded, observer: Arc<dyn Observer>, store: Arc<dyn StateS
 
 fn sources(project: &Project, workers: usize) -> Result<BTreeMap<String, Arc<dyn Source>>> {
     let memory_limit_bytes = project.limits.memory_bytes.map(FilesOptions::share_of);
-    let options = FilesOptions { target_partitions: workers, memory_limit_bytes, ..FilesOptions::default() };
+    let options = FilesOptions::of(workers, memory_limit_bytes);
     let open = |config: &SourceConfig| Ok((config.name.clone(), Arc::from(connectors::source(config, &options)?)));
     project.sources.iter().map(open).collect()
 }

@@ -64,7 +64,7 @@ pub fn state(tables: &[FileTable]) -> String {
 /// How the query engine works.
 #[derive(Clone, Debug)]
 pub struct FilesOptions {
-    /// Partitions that are read at once: the number of cores.
+    /// Partitions that are read at once.
     pub target_partitions: usize,
     /// What joins, sorts and aggregations may hold in memory before they spill; no limit if `None`.
     pub memory_limit_bytes: Option<usize>,
@@ -72,7 +72,16 @@ pub struct FilesOptions {
     pub spill_dir: Option<PathBuf>,
 }
 
+/// Partitions for each thread: with one each, a thread is left alone with the last part of a file while the others have ended.
+const PARTITIONS_PER_THREAD: usize = 2;
+
 impl FilesOptions {
+    /// For so many threads. Under a limit on memory there are fewer partitions, for each holds some.
+    pub fn of(threads: usize, memory_limit_bytes: Option<usize>) -> Self {
+        let per_thread = if memory_limit_bytes.is_some() { 1 } else { PARTITIONS_PER_THREAD };
+        Self { target_partitions: threads * per_thread, memory_limit_bytes, spill_dir: None }
+    }
+
     /// What of a whole process's memory, in bytes, its queries may take.
     pub fn share_of(memory: usize) -> usize {
         memory / 4
@@ -83,7 +92,7 @@ impl Default for FilesOptions {
     /// All cores, no limit.
     fn default() -> Self {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        Self { target_partitions: cores, memory_limit_bytes: None, spill_dir: None }
+        Self::of(cores, None)
     }
 }
 
