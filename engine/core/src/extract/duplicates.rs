@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::snapshot::{PartReader, SEGMENTS, each_entry};
+use crate::snapshot::{PartReader, each_entry};
 use arrow::array::{BooleanArray, RecordBatch};
 use arrow::compute::filter_record_batch;
 use outflow_contract::state_store::StateStore;
@@ -11,19 +11,25 @@ use outflow_contract::{Before, Error, Key, Result};
 use outflow_ledger::changes::{EntryReader, Locator, PartWriter, values_of};
 
 use super::Gathered;
+use super::segments::in_order;
 use super::writer::Part;
 use crate::diff::Reason;
 
 /// The keys that came more than once. A record that is too large to be accepted has come, too.
-pub(super) fn find(gathered: &Gathered) -> Result<HashSet<Key>> {
+pub(super) fn find(gathered: &Gathered, threads: usize) -> Result<HashSet<Key>> {
     let mut keys = gathered.tally.repeated.clone();
     let mut refused = HashSet::new();
     keys.extend(gathered.tally.refused.iter().filter(|key| !refused.insert(**key)));
-    for segment in 0..SEGMENTS {
+    let of_segment = |segment: usize| {
         let entries = gathered.changed(segment)?;
-        keys.extend(entries.windows(2).filter(|pair| pair[0].key == pair[1].key).map(|pair| pair[0].key));
-        keys.extend(entries.iter().map(|entry| entry.key).filter(|key| refused.contains(key)));
-    }
+        let repeated = entries.windows(2).filter(|pair| pair[0].key == pair[1].key).map(|pair| pair[0].key);
+        let refused = entries.iter().map(|entry| entry.key).filter(|key| refused.contains(key));
+        Ok(repeated.chain(refused).collect::<Vec<Key>>())
+    };
+    in_order(threads, of_segment, |found| {
+        keys.extend(found);
+        Ok(())
+    })?;
     Ok(keys)
 }
 

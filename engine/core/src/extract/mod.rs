@@ -17,6 +17,7 @@ mod duplicates;
 mod memory;
 mod publish;
 mod rebase;
+mod segments;
 #[cfg(test)]
 pub(crate) mod tests;
 mod writer;

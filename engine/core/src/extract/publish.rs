@@ -16,11 +16,12 @@ use outflow_ledger::commit::{Dropped, ExtractionInfo, HashFile, ModelCommit, Val
 use outflow_ledger::paths;
 
 use super::duplicates::{self, Removed};
+use super::segments::in_order;
 use super::writer::{Output, Part};
 use super::{Extracted, Extraction, Gathered};
 use crate::diff::{Comparison, HASH_FORMAT, Reason, Tally};
 use crate::scratch::ByPlace;
-use crate::snapshot::{Columns, HashFileWriter, Indexed, SEGMENTS, hashes};
+use crate::snapshot::{Columns, HashFileWriter, Indexed, hashes};
 use crate::time::rfc3339;
 
 /// Deleted records that are laid out at once.
@@ -132,7 +133,7 @@ impl Publication {
     }
 
     fn without_duplicates(&self, gathered: &mut Gathered) -> Result<(HashSet<Key>, Removed)> {
-        let keys = duplicates::find(gathered)?;
+        let keys = duplicates::find(gathered, self.workers)?;
         if keys.is_empty() {
             return Ok((keys, Removed::default()));
         }
@@ -192,23 +193,19 @@ impl Publication {
     ) -> Result<HashFile> {
         let path = paths::snapshot_file(&self.model, version, &format!("hashes-{:016x}", self.nonce));
         let mut writer = HashFileWriter::begin(self.store.as_ref(), &path)?;
-        for segment in 0..SEGMENTS {
+        let of_segment = |segment: usize| {
             let fresh = gathered.changed(segment)?.into_iter().filter(|entry| !duplicates.contains(&entry.key));
-            let mut fresh = fresh.map(|entry| Indexed { at: removed.moved(entry.at), ..entry });
+            let fresh = fresh.map(|entry| Indexed { at: removed.moved(entry.at), ..entry });
             if !anew {
-                fresh.try_for_each(|entry| writer.push(entry))?;
-                continue;
+                return Ok(fresh.collect());
             }
             let mut merged = self.diff.snapshot.segment(segment, Columns::All)?;
             merged.lay_over(fresh);
-            let mut written = Ok(());
-            merged.each(|_, place| {
-                if written.is_ok() {
-                    written = writer.push(merged.get(place));
-                }
-            });
-            written?;
-        }
+            let mut records = Vec::with_capacity(merged.records_at_most());
+            merged.each(|_, place| records.push(merged.get(place)));
+            Ok(records)
+        };
+        in_order(self.workers, of_segment, |records: Vec<Indexed>| records.into_iter().try_for_each(|record| writer.push(record)))?;
         writer.finish(version)
     }
 

@@ -90,13 +90,11 @@ fn properties() -> Result<WriterProperties> {
         // Dictionaries cost more time than they save here, and memory: zstd finds repetition too.
         .set_dictionary_enabled(false)
         .set_compression(Compression::ZSTD(level))
-        .set_statistics_enabled(EnabledStatistics::Page);
+        // Records are found by their place, never by what they hold.
+        .set_statistics_enabled(EnabledStatistics::None);
     for name in HASH_COLUMNS {
         let column = ColumnPath::new(name.split('.').map(str::to_owned).collect());
-        builder = builder
-            .set_column_compression(column.clone(), Compression::UNCOMPRESSED)
-            .set_column_encoding(column.clone(), Encoding::PLAIN)
-            .set_column_statistics_enabled(column, EnabledStatistics::None);
+        builder = builder.set_column_compression(column.clone(), Compression::UNCOMPRESSED).set_column_encoding(column, Encoding::PLAIN);
     }
     Ok(builder.build())
 }
