@@ -20,7 +20,7 @@ use crate::commit::{MappingCommit, ModelCommit};
 use crate::failures::read_failures;
 use crate::journal::Frames;
 use crate::runs::{self, Seen};
-use crate::{paths, retention};
+use crate::{footing, paths, retention};
 
 /// How bad.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -86,7 +86,7 @@ pub fn examine(store: &dyn StateStore, options: Options) -> Result<Examined> {
     let mut paths = store.list("")?;
     paths.retain(|path| !path.starts_with(&format!("{SET_ASIDE}/")));
     let mut owners: BTreeMap<(&str, &str), Vec<&str>> = BTreeMap::new();
-    let mut examining = Examining { store, options, examined: Examined::default(), versions: BTreeMap::new(), hashed: HashSet::new() };
+    let mut examining = Examining { store, options, examined: Examined::default(), heads: BTreeMap::new(), hashed: HashSet::new() };
     for path in &paths {
         let mut segments = path.split('/');
         match (segments.next(), segments.next(), segments.next()) {
@@ -107,8 +107,8 @@ struct Examining<'a> {
     store: &'a dyn StateStore,
     options: Options,
     examined: Examined,
-    /// Of each model whose head can be read, the versions that a mapping may have delivered last.
-    versions: BTreeMap<String, (u64, u64)>,
+    /// The newest commit of each model that can be read: what mappings stand on.
+    heads: BTreeMap<String, ModelCommit>,
     hashed: HashSet<String>,
 }
 
@@ -161,10 +161,10 @@ impl Examining<'_> {
                 self.named(&file, &format!("model:{name}"), age == 0);
             }
         }
-        if let Some(head) = commits.last() {
-            self.versions.insert(name.to_owned(), (head.dropped.through, head.version));
-        }
         self.left_over(&paths::model(name), files.iter().copied().filter(|path| !named.contains(path) && !is_commit(path)));
+        if let Some(head) = commits.last() {
+            self.heads.insert(name.to_owned(), head.clone());
+        }
     }
 
     fn mapping(&mut self, name: &str, files: &BTreeSet<&str>) {
@@ -183,7 +183,7 @@ impl Examining<'_> {
         }
         let head = commits.last();
         if let Some(head) = head {
-            self.cursor(name, head);
+            self.footing(name, head);
         }
         self.runs(name, head, &mut named);
         self.left_over(&paths::mapping(name), files.iter().copied().filter(|path| !named.contains(*path) && !is_commit(path)));
@@ -251,21 +251,12 @@ impl Examining<'_> {
     }
 
     /// What a mapping has delivered must be a version of its model.
-    fn cursor(&mut self, name: &str, head: &MappingCommit) {
-        let Some(cursor) = head.cursor.filter(|_| head.ended.is_none()) else { return };
-        let path = paths::commit(&paths::mapping(name), head.number);
-        match self.versions.get(&head.model) {
-            Some(&(through, newest)) if !(through..=newest).contains(&cursor) => {
-                let model = &head.model;
-                let message =
-                    format!("it has delivered version {cursor} of model `{model}`, whose state has versions {} to {newest}", through + 1);
-                self.find(Severity::Error, &path, message, lost(name));
-            }
-            Some(_) => {}
-            None => {
-                let message = format!("model `{}`, of which it has delivered version {cursor}, has no state that can be read", head.model);
-                self.find(Severity::Error, &path, message, lost(name));
-            }
+    fn footing(&mut self, name: &str, head: &MappingCommit) {
+        let model = self.heads.get(&head.model);
+        if let Some(departure) = footing::departs(name, head, model) {
+            let path = paths::commit(&paths::mapping(name), head.number);
+            let message = if model.is_some() { departure.message } else { format!("{} that can be read", departure.message) };
+            self.find(Severity::Error, &path, message, footing::way_on(name));
         }
     }
 
@@ -326,12 +317,12 @@ impl Examining<'_> {
                         self.fault(seen, name, &error);
                     }
                 }
-                let newest = self.versions.get(&plan.model).map_or(0, |&(_, newest)| newest);
-                if plan.base != head || plan.saw.version > newest {
-                    let message = format!(
-                        "this run began with commit {} of its mapping and version {} of its model; the state has commit {head} and version {newest}",
-                        plan.base, plan.saw.version
-                    );
+                let saw = (plan.saw.version, plan.saw.footing.as_ref());
+                if let Err(error) = footing::check_sealed(name, &plan.model, saw, self.heads.get(&plan.model)) {
+                    return self.find(Severity::Error, &path, error.message(), footing::way_on(name));
+                }
+                if plan.base != head {
+                    let message = format!("this run began with commit {} of its mapping; the state has commit {head}", plan.base);
                     return self.find(Severity::Error, &path, message, lost(name));
                 }
                 let message = "this run was interrupted, and waits for recovery";

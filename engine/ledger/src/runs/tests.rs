@@ -68,6 +68,7 @@ fn close(store: &MemoryStore, epoch: u64) {
         selection: Selection::All,
         id: vec![],
         cursor: None,
+        footing: None,
         saw: None,
         pending: vec![],
         failures: None,
