@@ -78,6 +78,8 @@ pub struct Examined {
 
 /// The folder of what was set aside: no part of the state any more.
 pub const SET_ASIDE: &str = "set-aside";
+/// Why a run had a plan that has none.
+const SENT: &str = "this plan is missing, though its run has sent something";
 /// Clocks differ, and commits may be a little ahead.
 const AHEAD_MS_MAX: u64 = 60 * 60 * 1000;
 
@@ -179,6 +181,10 @@ impl Examining<'_> {
                 named.insert(file.path.clone());
                 self.named(&Named { path: &file.path, bytes: Some(file.bytes), blake3: &file.blake3 }, name, age == 0);
             }
+            if let Some(failures) = commit.failures.as_ref().filter(|path| !files.contains(path.as_str())) {
+                let remedy = "nothing hangs on it: it says to people why records have failed";
+                self.find(Severity::Warning, failures, "this file is missing, though a commit names it", remedy);
+            }
             named.extend(commit.failures.clone());
         }
         let head = commits.last();
@@ -266,14 +272,11 @@ impl Examining<'_> {
         for (epoch, files) in folders {
             let open = epoch > closed;
             let has = |file: &str| files.iter().any(|path| path.ends_with(&format!("/{file}")));
-            if open && has(paths::JOURNAL) && !has(paths::PLAN) {
-                let path = paths::run_file(name, epoch, paths::PLAN);
-                self.find(Severity::Error, &path, "this plan is missing, though its run has a journal", lost(name));
-            }
+            let reported = has(paths::REPORT);
+            self.gone(name, epoch, open, &has);
             if has(paths::PLAN) {
                 self.plan(name, epoch, head.map_or(0, |head| head.number), open, named);
             }
-            let reported = has(paths::REPORT);
             for path in &files {
                 let read = match path.rsplit('/').next().unwrap_or_default() {
                     paths::REPORT => runs::read_report(self.store, name, epoch).map(|_| ()),
@@ -299,6 +302,30 @@ impl Examining<'_> {
             if !retention::run_goes(&run, closed, u64::MAX, 0) {
                 named.extend(files);
             }
+        }
+    }
+
+    /// What is missing of a run, as far as the rest of it tells.
+    fn gone(&mut self, name: &str, epoch: u64, open: bool, has: &dyn Fn(&str) -> bool) {
+        let file = |file: &str| paths::run_file(name, epoch, file);
+        let plan = has(paths::PLAN).then(|| runs::read_plan(self.store, name, epoch).ok()).flatten();
+        let report = has(paths::REPORT).then(|| runs::read_report(self.store, name, epoch).ok().flatten()).flatten();
+        let began = has(paths::JOURNAL) && !runs::is_before_its_plan(self.store, &file(paths::JOURNAL)).unwrap_or_default();
+        let sent = report.is_some_and(|report| report.requests > 0);
+        let mut missing = Vec::new();
+        if !has(paths::PLAN) && (began || sent) {
+            missing.push((paths::PLAN, if began { "this plan is missing, though its run has a journal" } else { SENT }));
+        }
+        if !has(paths::JOURNAL) && (plan.is_some_and(|plan| plan.journaled) || sent) {
+            missing.push((paths::JOURNAL, "this journal is missing, though its run has a plan or has sent something"));
+        }
+        if !open && !has(paths::REPORT) && (has(paths::PLAN) || began) {
+            missing.push((paths::REPORT, "this report is missing: it was taken away, or the program was killed before it wrote it"));
+        }
+        for (what, message) in missing {
+            let past = "nothing hangs on it: it tells of a past sync only, which cannot be shown or replayed whole without it";
+            let (severity, remedy) = if open { (Severity::Error, lost(name)) } else { (Severity::Warning, past.to_owned()) };
+            self.find(severity, &file(what), message, remedy);
         }
     }
 

@@ -87,7 +87,7 @@ async fn runs_of(engine: &Engine, name: &str, destination: &str) -> Result<Vec<R
                 _ => error,
             })?;
             let previous = base.as_ref().and_then(|base| base.deadline_ms);
-            let journal = store.read(&paths::run_file(&name, epoch, paths::JOURNAL))?.unwrap_or_default();
+            let journal = runs::read_journal(store.as_ref(), &plan)?;
             follows(&name, &plan, base.as_ref())?;
             let mut frames = Frames::new(&journal);
             let any_intent = frames.any(|frame| matches!(frame, Frame::Intent(_))) || frames.is_damaged();
