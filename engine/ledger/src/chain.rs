@@ -196,6 +196,7 @@ mod tests {
             ended: None,
             id: vec!["id".into()],
             cursor: Some(number),
+            footing: None,
             saw: None,
             pending: vec![],
             failures: None,

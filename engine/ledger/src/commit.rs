@@ -71,12 +71,18 @@ pub struct ValueFile {
     pub blake3: String,
 }
 
+/// What tells a version from every other: a number that nobody else draws, in hexadecimal.
+pub type VersionId = String;
+
 /// The versions that retention has dropped.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Dropped {
     /// The last of them; 0 if there are none.
     pub through: u64,
+    /// Its [`VersionInfo::id`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<VersionId>,
 }
 
 /// A file of key and row hashes, by key: all records of a model, or those that a version changed. The next extraction is compared with them.
@@ -107,6 +113,9 @@ pub struct VersionInfo {
     pub counts: Counts,
     /// The parts of its change set, in order: numbers of `files`.
     pub files: Vec<u32>,
+    /// Tells it from every other version, of the same number too; versions of before there were ids have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<VersionId>,
 }
 
 /// What an extraction saw.
@@ -131,8 +140,33 @@ impl ModelCommit {
     /// What a mapping that seals this version sees of it.
     pub fn sighting(&self) -> Sighting {
         let ExtractionInfo { extracted, records, ref nulls, .. } = self.extraction;
-        Sighting { version: self.version, extracted, records, nulls: nulls.clone() }
+        Sighting { version: self.version, extracted, records, nulls: nulls.clone(), footing: Some(self.footing(self.version)) }
     }
+
+    /// What a mapping stands on whose cursor is `version` of it.
+    pub fn footing(&self, version: u64) -> Footing {
+        Footing { commit: self.number, version_id: self.version_id(version).cloned() }
+    }
+
+    /// The id of a version that a mapping may have delivered last; `None` if it has none, or is not there.
+    pub fn version_id(&self, version: u64) -> Option<&VersionId> {
+        if version == self.dropped.through {
+            return self.dropped.id.as_ref();
+        }
+        self.versions.iter().find(|info| info.version == version)?.id.as_ref()
+    }
+}
+
+/// What a mapping's state stands on: the number of a version alone would be that of another one, too, if commits of its model were taken away,
+/// and their numbers used again ([`crate::footing`]).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Footing {
+    /// The newest commit of its model that it knows of.
+    pub commit: u64,
+    /// The id of the version that is its cursor; `None` if there is no cursor, or that version has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version_id: Option<VersionId>,
 }
 
 /// What a mapping saw of its model: what the guards of its next sync compare with.
@@ -147,6 +181,9 @@ pub struct Sighting {
     pub records: u64,
     /// How many of those returned were null in each column; columns without any are left out.
     pub nulls: BTreeMap<String, u64>,
+    /// Which version that is; `None` in states of before there were ids.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub footing: Option<Footing>,
 }
 
 /// The state of a mapping.
@@ -171,6 +208,9 @@ pub struct MappingCommit {
     pub id: Vec<String>,
     /// The model version up to which everything is delivered or in `pending`; `None` before the first sync.
     pub cursor: Option<u64>,
+    /// Which version that is; `None` in states of before there were ids.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub footing: Option<Footing>,
     /// What its last sync saw of the model, which is behind the cursor where retention has moved that; `None` before the first.
     pub saw: Option<Sighting>,
     /// The records whose last state the destination has not acknowledged.
@@ -218,6 +258,7 @@ impl MappingCommit {
             selection,
             id,
             cursor: None,
+            footing: None,
             saw: None,
             pending: Vec::new(),
             failures: None,
@@ -347,6 +388,18 @@ mod tests {
         let schema = Schema::new(fields);
         assert_eq!(*decode_schema(&encode_schema(&schema).unwrap()).unwrap(), schema);
         assert_eq!(*decode_schema(&encode_schema(&Schema::empty()).unwrap()).unwrap(), Schema::empty());
+    }
+
+    #[test]
+    fn a_commit_of_before_versions_had_ids_can_be_read() {
+        let commit = MappingCommit::nothing("m", "users", "d", String::new(), Selection::All, Vec::new());
+        let commit = MappingCommit { cursor: Some(3), saw: Some(Sighting { version: 3, ..Sighting::default() }), ..commit };
+        let written = serde_json::to_string(&commit).unwrap();
+        assert!(!written.contains("footing"), "{written}");
+        assert_eq!(serde_json::from_str::<MappingCommit>(&written).unwrap(), commit);
+        assert_eq!(serde_json::from_str::<Dropped>(r#"{"through":2}"#).unwrap(), Dropped { through: 2, id: None });
+        let info = r#"{"version":3,"at":"","counts":{"added":1,"updated":0,"deleted":0},"files":[]}"#;
+        assert_eq!(serde_json::from_str::<VersionInfo>(info).unwrap().id, None);
     }
 
     #[test]

@@ -20,7 +20,7 @@ use crate::commit::{MappingCommit, ModelCommit};
 use crate::failures::read_failures;
 use crate::journal::Frames;
 use crate::runs::{self, Seen};
-use crate::{paths, retention};
+use crate::{footing, paths, retention};
 
 /// How bad.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -78,6 +78,8 @@ pub struct Examined {
 
 /// The folder of what was set aside: no part of the state any more.
 pub const SET_ASIDE: &str = "set-aside";
+/// Why a run had a plan that has none.
+const SENT: &str = "this plan is missing, though its run has sent something";
 /// Clocks differ, and commits may be a little ahead.
 const AHEAD_MS_MAX: u64 = 60 * 60 * 1000;
 
@@ -86,7 +88,7 @@ pub fn examine(store: &dyn StateStore, options: Options) -> Result<Examined> {
     let mut paths = store.list("")?;
     paths.retain(|path| !path.starts_with(&format!("{SET_ASIDE}/")));
     let mut owners: BTreeMap<(&str, &str), Vec<&str>> = BTreeMap::new();
-    let mut examining = Examining { store, options, examined: Examined::default(), versions: BTreeMap::new(), hashed: HashSet::new() };
+    let mut examining = Examining { store, options, examined: Examined::default(), heads: BTreeMap::new(), hashed: HashSet::new() };
     for path in &paths {
         let mut segments = path.split('/');
         match (segments.next(), segments.next(), segments.next()) {
@@ -107,8 +109,8 @@ struct Examining<'a> {
     store: &'a dyn StateStore,
     options: Options,
     examined: Examined,
-    /// Of each model whose head can be read, the versions that a mapping may have delivered last.
-    versions: BTreeMap<String, (u64, u64)>,
+    /// The newest commit of each model that can be read: what mappings stand on.
+    heads: BTreeMap<String, ModelCommit>,
     hashed: HashSet<String>,
 }
 
@@ -161,10 +163,10 @@ impl Examining<'_> {
                 self.named(&file, &format!("model:{name}"), age == 0);
             }
         }
-        if let Some(head) = commits.last() {
-            self.versions.insert(name.to_owned(), (head.dropped.through, head.version));
-        }
         self.left_over(&paths::model(name), files.iter().copied().filter(|path| !named.contains(path) && !is_commit(path)));
+        if let Some(head) = commits.last() {
+            self.heads.insert(name.to_owned(), head.clone());
+        }
     }
 
     fn mapping(&mut self, name: &str, files: &BTreeSet<&str>) {
@@ -179,11 +181,15 @@ impl Examining<'_> {
                 named.insert(file.path.clone());
                 self.named(&Named { path: &file.path, bytes: Some(file.bytes), blake3: &file.blake3 }, name, age == 0);
             }
+            if let Some(failures) = commit.failures.as_ref().filter(|path| !files.contains(path.as_str())) {
+                let remedy = "nothing hangs on it: it says to people why records have failed";
+                self.find(Severity::Warning, failures, "this file is missing, though a commit names it", remedy);
+            }
             named.extend(commit.failures.clone());
         }
         let head = commits.last();
         if let Some(head) = head {
-            self.cursor(name, head);
+            self.footing(name, head);
         }
         self.runs(name, head, &mut named);
         self.left_over(&paths::mapping(name), files.iter().copied().filter(|path| !named.contains(*path) && !is_commit(path)));
@@ -251,21 +257,12 @@ impl Examining<'_> {
     }
 
     /// What a mapping has delivered must be a version of its model.
-    fn cursor(&mut self, name: &str, head: &MappingCommit) {
-        let Some(cursor) = head.cursor.filter(|_| head.ended.is_none()) else { return };
-        let path = paths::commit(&paths::mapping(name), head.number);
-        match self.versions.get(&head.model) {
-            Some(&(through, newest)) if !(through..=newest).contains(&cursor) => {
-                let model = &head.model;
-                let message =
-                    format!("it has delivered version {cursor} of model `{model}`, whose state has versions {} to {newest}", through + 1);
-                self.find(Severity::Error, &path, message, lost(name));
-            }
-            Some(_) => {}
-            None => {
-                let message = format!("model `{}`, of which it has delivered version {cursor}, has no state that can be read", head.model);
-                self.find(Severity::Error, &path, message, lost(name));
-            }
+    fn footing(&mut self, name: &str, head: &MappingCommit) {
+        let model = self.heads.get(&head.model);
+        if let Some(departure) = footing::departs(name, head, model) {
+            let path = paths::commit(&paths::mapping(name), head.number);
+            let message = if model.is_some() { departure.message } else { format!("{} that can be read", departure.message) };
+            self.find(Severity::Error, &path, message, footing::way_on(name));
         }
     }
 
@@ -275,14 +272,11 @@ impl Examining<'_> {
         for (epoch, files) in folders {
             let open = epoch > closed;
             let has = |file: &str| files.iter().any(|path| path.ends_with(&format!("/{file}")));
-            if open && has(paths::JOURNAL) && !has(paths::PLAN) {
-                let path = paths::run_file(name, epoch, paths::PLAN);
-                self.find(Severity::Error, &path, "this plan is missing, though its run has a journal", lost(name));
-            }
+            let reported = has(paths::REPORT);
+            self.gone(name, epoch, open, &has);
             if has(paths::PLAN) {
                 self.plan(name, epoch, head.map_or(0, |head| head.number), open, named);
             }
-            let reported = has(paths::REPORT);
             for path in &files {
                 let read = match path.rsplit('/').next().unwrap_or_default() {
                     paths::REPORT => runs::read_report(self.store, name, epoch).map(|_| ()),
@@ -311,6 +305,30 @@ impl Examining<'_> {
         }
     }
 
+    /// What is missing of a run, as far as the rest of it tells.
+    fn gone(&mut self, name: &str, epoch: u64, open: bool, has: &dyn Fn(&str) -> bool) {
+        let file = |file: &str| paths::run_file(name, epoch, file);
+        let plan = has(paths::PLAN).then(|| runs::read_plan(self.store, name, epoch).ok()).flatten();
+        let report = has(paths::REPORT).then(|| runs::read_report(self.store, name, epoch).ok().flatten()).flatten();
+        let began = has(paths::JOURNAL) && !runs::is_before_its_plan(self.store, &file(paths::JOURNAL)).unwrap_or_default();
+        let sent = report.is_some_and(|report| report.requests > 0);
+        let mut missing = Vec::new();
+        if !has(paths::PLAN) && (began || sent) {
+            missing.push((paths::PLAN, if began { "this plan is missing, though its run has a journal" } else { SENT }));
+        }
+        if !has(paths::JOURNAL) && (plan.is_some_and(|plan| plan.journaled) || sent) {
+            missing.push((paths::JOURNAL, "this journal is missing, though its run has a plan or has sent something"));
+        }
+        if !open && !has(paths::REPORT) && (has(paths::PLAN) || began) {
+            missing.push((paths::REPORT, "this report is missing: it was taken away, or the program was killed before it wrote it"));
+        }
+        for (what, message) in missing {
+            let past = "nothing hangs on it: it tells of a past sync only, which cannot be shown or replayed whole without it";
+            let (severity, remedy) = if open { (Severity::Error, lost(name)) } else { (Severity::Warning, past.to_owned()) };
+            self.find(severity, &file(what), message, remedy);
+        }
+    }
+
     fn plan(&mut self, name: &str, epoch: u64, head: u64, open: bool, named: &mut HashSet<String>) {
         let path = paths::run_file(name, epoch, paths::PLAN);
         match runs::read_plan(self.store, name, epoch) {
@@ -326,12 +344,12 @@ impl Examining<'_> {
                         self.fault(seen, name, &error);
                     }
                 }
-                let newest = self.versions.get(&plan.model).map_or(0, |&(_, newest)| newest);
-                if plan.base != head || plan.saw.version > newest {
-                    let message = format!(
-                        "this run began with commit {} of its mapping and version {} of its model; the state has commit {head} and version {newest}",
-                        plan.base, plan.saw.version
-                    );
+                let saw = (plan.saw.version, plan.saw.footing.as_ref());
+                if let Err(error) = footing::check_sealed(name, &plan.model, saw, self.heads.get(&plan.model)) {
+                    return self.find(Severity::Error, &path, error.message(), footing::way_on(name));
+                }
+                if plan.base != head {
+                    let message = format!("this run began with commit {} of its mapping; the state has commit {head}", plan.base);
                     return self.find(Severity::Error, &path, message, lost(name));
                 }
                 let message = "this run was interrupted, and waits for recovery";

@@ -22,6 +22,7 @@
 //! | [`replay`] | **pure**: which records of an earlier sync go out once more |
 //! | [`fold`] | **pure**: what a journal says about each record, and what stays pending |
 //! | [`next`] | **pure**: what the next commit of a mapping says |
+//! | [`footing`] | **pure**: is a model's chain the one that a mapping stands on? |
 //! | [`decide`] | **pure**: deadlines, waiting, and which answers are definite |
 //! | [`retention`] | **pure**: what may be dropped |
 //! | [`failures`] | the records that failed, for people |
@@ -36,6 +37,7 @@ pub mod compose;
 pub mod decide;
 pub mod failures;
 pub mod fold;
+pub mod footing;
 pub mod history;
 pub mod integrity;
 pub mod journal;

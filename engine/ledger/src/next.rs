@@ -18,7 +18,7 @@
 
 use outflow_contract::Op;
 
-use crate::commit::{MappingCommit, PendingFile, Sighting};
+use crate::commit::{Footing, MappingCommit, PendingFile, Sighting};
 
 /// How a run ended.
 #[derive(Clone, Debug)]
@@ -48,15 +48,17 @@ impl MappingCommit {
     /// After a run, ended or recovered (rule 6): the cursor is the version that was *sealed*, whatever the model's head is by now, and
     /// the run is closed.
     pub fn after_run(self, end: RunEnd) -> Self {
-        let (cursor, saw, failures) = (Some(end.saw.version), Some(end.saw.clone()), end.failures.clone());
-        Self { cursor, saw, failures, resend: false, ahead: false, ..self.closed(end) }
+        let (cursor, footing) = (Some(end.saw.version), end.saw.footing.clone());
+        let (saw, failures) = (Some(end.saw.clone()), end.failures.clone());
+        Self { cursor, footing, saw, failures, resend: false, ahead: false, ..self.closed(end) }
     }
 
     /// After a run of nothing but some records ahead of their sync: the cursor stays, and so does a reset that waits for its sync.
     /// `ahead`: `end.pending` holds records of which nothing is to be done.
     pub fn after_some(self, end: RunEnd, ahead: bool) -> Self {
         let failures = end.failures.clone().or_else(|| self.failures.clone());
-        Self { failures, ahead, ..self.closed(end) }
+        let footing = self.footing_with(end.saw.footing.as_ref());
+        Self { footing, failures, ahead, ..self.closed(end) }
     }
 
     /// After an earlier sync was sent once more (rule 23): as after records ahead, and what was sent had ids of the next generation
@@ -64,6 +66,12 @@ impl MappingCommit {
     pub fn after_replay(self, end: RunEnd, ahead: bool) -> Self {
         let generation = self.generation + 1;
         Self { generation, ..self.after_some(end, ahead) }
+    }
+
+    /// The footing of the same cursor, where the state knows of what `saw` stands on, too.
+    fn footing_with(&self, saw: Option<&Footing>) -> Option<Footing> {
+        let commit = self.footing.iter().chain(saw).map(|footing| footing.commit).max()?;
+        Some(Footing { commit, version_id: self.footing.as_ref().and_then(|own| own.version_id.clone()) })
     }
 
     fn closed(self, end: RunEnd) -> Self {
@@ -88,7 +96,7 @@ impl MappingCommit {
         let generation = self.generation + 1;
         let next = Self { generation, model: fresh.model, account: fresh.account, id: fresh.id, ..self };
         if moved || only_upserts {
-            Self { cursor: None, saw: None, pending: Vec::new(), ahead: false, ..next }
+            Self { cursor: None, footing: None, saw: None, pending: Vec::new(), ahead: false, ..next }
         } else {
             Self { resend: true, ..next }
         }
@@ -96,7 +104,8 @@ impl MappingCommit {
 
     /// The state of a mapping of which nothing was ever delivered, in a new place or of a new model: it begins there.
     pub fn begun_anew(self, fresh: Self) -> Self {
-        let next = Self { cursor: None, saw: None, pending: Vec::new(), failures: None, ahead: false, resend: false, ..self };
+        let next =
+            Self { cursor: None, footing: None, saw: None, pending: Vec::new(), failures: None, ahead: false, resend: false, ..self };
         Self { model: fresh.model, destination: fresh.destination, account: fresh.account, id: fresh.id, ..next }
     }
 
@@ -109,6 +118,7 @@ impl MappingCommit {
             account: fresh.account,
             id: fresh.id,
             cursor: Some(saw.version),
+            footing: saw.footing.clone(),
             saw: Some(saw),
             pending: Vec::new(),
             failures: None,
@@ -126,10 +136,10 @@ impl MappingCommit {
         self.cursor.or_else(|| (shared || self.has_begun()).then_some(0))
     }
 
-    /// After that, with `pending` as [`crate::compose::fold_key`] has it. `ahead`: it holds records of which nothing is to be done.
-    /// `epoch`: the run in whose folder they lie, never used before nor after.
-    pub fn folded(self, version: u64, pending: Vec<PendingFile>, ahead: bool, epoch: u64) -> Self {
-        Self { number: self.number + 1, cursor: Some(version), pending, ahead, carried: None, closed_through: epoch, ..self }
+    /// After that, with `pending` as [`crate::compose::fold_key`] has it: up to a version, which stands on something. `ahead`: it holds records
+    /// of which nothing is to be done. `epoch`: the run in whose folder they lie, never used before nor after.
+    pub fn folded(self, (version, on): (u64, Option<Footing>), pending: Vec<PendingFile>, ahead: bool, epoch: u64) -> Self {
+        Self { number: self.number + 1, cursor: Some(version), footing: on, pending, ahead, carried: None, closed_through: epoch, ..self }
     }
 
     /// After some of the pending records were set aside, or are no longer: `pending` says which.
@@ -261,6 +271,23 @@ mod tests {
     }
 
     #[test]
+    fn what_a_cursor_stands_on_goes_with_it_and_the_newest_commit_that_was_seen_is_kept() {
+        let footing = |commit, id: Option<&str>| Footing { commit, version_id: id.map(str::to_owned) };
+        let saw = |version| Sighting { version, footing: Some(footing(9, Some("new"))), ..Sighting::default() };
+        let end = || RunEnd { saw: saw(8), ..end(8) };
+        let stood = MappingCommit { footing: Some(footing(6, Some("old"))), ..head(Selection::All) };
+        assert_eq!(stood.clone().after_run(end()).footing, Some(footing(9, Some("new"))));
+        assert_eq!(stood.clone().after_some(end(), true).footing, Some(footing(9, Some("old"))));
+        assert_eq!(stood.clone().after_replay(end(), true).footing, Some(footing(9, Some("old"))));
+        assert_eq!(stood.clone().folded((7, Some(footing(8, Some("mid")))), Vec::new(), false, 6).footing, Some(footing(8, Some("mid"))));
+        assert_eq!(stood.clone().baseline(fresh(Selection::All), saw(8)).footing, Some(footing(9, Some("new"))));
+        assert_eq!(stood.clone().carried_over("m", None, "d".into(), Vec::new(), 6).footing, stood.footing);
+        assert_eq!(stood.clone().reset(fresh(Selection::All)).footing, stood.footing);
+        assert_eq!(stood.clone().reset(fresh(Selection::AddedOrUpdated)).footing, None);
+        assert_eq!(stood.begun_anew(fresh(Selection::All)).footing, None);
+    }
+
+    #[test]
     fn setting_records_aside_changes_nothing_but_the_pending_ones_and_uses_up_an_epoch() {
         let before = head(Selection::All);
         let next = before.clone().set_aside(Vec::new(), 9);
@@ -275,7 +302,7 @@ mod tests {
         assert_eq!(head(Selection::All).folds_from(false), Some(4));
         let ahead = MappingCommit { cursor: None, ..head(Selection::All) };
         assert_eq!(ahead.folds_from(false), Some(0));
-        let folded = ahead.folded(3, Vec::new(), false, 6);
+        let folded = ahead.folded((3, None), Vec::new(), false, 6);
         assert_eq!((folded.cursor, folded.pending.len(), folded.deadline_ms), (Some(3), 0, Some(9)));
         assert_eq!((folded.number, folded.closed_through), (8, 6));
     }

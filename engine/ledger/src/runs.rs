@@ -3,10 +3,11 @@
 //! ```text
 //!   epoch 41   parts · plan · journal · report     closed: the head's closed_through is 41 or more
 //!   epoch 42   parts · plan · journal              open: recovered before anything else happens
-//!   epoch 43   parts                               no plan, so nothing was sent: left to garbage collection
+//!   epoch 43   parts · journal, empty              no plan, so nothing was sent: left to garbage collection
 //! ```
 //!
-//! An epoch is never used twice. A plan is durable before the first byte is sent, and names its parts by their hashes.
+//! An epoch is never used twice. A plan is durable before the first byte is sent, and names its parts by their hashes. The journal is durable,
+//! and empty, before the plan: so one of them without the other, but for an empty journal, was taken away.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,6 +20,7 @@ use serde_json::Value;
 
 use crate::chain::Chain;
 use crate::commit::Sighting;
+use crate::integrity::lost;
 use crate::store::create_own;
 use crate::{object, paths};
 
@@ -66,6 +68,9 @@ pub struct Plan {
     pub account: String,
     /// How long its requests may take effect, for whoever recovers it: the project may say something else by then (rule 12).
     pub request_lifetime_ms: u64,
+    /// Its journal was durable before it, so that it is never without one; not so in states of before.
+    #[serde(default)]
+    pub journaled: bool,
 }
 
 /// An earlier sync that is sent once more.
@@ -117,15 +122,36 @@ pub fn next_epoch(store: &dyn StateStore, mapping: &str) -> Result<u64> {
     Ok(closed.max(last.unwrap_or(0)) + 1)
 }
 
-/// The runs after `closed_through` that have a plan, oldest first: what has to be recovered. One with a journal had a plan, and if that
-/// is gone, reading it says so.
+/// The runs after `closed_through` that have a plan, oldest first: what has to be recovered. One with a journal that says anything had a
+/// plan, and if that is gone, reading it says so.
 pub fn open_runs(store: &dyn StateStore, mapping: &str, closed_through: u64) -> Result<Vec<u64>> {
     let mut epochs = epochs_with(store, mapping, paths::PLAN)?;
-    epochs.extend(epochs_with(store, mapping, paths::JOURNAL)?);
+    for epoch in epochs_with(store, mapping, paths::JOURNAL)?.into_iter().filter(|&epoch| epoch > closed_through) {
+        if !epochs.contains(&epoch) && !is_before_its_plan(store, &paths::run_file(mapping, epoch, paths::JOURNAL))? {
+            epochs.push(epoch);
+        }
+    }
     epochs.sort_unstable();
-    epochs.dedup();
     epochs.retain(|&epoch| epoch > closed_through);
     Ok(epochs)
+}
+
+/// Is a journal without a plan that of a run which never came so far as to have one?
+pub fn is_before_its_plan(store: &dyn StateStore, journal: &str) -> Result<bool> {
+    Ok(store.read(journal)?.is_none_or(|bytes| bytes.is_empty()))
+}
+
+/// What the journal of a run says. An error of kind `Corrupt` if it is gone: what was sent is not known then.
+pub fn read_journal(store: &dyn StateStore, plan: &Plan) -> Result<Bytes> {
+    let path = paths::run_file(&plan.mapping, plan.epoch, paths::JOURNAL);
+    match store.read(&path)? {
+        Some(bytes) => Ok(bytes),
+        None if plan.journaled => {
+            Err(Error::corrupt(format!("{path} is missing, though its run has a plan: what it has sent is not known"))
+                .remedy(lost(&plan.mapping)))
+        }
+        None => Ok(Bytes::new()),
+    }
 }
 
 /// Makes a plan durable. From here on the run is open. `nonce` is a number that nobody else draws.

@@ -65,7 +65,7 @@ impl Shop {
     }
 }
 
-fn copy_all(from: &Path, to: &Path) {
+pub(crate) fn copy_all(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
@@ -151,11 +151,19 @@ fn a_run_on_a_damaged_state_refuses_or_is_right() {
 fn a_file_that_was_taken_away_is_named_and_there_is_a_way_on() {
     let shop = Shop::eventful();
     for (class, path) in shop.classes() {
+        // What changes afterwards must arrive, too; and what changes after a run that refused.
+        let mut table = shop.table.clone();
+        table.set(6, "name", format!("{class}, changed since"));
+        shop.project.parquet("people.parquet", &table);
+        table.set(7, "name", format!("{class}, changed later"));
+        shop.project.parquet("later.parquet", &table);
         let copy = shop.copy();
         fs::remove_file(copy.path().join(&path)).unwrap();
         let outflow = |args: &str| Outflow::in_folder(copy.path()).args(args).run();
-        let mut table = shop.table.clone();
         let run = outflow("run");
+        fs::copy(copy.path().join("later.parquet"), copy.path().join("people.parquet")).unwrap();
+        let again = outflow("run");
+        assert_eq!(again.code, run.code, "{class}: what is not repaired stops every run\n{again}");
         if run.code != Some(0) {
             let said = format!(
                 "{}{}{}",
@@ -165,7 +173,7 @@ fn a_file_that_was_taken_away_is_named_and_there_is_a_way_on() {
             );
             let name = path.strip_prefix("state/").unwrap();
             let version = class.contains("commit")
-                && (said.contains("of version") || said.contains("has delivered version") || said.contains("has no state"));
+                && ["delivers version", "has delivered version", "has no state"].iter().any(|words| said.contains(words));
             assert!(said.contains(name) || version, "{class}: {name} is not named\n{run}");
             assert!(said.contains("outflow doctor"), "{class}: {run}");
         }
@@ -185,6 +193,79 @@ fn a_file_that_was_taken_away_is_named_and_there_is_a_way_on() {
             assert_eq!(there["name"], record["name"], "{class}");
         }
     }
+}
+
+#[test]
+fn a_plan_whose_journal_is_gone_stops_every_run_since_what_it_sent_is_not_known() {
+    let mut shop = Shop::new(40);
+    shop.server.script([Act::Usual, Act::Usual, Act::Hold(Duration::from_secs(20)), Act::Hold(Duration::from_secs(20))]);
+    let mut running = Outflow::at(&shop.project).args("run").spawn();
+    assert!(running.until(|| shop.server.applied().0 >= 20), "some records have arrived");
+    running.kill();
+    shop.server.accept_all();
+    let journal = shop.project.files("state").into_iter().find(|file| file.ends_with("/journal")).unwrap();
+    let bytes = fs::read(shop.project.path(&journal)).unwrap();
+    fs::remove_file(shop.project.path(&journal)).unwrap();
+    // What has arrived and is gone since: only the journal says that it is there.
+    (1..=20).for_each(|id| shop.table.delete(id));
+    shop.write();
+    let (name, requests) = (journal.strip_prefix("state/").unwrap(), shop.server.arrived().requests);
+    for _ in 0..2 {
+        let run = shop.outflow("run").expect(1);
+        let said = format!("{run}");
+        assert!(said.contains(name) && said.contains("is missing") && said.contains("outflow doctor --set-aside mirror"), "{run}");
+        let found = shop.outflow("doctor --output json").expect(1);
+        assert!(found.stdout.contains(name) && found.stdout.contains("this journal is missing"), "{found}");
+    }
+    assert_eq!(shop.server.arrived().requests, requests, "nothing was sent");
+    fs::write(shop.project.path(&journal), bytes).unwrap();
+    shop.run(0);
+    shop.assert_mirrored();
+}
+
+#[test]
+fn a_journal_whose_run_never_had_a_plan_is_nothing_and_goes_with_the_rest() {
+    let mut shop = Shop::new(10);
+    shop.run(0);
+    let journal = format!("state/{}", outflow_ledger::paths::run_file("mirror", 2, "journal"));
+    shop.project.write(&journal, "");
+    shop.outflow("doctor").expect(0);
+    shop.table.set(1, "name", "x");
+    shop.write();
+    shop.run(0);
+    shop.assert_mirrored();
+    shop.outflow("gc").expect(0);
+    assert!(!shop.project.path(&journal).exists());
+}
+
+#[test]
+fn doctor_names_what_is_gone_of_a_past_sync() {
+    let mut shop = Shop::new(10);
+    shop.server.refuse(["3"]);
+    shop.run(3);
+    shop.server.accept_all();
+    shop.table.set(1, "name", "x");
+    shop.write();
+    shop.run(0);
+    let past = [
+        ("/plan.json", "this plan is missing"),
+        ("/journal", "this journal is missing"),
+        ("/report.json", "this report is missing"),
+        ("/failures", "this file is missing"),
+    ];
+    for (file, says) in past {
+        let files = shop.project.files("state/mappings/mirror/runs");
+        let path = files.iter().find(|path| path.contains(file)).unwrap();
+        let kept = shop.project.path("kept");
+        fs::rename(shop.project.path(path), &kept).unwrap();
+        let found = shop.outflow("doctor --output json").expect(0).json();
+        let findings = found["findings"].as_array().unwrap();
+        let named = findings.iter().find(|finding| finding["path"] == path.strip_prefix("state/").unwrap()).unwrap();
+        assert_eq!(named["severity"], "warning", "{found}");
+        assert!(named["message"].as_str().unwrap().contains(says), "{found}");
+        fs::rename(kept, shop.project.path(path)).unwrap();
+    }
+    assert!(!shop.outflow("doctor --output json").expect(0).stdout.contains("is missing"));
 }
 
 #[test]

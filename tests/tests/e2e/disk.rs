@@ -1,6 +1,7 @@
 //! A disk, a limit or a right that stops a run: it says so, nothing is lost, and the next run goes on once there is room again.
 
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 
 use outflow_tests::outflow_bin::binary;
 use outflow_tests::{Outflow, Run, did_not_run};
@@ -189,8 +190,42 @@ fn a_state_of_another_user_stops_a_run_and_stays_as_it_is() {
     let files = shop.project.files("state");
     let nobody = Outflow::at(&shop.project).program("setpriv").args("--reuid=65534 --regid=65534 --clear-groups");
     let run = nobody.arg(&program).args("run --log-format json").run().expect(1);
-    assert!(run.stderr.contains("Permission denied") && !run.stderr.contains("extract"), "{run}");
+    assert!(run.stderr.contains("belongs to user 0, and this is user 65534") && !run.stderr.contains("extract"), "{run}");
     assert_eq!(shop.project.files("state"), files);
     assert_eq!(shop.server.applied().0, 50);
+    converges(&mut shop, "back with its owner");
+}
+
+/// Gives a folder and all that is in it to a user.
+fn give(folder: &Path, user: u32) {
+    std::os::unix::fs::lchown(folder, Some(user), None).unwrap();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            give(&path, user);
+        } else {
+            std::os::unix::fs::lchown(&path, Some(user), None).unwrap();
+        }
+    }
+}
+
+#[test]
+fn root_too_leaves_the_state_of_another_user_alone() {
+    let mut shop = shop(50);
+    shop.run(0);
+    if !rustix::process::getuid().is_root() {
+        return did_not_run("root and a state of another user", "only root can give a folder away", &"");
+    }
+    give(&shop.project.path("state"), 65534);
+    shop.table.set(7, "name", "changed meanwhile");
+    shop.write();
+    let files = shop.project.files("state");
+    let run = shop.outflow("run --log-format json").expect(1);
+    assert!(run.stderr.contains("belongs to user 65534, and this is user 0") && run.stderr.contains("chown -R 0"), "{run}");
+    assert!(!run.stderr.contains("\"extract"), "{run}");
+    let found = shop.outflow("doctor").expect(1);
+    assert!(found.stdout.contains("belongs to user 65534"), "{found}");
+    assert_eq!((shop.project.files("state"), shop.server.applied().0), (files, 50), "nothing was written or sent");
+    give(&shop.project.path("state"), 0);
     converges(&mut shop, "back with its owner");
 }

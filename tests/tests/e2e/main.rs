@@ -19,6 +19,7 @@ mod diff;
 mod disk;
 mod dividing;
 mod failures;
+mod footing;
 mod guards;
 mod hostile;
 mod identifiers;

@@ -80,6 +80,7 @@ fn chains(store: &SimStore) -> Result<(), String> {
         }
         for epoch in runs::open_runs(store, mapping, closed).map_err(fault)? {
             let plan = runs::read_plan(store, mapping, epoch).map_err(fault)?;
+            runs::read_journal(store, &plan).map_err(fault)?;
             let named: Vec<&str> = plan.parts.iter().map(|part| part.path.as_str()).chain(plan.seen.as_deref()).collect();
             there(store, &named)?;
         }

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use arrow::datatypes::SchemaRef;
-use outflow_contract::state_store::StateStore;
+use outflow_contract::state_store::{AppendLog, StateStore};
 use outflow_contract::{Counts, Result, Selection};
 use outflow_ledger::chain::Chain;
 use outflow_ledger::commit::{MappingCommit, PendingCounts, PendingFile};
@@ -82,19 +82,22 @@ pub struct Sample {
 }
 
 impl Settling {
-    /// Makes the plan durable: from here on the run is one to be recovered.
-    pub fn seal_plan(&self) -> Result<()> {
+    /// Makes the plan durable, and before it the empty journal, which is returned: from here on the run is one to be recovered.
+    pub fn seal_plan(&self) -> Result<Box<dyn AppendLog>> {
         let store = self.store.as_ref();
+        let mut log = store.append(&paths::run_file(&self.mapping, self.plan.epoch, paths::JOURNAL))?;
+        log.sync()?;
         if !self.sealed.unused.is_empty() {
             self.sealed.unused.write(store, &self.mapping, self.plan.epoch)?;
         }
-        runs::seal(store, &self.plan, self.nonce)
+        runs::seal(store, &self.plan, self.nonce)?;
+        Ok(log)
     }
 
     /// Settles a run whose journal is closed. `deadline_ms`: until when one of its requests may still take effect; `samples` are
     /// kept for people, and decide nothing.
     pub fn settle_run(&self, deadline_ms: Option<u64>, samples: &Samples) -> Result<Settled> {
-        let journal = self.store.read(&paths::run_file(&self.mapping, self.plan.epoch, paths::JOURNAL))?.unwrap_or_default();
+        let journal = runs::read_journal(self.store.as_ref(), &self.plan)?;
         let classes = classify_journal(&journal, self.sealed.entries as usize);
         self.commit(&classes, deadline_ms, samples)
     }

@@ -236,7 +236,7 @@ fn no_more_records_are_given_than_are_wanted_of_each_operation() {
 #[test]
 fn a_version_that_is_not_there_is_told_from_one_that_is_no_longer() {
     let past = Past::of(vec![numbers(&[(1, 1)]), numbers(&[(1, 2)]), numbers(&[(1, 3)]), numbers(&[(1, 4)])], 10, 1);
-    let head = ModelCommit { dropped: Dropped { through: 2 }, ..past.head };
+    let head = ModelCommit { dropped: Dropped { through: 2, id: None }, ..past.head };
     let span = |from, to| Span::new(&head, "m", from, to);
     assert_eq!(span(None, None).unwrap(), Span { from: 3, to: 4 });
     assert_eq!(span(Some(2), None).unwrap(), Span { from: 2, to: 4 }, "what came after the last that went is all there");

@@ -246,7 +246,8 @@ impl Publication {
         if counts.total() > 0 {
             next.version = self.diff.version;
             let files = gathered.parts.iter().filter(|part| !part.snapshot).map(|part| part.file).collect();
-            next.versions.push(VersionInfo { version: next.version, at: self.now.clone(), counts, files });
+            let id = Some(format!("{:016x}", self.commit_nonce));
+            next.versions.push(VersionInfo { version: next.version, at: self.now.clone(), counts, files, id });
         }
         Ok(next)
     }

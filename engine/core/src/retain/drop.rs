@@ -5,9 +5,9 @@ use std::collections::{HashMap, HashSet};
 use outflow_contract::Result;
 use outflow_ledger::chain::Chain;
 use outflow_ledger::changes::{EntryBuilder, EntryReader, Locator, Reasons, assemble, values_of};
-use outflow_ledger::commit::{Dropped, HashFile, MappingCommit, ModelCommit, ValueFile, VersionInfo};
+use outflow_ledger::commit::{Dropped, Footing, HashFile, MappingCommit, ModelCommit, ValueFile, VersionInfo};
 use outflow_ledger::retention::{self, Asked, Dated, Fate, File};
-use outflow_ledger::{paths, runs};
+use outflow_ledger::{footing, paths, runs};
 
 use super::members::Member;
 use super::{Retained, RetainedMapping, Retaining};
@@ -22,6 +22,7 @@ impl Retaining {
         let mappings = self.members.iter().map(|member| RetainedMapping { mapping: member.name.clone(), ..RetainedMapping::default() });
         let mut retained = Retained { model: self.model.clone(), mappings: mappings.collect(), ..Retained::default() };
         let head: Option<ModelCommit> = Chain::of_model(&self.model).head(self.store.as_ref())?;
+        self.stand_on(head.as_ref())?;
         if let Some(head) = head {
             let through = self.versions_through(&head);
             if through.is_some() || self.asked == Asked::ByHand {
@@ -30,6 +31,17 @@ impl Retaining {
         }
         self.sweep(&mut retained)?;
         Ok(retained)
+    }
+
+    /// Nothing is dropped of a chain that some mapping does not stand on: what is missing may come back from a backup.
+    fn stand_on(&self, head: Option<&ModelCommit>) -> Result<()> {
+        for member in &self.members {
+            let state = self.state_of(member)?.filter(|state| state.model == self.model);
+            if let Some(departure) = state.and_then(|state| footing::departs(&member.name, &state, head)) {
+                return Err(departure.error(&member.name));
+            }
+        }
+        Ok(())
     }
 
     /// Up to which version all go.
@@ -62,7 +74,7 @@ impl Retaining {
             let beside = ModelCommit { files: [head.files.clone(), moved.files.clone()].concat(), hashes, ..head.clone() };
             let beside = ModelCommit { next_file: head.next_file + moved.files.len() as u32, ..beside };
             let beside = self.commit_model(beside)?;
-            self.relocate(&moved)?;
+            self.relocate(&moved, beside.number)?;
             next = without_versions(&beside, through);
         }
         for file in &mut next.files {
@@ -146,12 +158,14 @@ impl Retaining {
         Ok(places)
     }
 
-    /// Lets pending records name the copies of what was there before them.
-    fn relocate(&self, moved: &Moved) -> Result<()> {
+    /// Lets pending records name the copies of what was there before them, which the model has since `commit`.
+    fn relocate(&self, moved: &Moved, commit: u64) -> Result<()> {
         for member in &self.members {
             let Some(state) = self.state_of(member)?.filter(|state| state.ended.is_none()) else { continue };
             if let Some(next) = self.relocated(member, &state, moved)? {
-                self.commit_mapping(&member.name, next)?;
+                let version_id = next.footing.as_ref().and_then(|footing| footing.version_id.clone());
+                let footing = Some(Footing { commit, version_id });
+                self.commit_mapping(&member.name, MappingCommit { footing, ..next })?;
             }
         }
         Ok(())
@@ -204,5 +218,6 @@ impl Retaining {
 fn without_versions(head: &ModelCommit, through: Option<u64>) -> ModelCommit {
     let Some(through) = through else { return head.clone() };
     let versions = head.versions.iter().filter(|version| version.version > through).cloned().collect();
-    ModelCommit { versions, dropped: Dropped { through }, ..head.clone() }
+    let dropped = Dropped { through, id: head.version_id(through).cloned() };
+    ModelCommit { versions, dropped, ..head.clone() }
 }

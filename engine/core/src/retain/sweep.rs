@@ -95,7 +95,8 @@ impl Retaining {
         for (epoch, files) in folders {
             let has = |name: &str| files.iter().any(|path| path.ends_with(&format!("/{name}")));
             let reported = has(paths::REPORT).then(|| self.reported(member, epoch));
-            let run = Run { epoch, planned: has(paths::PLAN) || has(paths::JOURNAL), reported };
+            let began = has(paths::JOURNAL) && !runs::is_before_its_plan(store, &paths::run_file(&member.name, epoch, paths::JOURNAL))?;
+            let run = Run { epoch, planned: has(paths::PLAN) || began, reported };
             if !retention::run_goes(&run, closed, newest, self.cutoffs.syncs) {
                 continue;
             }

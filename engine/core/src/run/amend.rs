@@ -11,6 +11,7 @@ use outflow_contract::{Error, Kind, Op, Result};
 use outflow_ledger::chain::Chain;
 use outflow_ledger::commit::MappingCommit;
 
+use super::stands::For;
 use super::{Engine, account, sync};
 use crate::blocking;
 use crate::time::rfc3339;
@@ -43,10 +44,16 @@ impl Engine {
             .remedy("reset a mapping that sends added records"));
         }
         let _locks = self.lock_and_recover(&[mapping], wait).await?;
-        let fresh = self.nothing_yet(mapping)?;
+        let departure = self.departure(name).await?;
+        let (fresh, name) = (self.nothing_yet(mapping)?, name.to_owned());
         self.amend(mapping, move |head| {
             let Some(head) = head else { return Ok((None, false)) };
-            Ok((Some(head.reset(fresh)), true))
+            let next = head.reset(fresh);
+            // Where the cursor stays, what is doubted is what the model had at it, and that is not known.
+            match departure.filter(|_| next.cursor.is_some()) {
+                Some(departure) => Err(departure.error(&name)),
+                None => Ok((Some(next), true)),
+            }
         })
         .await
     }
@@ -56,7 +63,8 @@ impl Engine {
         let mapping = self.mapping(name)?;
         let model = self.project.model(&mapping.model).ok_or_else(|| Error::bug("a mapping without a model"))?;
         let _locks = self.lock_and_recover(&[mapping], wait).await?;
-        let extracted = self.extract(model).await?;
+        let departed = self.departure(name).await?.is_some();
+        let extracted = self.extract_for(model, For::Anew(name)).await?;
         let state = self.state_of(mapping).await?;
         sync::wait_for_travelling_requests(self, mapping, state.as_ref()).await?;
         let saw = extracted.head.sighting();
@@ -65,7 +73,10 @@ impl Engine {
         self.amend(mapping, move |head| {
             let dropped_pending = head.as_ref().map_or(0, |head| head.waiting().all.total());
             let head = head.unwrap_or_else(|| fresh.clone());
-            Ok((Some(head.baseline(fresh, saw)), Baselined { version, records, dropped_pending }))
+            let next = head.baseline(fresh, saw);
+            // Versions of the same numbers come again: no id may (rule 22).
+            let next = MappingCommit { generation: next.generation + u64::from(departed), ..next };
+            Ok((Some(next), Baselined { version, records, dropped_pending }))
         })
         .await
     }

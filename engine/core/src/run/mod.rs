@@ -40,12 +40,14 @@ pub(crate) mod orphans;
 pub(crate) mod recover;
 mod rename;
 pub mod replay;
+mod stands;
 mod sync;
 mod waiting;
 
 pub use amend::Baselined;
 pub use aside::Aside;
 pub use rename::Renamed;
+use stands::For;
 pub(crate) use sync::{account, siblings, stopped_by_guard};
 pub use waiting::{Acknowledged, Waiting, WaitingReason, WaitingRecord, Which};
 
@@ -225,10 +227,11 @@ impl Engine {
 
     /// A new extraction; or, for a retry, what the state has of the model: `None` if that is nothing.
     async fn what_to_send_from(&self, model: &Model, options: &RunOptions) -> Result<Option<Extracted>> {
-        match &options.retry {
-            None => self.extract(model).await.map(Some),
-            Some(_) => Ok(self.head_of(model).await?.map(Extracted::of)),
+        if options.retry.is_none() {
+            return self.extract(model).await.map(Some);
         }
+        self.all_stand(model, For::All).await?;
+        Ok(self.head_of(model).await?.map(Extracted::of))
     }
 
     /// What the state has of a model; `None` if it has nothing.
@@ -239,9 +242,15 @@ impl Engine {
 
     /// Runs the model's query and commits what changed as its next version.
     pub(crate) async fn extract(&self, model: &Model) -> Result<Extracted> {
+        self.extract_for(model, For::All).await
+    }
+
+    /// The same, where not every mapping need stand on what the state has of the model.
+    async fn extract_for(&self, model: &Model, asked: For<'_>) -> Result<Extracted> {
         let source = self.sources.get(&model.source);
         let source = source.ok_or_else(|| Error::bug(format!("the source `{}` was not opened", model.source)))?;
         let _lock = self.lock_extraction(&model.name, true).await?;
+        self.all_stand(model, asked).await?;
         let timeout = self.project.source(&model.source).and_then(|source| source.query_timeout);
         let stream = self.cancel.or(source.stream(&Query { sql: model.sql.clone(), timeout })).await?;
         let progress = Arc::new(AtomicU64::new(0));

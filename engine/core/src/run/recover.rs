@@ -8,6 +8,7 @@ use outflow_contract::report::{Status, SyncCounts, SyncReport, Tally, Timing, re
 use outflow_contract::{Error, Kind, Result};
 use outflow_ledger::chain::Chain;
 use outflow_ledger::commit::{MappingCommit, ModelCommit};
+use outflow_ledger::footing::check_sealed;
 use outflow_ledger::integrity::lost;
 use outflow_ledger::journal::{Frame, Frames};
 use outflow_ledger::runs::{self, Plan, Seen};
@@ -86,23 +87,15 @@ async fn runs_of(engine: &Engine, name: &str, destination: &str) -> Result<Vec<R
                 _ => error,
             })?;
             let previous = base.as_ref().and_then(|base| base.deadline_ms);
-            let journal = store.read(&paths::run_file(&name, epoch, paths::JOURNAL))?.unwrap_or_default();
+            let journal = runs::read_journal(store.as_ref(), &plan)?;
             follows(&name, &plan, base.as_ref())?;
             let mut frames = Frames::new(&journal);
             let any_intent = frames.any(|frame| matches!(frame, Frame::Intent(_))) || frames.is_damaged();
             let deadline = decide::deadline_after_recovery(any_intent, plan.request_lifetime_ms, now, previous);
             let sealed = sealed_of(store.as_ref(), &plan)?;
             let model: Option<ModelCommit> = Chain::of_model(&plan.model).head(store.as_ref())?;
-            let model = model.ok_or_else(|| {
-                Error::corrupt(format!("mapping `{name}` has an interrupted run of model `{}`, which has no state", plan.model))
-            })?;
-            if model.version < plan.saw.version {
-                let message = format!(
-                    "mapping `{name}` has an interrupted run of version {} of model `{}`, whose state ends with {}",
-                    plan.saw.version, plan.model, model.version
-                );
-                return Err(Error::corrupt(message).remedy(lost(&name)));
-            }
+            check_sealed(&name, &plan.model, (plan.saw.version, plan.saw.footing.as_ref()), model.as_ref())?;
+            let model = model.ok_or_else(|| Error::bug("an interrupted run of a model without a state was taken up"))?;
             let settling = Settling {
                 store: Arc::clone(&store),
                 mapping: name.clone(),

@@ -74,6 +74,9 @@ impl Engine {
         if self.state_of(mapping).await?.is_some_and(|state| state.paused.is_some()) {
             return Err(Error::invalid(format!("mapping `{name}` is paused")).remedy(format!("`outflow resume {name}` ends the pause")));
         }
+        if let Some(departure) = self.departure(name).await? {
+            return Err(departure.error(name));
+        }
         let (store, model) = (Arc::clone(&self.store), mapping.model.clone());
         let head: Option<ModelCommit> = blocking(move || Chain::of_model(&model).head(store.as_ref())).await?;
         let head = head.ok_or_else(|| Error::corrupt(format!("model `{}`, which was synced, has no state", mapping.model)))?;

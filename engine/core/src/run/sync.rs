@@ -254,6 +254,7 @@ impl<'a> Sync<'a> {
             selected: sealed.selected,
             started_at: self.report.started_at.clone(),
             request_lifetime_ms: self.engine.request_lifetime(mapping).as_millis() as u64,
+            journaled: true,
         }
     }
 
@@ -344,8 +345,7 @@ impl<'a> Sync<'a> {
         let started_at = parsed(&self.report.started_at).ok_or_else(|| Error::bug("a report without the time of its start"))?;
         let link = engine.link(config)?;
 
-        settling.seal_plan()?;
-        let log = engine.store.append(&paths::run_file(&self.mapping.name, epoch, paths::JOURNAL))?;
+        let log = settling.seal_plan()?;
         let progress = Arc::new(AtomicU64::new(0));
         engine.observer.delivering(&self.report, settling.sealed.selected.total(), Arc::clone(&progress));
         Ok(Arc::new(Delivery {

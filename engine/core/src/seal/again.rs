@@ -12,7 +12,7 @@ use outflow_ledger::changes::{EntryBuilder, assemble, open_part, values_of};
 use outflow_ledger::fold::{Class, Classes, classify};
 use outflow_ledger::journal::Frames;
 use outflow_ledger::replay::{self, Mapped, Present, Standing, Verdict};
-use outflow_ledger::runs::{Again, Plan, SealedPart, Seen};
+use outflow_ledger::runs::{self, Again, Plan, SealedPart, Seen};
 use outflow_ledger::{decide, paths};
 
 use super::{Sealed, Sealing, sealed_part};
@@ -119,7 +119,12 @@ fn gone(past: &Plan) -> Error {
 
 /// What the journal of the earlier sync says.
 fn classes(sealing: &Sealing<'_>, past: &Plan) -> Result<Classes> {
-    let journal = sealing.store.read(&paths::run_file(&past.mapping, past.epoch, paths::JOURNAL))?.unwrap_or_default();
+    let past_one =
+        || format!("restore this file from a backup; or `outflow reset {}` sends every record as it is now", sealing.mapping.name);
+    let journal = runs::read_journal(sealing.store, past).map_err(|error| match error.kind() {
+        Kind::Corrupt => error.remedy(past_one()),
+        _ => error,
+    })?;
     Ok(classify(Frames::new(&journal), past.rows() as usize))
 }
 

@@ -61,7 +61,7 @@ impl Fold<'_> {
         }
         .write()?;
         let (pending, ahead) = counted(self.store, parts)?;
-        Ok(self.state.clone().folded(to, pending, ahead, self.epoch))
+        Ok(self.state.clone().folded((to, Some(self.head.footing(to))), pending, ahead, self.epoch))
     }
 }
 

@@ -107,7 +107,7 @@ mod tests {
 
     fn of(records: u64, nulls: &[(&str, u64)]) -> Sighting {
         let nulls = nulls.iter().map(|(column, n)| ((*column).to_owned(), *n)).collect();
-        Sighting { version: 1, extracted: records, records, nulls }
+        Sighting { version: 1, extracted: records, records, nulls, footing: None }
     }
 
     /// The flag of the guard that stops `known` records becoming `left`, with these changes.

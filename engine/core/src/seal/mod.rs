@@ -42,6 +42,7 @@ use outflow_contract::{Before, Counts, Entry, Error, Key, Op, Result, Selection}
 use outflow_ledger::changes::{EntryReader, PartInfo, open_named};
 use outflow_ledger::commit::{MappingCommit, ModelCommit};
 use outflow_ledger::decide::{self, Fate};
+use outflow_ledger::footing;
 use outflow_ledger::runs::{SealedPart, Seen};
 
 pub use again::{Kept, Replay, Sorted, seal as seal_again};
@@ -163,18 +164,11 @@ impl Sealing<'_> {
 
     /// Every version that the mapping has not seen must be there: what it goes on from is a version that the model has.
     fn knows_its_versions(&self) -> Result<()> {
-        let Some(cursor) = self.state.and_then(|state| state.cursor) else { return Ok(()) };
-        let (name, model, newest) = (&self.mapping.name, &self.mapping.model, self.head.version);
-        if (self.head.dropped.through..=newest).contains(&cursor) {
-            return Ok(());
-        }
-        Err(Error::corrupt(format!(
-            "mapping `{name}` has delivered version {cursor} of model `{model}`, whose state has versions {} to {newest}",
-            self.head.dropped.through + 1
-        ))
-        .remedy(format!(
-            "files of the state were taken away: restore it from a backup, or begin anew with `outflow doctor --set-aside {name}`"
-        )))
+        let name = &self.mapping.name;
+        // Of another model it says nothing; whether it may go on with this one is asked elsewhere.
+        let state = self.state.filter(|state| state.model == self.mapping.model);
+        let departure = state.and_then(|state| footing::departs(name, state, Some(self.head)));
+        departure.map_or(Ok(()), |departure| Err(departure.error(name)))
     }
 
     /// The mapping has seen no version, and the first ones are gone: it begins with what the oldest snapshot held.

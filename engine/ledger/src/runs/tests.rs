@@ -31,6 +31,7 @@ fn plan(mapping: &str, epoch: u64) -> Plan {
         started_at: "2026-01-01T00:00:00Z".into(),
         account: "crm:1".into(),
         request_lifetime_ms: 30_000,
+        journaled: true,
     }
 }
 
@@ -68,6 +69,7 @@ fn close(store: &MemoryStore, epoch: u64) {
         selection: Selection::All,
         id: vec![],
         cursor: None,
+        footing: None,
         saw: None,
         pending: vec![],
         failures: None,
@@ -142,6 +144,35 @@ fn open_runs_are_those_with_a_plan_that_no_commit_has_closed() {
     assert_eq!(open_runs(&store, "m", 0).unwrap(), [2, 9, 11]);
     assert_eq!(open_runs(&store, "m", 2).unwrap(), [9, 11]);
     assert_eq!(open_runs(&store, "m", 11).unwrap(), [0; 0]);
+}
+
+#[test]
+fn a_journal_that_says_nothing_without_a_plan_is_no_run_and_one_that_says_something_has_lost_its_plan() {
+    let store = MemoryStore::new();
+    for (epoch, says) in [(2, &b""[..]), (3, &b"x"[..])] {
+        store.create(&paths::run_file("m", epoch, paths::JOURNAL), Bytes::from_static(says)).unwrap();
+    }
+    assert_eq!(open_runs(&store, "m", 0).unwrap(), [3]);
+    assert_eq!(read_plan(&store, "m", 3).unwrap_err().kind(), Kind::NotFound);
+}
+
+#[test]
+fn a_plan_without_its_journal_is_damage_and_not_one_that_sent_nothing() {
+    let store = MemoryStore::new();
+    let error = read_journal(&store, &plan("m", 3)).unwrap_err();
+    assert_eq!(error.kind(), Kind::Corrupt);
+    assert!(error.message().contains("mappings/m/runs/") && error.message().contains("journal is missing"), "{error}");
+    let before = Plan { journaled: false, ..plan("m", 3) };
+    assert!(read_journal(&store, &before).unwrap().is_empty(), "a state of before may have been killed between the two");
+    store.create(&paths::run_file("m", 3, paths::JOURNAL), Bytes::from_static(b"x")).unwrap();
+    assert_eq!(read_journal(&store, &plan("m", 3)).unwrap(), &b"x"[..]);
+}
+
+#[test]
+fn a_plan_of_before_journals_came_first_can_be_read() {
+    let mut old = serde_json::to_value(plan("m", 3)).unwrap();
+    assert_eq!(old.as_object_mut().unwrap().remove("journaled"), Some(Value::Bool(true)));
+    assert_eq!(serde_json::from_value::<Plan>(old).unwrap(), Plan { journaled: false, ..plan("m", 3) });
 }
 
 #[test]

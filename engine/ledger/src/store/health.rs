@@ -5,8 +5,8 @@ use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
-use outflow_contract::Result;
 use outflow_contract::state_store::StateStore;
+use outflow_contract::{Error, Kind, Result};
 use rustix::fs::{FlockOperation, flock};
 
 use super::{LocalStore, disk};
@@ -28,6 +28,29 @@ pub fn examine_folder(root: &Path) -> Vec<Finding> {
     looking.more(root);
     looking.space(root);
     looking.findings
+}
+
+/// The state of another user is theirs: what this one wrote into it they could not read. Not so where the file system gives both the same owner.
+pub(super) fn is_ones_own(root: &Path) -> Result<()> {
+    let user = rustix::process::geteuid().as_raw();
+    let own = |path: &Path| path.metadata().ok().map(|metadata| metadata.uid());
+    let Some(owner) = own(root).filter(|&owner| owner != user) else { return Ok(()) };
+    let trial = root.join(format!(".owner-{}", std::process::id()));
+    let made = match disk::create_new(&trial) {
+        Ok(_) => own(&trial),
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => None,
+        // Whatever else is wrong is told by what comes next.
+        Err(_) => return Ok(()),
+    };
+    if made.is_some() {
+        disk::unlink_quietly(&trial);
+    }
+    if made == Some(owner) {
+        return Ok(());
+    }
+    let root = root.display();
+    Err(Error::new(Kind::Io, format!("the state in {root} belongs to user {owner}, and this is user {user}"))
+        .remedy(format!("run as user {owner} (`sudo -u '#{owner}'`), or give it to this one: chown -R {user} {root}")))
 }
 
 const MINE: &str = "run as the user whose state this is, or give it to this one: chown -R";

@@ -28,7 +28,7 @@ use outflow_contract::state_store::{AppendLog, Create, Lock, ObjectReader, Objec
 use outflow_contract::{Error, Kind, Result};
 use rustix::fs::{FlockOperation, flock};
 
-use super::{RESERVED, check_name, check_path, disk};
+use super::{RESERVED, check_name, check_path, disk, health};
 
 /// How much of a large object is gathered before it is written.
 const WRITE_BUFFER_BYTES: usize = 1 << 20;
@@ -57,6 +57,7 @@ impl LocalStore {
     pub fn open(root: &Path) -> Result<Self> {
         let root = std::path::absolute(root).map_err(|error| failed("open", root, error))?;
         let what = if root.exists() { "use the state in" } else { "make a folder for the state," };
+        health::is_ones_own(&root)?;
         make_root(&root).map_err(|error| failed(what, &root, error))?;
         let folder = root.join("tmp");
         sweep(&folder).map_err(|error| failed("tidy", &folder, error))?;

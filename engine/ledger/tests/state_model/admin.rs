@@ -143,7 +143,7 @@ impl World {
             let pending: [Option<Work>; KEYS] = std::array::from_fn(|k| self.fold(&next, m, k, oldest));
             let before = beliefs(&next, m);
             let epoch = head.closed_through;
-            let commit = head.folded(oldest, files(&pending), any_settled(&pending), epoch);
+            let commit = head.folded((oldest, None), files(&pending), any_settled(&pending), epoch);
             self.adopt(&mut next, m, &commit, pending);
             let after = beliefs(&next, m);
             if !self.config.shared && before != after {
