@@ -25,6 +25,7 @@ use std::io::{IsTerminal, Write};
 use anstyle::{AnsiColor, Style};
 use outflow_contract::secret::Redactor;
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::args::{Color, Global, LogFormat, Output};
 use crate::project::environment;
@@ -121,6 +122,14 @@ impl Console {
     /// `text` without secrets.
     pub(crate) fn clean(&self, text: &str) -> String {
         self.redactor.get().map_or_else(|| text.to_owned(), |redactor| redactor.clean(text))
+    }
+
+    /// `value` without secrets.
+    pub(crate) fn clean_value(&self, mut value: Value) -> Value {
+        if let Some(redactor) = self.redactor.get() {
+            outflow_engine::preview::redact(&mut value, redactor);
+        }
+        value
     }
 
     pub(crate) fn is_json(&self) -> bool {
