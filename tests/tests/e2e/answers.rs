@@ -220,6 +220,25 @@ fn a_new_token_that_is_refused_too_stops_the_sync() {
 }
 
 #[test]
+fn once_a_new_token_is_refused_no_other_one_is_asked_for_and_nothing_leaves() {
+    for seed in 1..=3_u64 {
+        let shop = with_tokens(1000);
+        shop.server.next(20, &Act::Usual);
+        // Answers that come late and in any order: some requests with the first token are still under way when the second one is refused.
+        let late = (1..200).map(|i: u64| Act::Late(401, Duration::from_millis(i.wrapping_mul(seed * 2_654_435_761) >> 7 & 127)));
+        shop.server.script(late);
+        run_as(&shop, "s3cr3t-of-the-client", 3);
+        let all = shop.server.take_requests();
+        let (exchanges, records): (Vec<_>, Vec<_>) = all.iter().partition(|request| request.path == "/token");
+        assert_eq!(exchanges.len(), 2, "seed {seed}");
+        let of_first = records[0].header("authorization");
+        let of_second = records.iter().filter(|request| request.header("authorization") != of_first).count();
+        assert!(of_second <= 8, "{of_second} left with a token that was never accepted: more than can be under way");
+        says(&shop.result(), "the credentials were refused with 401");
+    }
+}
+
+#[test]
 fn a_client_that_is_refused_asks_once_and_sends_nothing() {
     let shop = with_tokens(500);
     run_as(&shop, "wr0ng-secret", 1);

@@ -11,6 +11,7 @@ use outflow_ledger::journal::SendPermit;
 use super::breaker::Trouble;
 use super::pace::{Admission, Feedback};
 use super::retry::{Attempt, Decision, asked_for, backoff, decide, proven};
+use super::tokens::Live;
 use super::transport::Sent;
 use super::{Delivery, Results};
 
@@ -195,17 +196,28 @@ async fn send_as_ourselves(delivery: &Delivery, permit: &SendPermit, request: &R
     };
     results.count_request(request, attempt);
     let sent = transport.send(permit, &with(&token.value)).await;
-    if !matches!(&sent, Sent::Answer(Answer::Http(response)) if response.status == 401) {
+    if !is_refused(&sent, &token) {
         return sent;
     }
     // Nothing of a request that is answered with 401 was processed, so it may go again.
     match tokens.renew(&token, grant, transport).await {
         Ok(token) => {
             results.count_request(request, attempt + 1);
-            transport.send(permit, &with(&token.value)).await
+            let sent = transport.send(permit, &with(&token.value)).await;
+            if is_refused(&sent, &token) {
+                tokens.note_refused(&token, grant).await;
+            }
+            sent
         }
         Err(error) => Sent::NotSent(no_token(error)),
     }
+}
+
+/// Does this answer refuse the token? What else it shows of the token is noted.
+fn is_refused(sent: &Sent, token: &Live) -> bool {
+    let Sent::Answer(Answer::Http(response)) = sent else { return false };
+    token.note_answer(response.status);
+    response.status == 401
 }
 
 /// Without a token nothing can leave, and the exchange was tried often enough.
