@@ -54,7 +54,9 @@ fn a_secret_is_found_however_others_escape_it() {
 #[test]
 fn of_secrets_that_overlap_or_lie_in_one_another_nothing_is_left() {
     let redactor = Redactor::default();
-    ["token", "token-1234", "34-5678"].iter().for_each(|secret| redactor.add(secret));
+    for secret in ["token", "token-1234", "34-5678"] {
+        redactor.add(secret);
+    }
     assert_eq!(redactor.clean("a token-1234-5678 b token c"), "a *** b *** c");
     assert_eq!(cleaned("abcabc", "xabcabcabcx"), "x***x");
 }
@@ -87,13 +89,13 @@ impl Dice {
         let units = || char.encode_utf16(&mut [0; 2]).to_vec();
         let bytes = || char.to_string().into_bytes();
         match self.below(9) {
-            0 => units().iter().map(|unit| format!("\\u{unit:04x}")).collect(),
-            1 => units().iter().map(|unit| format!("\\u{unit:04X}")).collect(),
+            0 => units().iter().map(|unit| format!("\\u{unit:04x}")).collect::<Vec<_>>().concat(),
+            1 => units().iter().map(|unit| format!("\\u{unit:04X}")).collect::<Vec<_>>().concat(),
             2 if char.is_ascii_punctuation() => format!("\\{char}"),
             3 => format!("&#{code};"),
             4 => format!("&#x{code:X};"),
-            5 => bytes().iter().map(|byte| format!("%{byte:02x}")).collect(),
-            6 => bytes().iter().map(|byte| format!("%{byte:02X}")).collect(),
+            5 => bytes().iter().map(|byte| format!("%{byte:02x}")).collect::<Vec<_>>().concat(),
+            6 => bytes().iter().map(|byte| format!("%{byte:02X}")).collect::<Vec<_>>().concat(),
             7 => match char {
                 '<' => "&lt;".to_owned(),
                 '&' => "&amp;".to_owned(),

@@ -182,8 +182,7 @@ async fn one_attempt(
 async fn send_as_ourselves(delivery: &Delivery, permit: &SendPermit, request: &Request, results: &Results, attempt: u32) -> Sent {
     let (tokens, transport) = (&delivery.link.tokens, &delivery.link.transport);
     let (Some(grant), Request::Http(http)) = (delivery.destination.token_grant(), request) else {
-        results.count_request(request, attempt);
-        return transport.send(permit, request).await;
+        return send_counted(delivery, permit, request, results, attempt).await;
     };
     let with = |token| {
         let mut http = http.clone();
@@ -194,16 +193,14 @@ async fn send_as_ourselves(delivery: &Delivery, permit: &SendPermit, request: &R
         Ok(token) => token,
         Err(error) => return Sent::NotSent(no_token(error)),
     };
-    results.count_request(request, attempt);
-    let sent = transport.send(permit, &with(&token.value)).await;
+    let sent = send_counted(delivery, permit, &with(&token.value), results, attempt).await;
     if !is_refused(&sent, &token) {
         return sent;
     }
     // Nothing of a request that is answered with 401 was processed, so it may go again.
     match tokens.renew(&token, grant, transport).await {
         Ok(token) => {
-            results.count_request(request, attempt + 1);
-            let sent = transport.send(permit, &with(&token.value)).await;
+            let sent = send_counted(delivery, permit, &with(&token.value), results, attempt + 1).await;
             if is_refused(&sent, &token) {
                 tokens.note_refused(&token, grant).await;
             }
@@ -211,6 +208,16 @@ async fn send_as_ourselves(delivery: &Delivery, permit: &SendPermit, request: &R
         }
         Err(error) => Sent::NotSent(no_token(error)),
     }
+}
+
+/// Sends it, and counts it if it leaves: one that is given up meanwhile may have.
+async fn send_counted(delivery: &Delivery, permit: &SendPermit, request: &Request, results: &Results, attempt: u32) -> Sent {
+    results.count_request(request, attempt);
+    let sent = delivery.link.transport.send(permit, request).await;
+    if matches!(sent, Sent::NotSent(_)) {
+        results.discount_request(request, attempt);
+    }
+    sent
 }
 
 /// Does this answer refuse the token? What else it shows of the token is noted.

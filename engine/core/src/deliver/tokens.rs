@@ -304,7 +304,9 @@ mod tests {
         let first = tokens.get(&grant, &transport).await.unwrap();
         first.note_answer(200);
         let second = tokens.renew(&first, &grant, &transport).await.unwrap();
-        [401, 403, 429, 500, 302].into_iter().for_each(|status| second.note_answer(status));
+        for status in [401, 403, 429, 500, 302] {
+            second.note_answer(status);
+        }
         tokens.note_refused(&second, &grant).await;
         // Those under way with either of them, and those that are about to leave.
         for late in [tokens.renew(&first, &grant, &transport).await, tokens.renew(&second, &grant, &transport).await] {
