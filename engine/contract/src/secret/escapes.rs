@@ -3,8 +3,12 @@
 //!
 //! A text does not say how it is escaped, so each place has several readings: itself always, and what each escaping makes of it.
 
+use std::collections::HashMap;
+
 /// Escapes within escapes are followed so deep: JSON in JSON in a form.
-const DEPTH_MAX: u8 = 3;
+const DEPTH_MAX: usize = 3;
+/// Texts in which more may be are not read: nobody would read them either.
+const ESCAPES_MAX: usize = 1 << 18;
 /// With these an escape begins, whatever it is.
 const INTRODUCERS: &[u8; 4] = b"\\&%+";
 /// The longest number of a character reference.
@@ -63,45 +67,59 @@ pub(super) fn is_introducer(byte: u8) -> bool {
     INTRODUCERS.contains(&byte)
 }
 
-/// What the place `at` may stand for.
-pub(super) fn units(text: &[u8], at: usize) -> Vec<Unit> {
-    within(text, at, DEPTH_MAX)
+/// Every place of a text, as what it may stand for. Each is read once for each depth, whatever the text: time and memory are in proportion
+/// to it.
+pub(super) struct Readings<'a> {
+    text: &'a [u8],
+    /// The readings of introducers, where there are others than themselves.
+    found: HashMap<usize, Vec<Unit>>,
 }
 
-/// The same with escapes that are `depth` deep within one another.
-fn within(text: &[u8], at: usize, depth: u8) -> Vec<Unit> {
-    let Some(&byte) = text.get(at) else { return Vec::new() };
-    if depth == 0 || !is_introducer(byte) {
-        return vec![Unit::byte(byte, at + 1)];
+impl<'a> Readings<'a> {
+    /// Reads `text`; `None` if too many escapes may be in it.
+    pub(super) fn of(text: &'a [u8]) -> Option<Self> {
+        let introducers: Vec<usize> = (0..text.len()).filter(|&at| is_introducer(text[at])).take(ESCAPES_MAX + 1).collect();
+        if introducers.len() > ESCAPES_MAX {
+            return None;
+        }
+        let mut readings = Self { text, found: HashMap::new() };
+        for _ in 0..DEPTH_MAX {
+            let deeper = |&at: &usize| Some((at, readings.deeper(at))).filter(|(_, units)| units.len() > 1);
+            let found = introducers.iter().filter_map(deeper).collect();
+            readings.found = found;
+        }
+        Some(readings)
     }
-    let mut all = within(text, at, depth - 1);
-    let rest = Rest { text, depth: depth - 1 };
-    for introducer in all.clone() {
-        let escaped = match introducer.bytes() {
-            b"\\" => rest.backslash(introducer.end),
-            b"&" => rest.reference(introducer.end),
-            b"%" => rest.percent(introducer.end),
-            b"+" => vec![Unit::byte(b' ', introducer.end)],
-            _ => Vec::new(),
-        };
-        for unit in escaped {
-            if !all.contains(&unit) {
-                all.push(unit);
+
+    /// What the place `at` may stand for; nothing at the end.
+    pub(super) fn units(&self, at: usize) -> impl Iterator<Item = Unit> + '_ {
+        let found = self.found.get(&at);
+        let plain = self.text.get(at).filter(|_| found.is_none()).map(|byte| Unit::byte(*byte, at + 1));
+        plain.into_iter().chain(found.into_iter().flatten().copied())
+    }
+
+    /// The same with escapes one deeper within one another.
+    fn deeper(&self, at: usize) -> Vec<Unit> {
+        let mut all: Vec<Unit> = self.units(at).collect();
+        for introducer in all.clone() {
+            let escaped = match introducer.bytes() {
+                b"\\" => self.backslash(introducer.end),
+                b"&" => self.reference(introducer.end),
+                b"%" => self.percent(introducer.end),
+                b"+" => vec![Unit::byte(b' ', introducer.end)],
+                _ => Vec::new(),
+            };
+            for unit in escaped {
+                if !all.contains(&unit) {
+                    all.push(unit);
+                }
             }
         }
+        all
     }
-    all
-}
 
-/// Reads what comes after the introducer of an escape, which may be escaped itself.
-struct Rest<'a> {
-    text: &'a [u8],
-    depth: u8,
-}
-
-impl Rest<'_> {
     fn backslash(&self, at: usize) -> Vec<Unit> {
-        within(self.text, at, self.depth).into_iter().flat_map(|letter| self.backslashed(letter)).collect()
+        self.units(at).flat_map(|letter| self.backslashed(letter)).collect()
     }
 
     /// What a backslash makes of a letter.
@@ -158,7 +176,7 @@ impl Rest<'_> {
         if !(0xd800..0xdc00).contains(&high) {
             return character((high, end));
         }
-        let again = within(self.text, end, self.depth).into_iter().filter(|unit| unit.is(introducer));
+        let again = self.units(end).filter(|unit| unit.is(introducer));
         let (low, end) = again.filter_map(|unit| self.hex(self.one(unit.end, b'u')?, 4)).find(|(low, _)| (0xdc00..0xe000).contains(low))?;
         character((0x10000 + ((high - 0xd800) << 10) + (low - 0xdc00), end))
     }
@@ -201,7 +219,7 @@ impl Rest<'_> {
             return fits(byte).then_some((byte, at + 1));
         }
         let single = |unit: Unit| if let [byte] = unit.bytes() { Some((*byte, unit.end)) } else { None };
-        within(self.text, at, self.depth).into_iter().filter_map(single).find(|(byte, _)| fits(*byte))
+        self.units(at).filter_map(single).find(|(byte, _)| fits(*byte))
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use super::SEARCHED_BYTES_MIN;
-use super::escapes::{is_introducer, units};
+use super::escapes::{Readings, is_introducer};
 
 const STANDARD: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 const FOR_URLS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
@@ -41,15 +41,20 @@ impl Forms {
     }
 
     /// Where secrets are in `text`, in their order, and nowhere two that touch: of secrets that overlap no end is left behind.
+    /// All of it is one where it cannot be read.
     pub(super) fn find(&self, text: &[u8]) -> Vec<Range<usize>> {
         let mut first = [false; 256];
         self.first.iter().for_each(|byte| first[usize::from(*byte)] = true);
         let mut found: Vec<Range<usize>> = Vec::new();
+        if self.all.is_empty() {
+            return found;
+        }
+        let Some(readings) = Readings::of(text) else { return vec![0..text.len()] };
         for (at, byte) in text.iter().enumerate() {
-            if !first[usize::from(*byte)] && (!is_introducer(*byte) || self.all.is_empty()) {
+            if !first[usize::from(*byte)] && !is_introducer(*byte) {
                 continue;
             }
-            let Some(end) = self.longest(text, at) else { continue };
+            let Some(end) = self.longest(text, &readings, at) else { continue };
             match found.last_mut() {
                 Some(last) if at <= last.end => last.end = last.end.max(end),
                 _ => found.push(at..end),
@@ -59,27 +64,27 @@ impl Forms {
     }
 
     /// The end of the longest secret that begins at `at`.
-    fn longest(&self, text: &[u8], at: usize) -> Option<usize> {
-        let begins: BTreeSet<u8> = units(text, at).iter().filter_map(|unit| unit.bytes().first().copied()).collect();
+    fn longest(&self, text: &[u8], readings: &Readings<'_>, at: usize) -> Option<usize> {
+        let begins: BTreeSet<u8> = readings.units(at).filter_map(|unit| unit.bytes().first().copied()).collect();
         let each = begins.iter().flat_map(|byte| self.all.range(vec![*byte]..).take_while(|form| form.first() == Some(byte)));
-        each.filter_map(|form| end_of(form, text, at)).max()
+        each.filter_map(|form| end_of(form, text, readings, at)).max()
     }
 }
 
 /// Where `form` ends in `text`, if it begins at `at`, however its characters are written: of several readings the longest.
-fn end_of(form: &[u8], text: &[u8], at: usize) -> Option<usize> {
+fn end_of(form: &[u8], text: &[u8], readings: &Readings<'_>, at: usize) -> Option<usize> {
     // What stands there as it is goes first: it is the usual case, and there is nothing to choose.
     let plain = form.iter().zip(text.get(at..)?).take_while(|(wanted, byte)| wanted == byte && !is_introducer(**byte)).count();
-    let mut readings = BTreeSet::from([(plain, at + plain)]);
+    let mut open = BTreeSet::from([(plain, at + plain)]);
     let mut end = None;
-    while let Some((done, at)) = readings.pop_first() {
+    while let Some((done, at)) = open.pop_first() {
         let rest = form.get(done..).unwrap_or_default();
         if rest.is_empty() {
             end = end.max(Some(at));
             continue;
         }
-        let fits = units(text, at).into_iter().filter(|unit| rest.starts_with(unit.bytes()));
-        readings.extend(fits.map(|unit| (done + unit.bytes().len(), unit.end)));
+        let fits = readings.units(at).filter(|unit| rest.starts_with(unit.bytes()));
+        open.extend(fits.map(|unit| (done + unit.bytes().len(), unit.end)));
     }
     end
 }

@@ -70,6 +70,16 @@ fn what_is_no_secret_stays_as_it_is() {
     assert_eq!(Redactor::default().clean(text), text);
 }
 
+#[test]
+fn a_text_of_nothing_but_escapes_is_read_in_time_and_a_huge_one_is_hidden() {
+    for unit in ["\\", "&", "%25", "&amp;", "\\u005c"] {
+        let text = unit.repeat(5_000);
+        assert_eq!(cleaned("s3cr3t", &text), text);
+        assert!(cleaned("s3cr3t", &format!("{text}s3cr3t")).ends_with("***"));
+        assert_eq!(cleaned("s3cr3t", &unit.repeat(300_000)), REDACTED);
+    }
+}
+
 /// Numbers as if at random, the same ones each time.
 struct Dice(u64);
 
