@@ -214,7 +214,8 @@ async fn send_as_ourselves(delivery: &Delivery, permit: &SendPermit, request: &R
 async fn send_counted(delivery: &Delivery, permit: &SendPermit, request: &Request, results: &Results, attempt: u32) -> Sent {
     results.count_request(request, attempt);
     let sent = delivery.link.transport.send(permit, request).await;
-    if matches!(sent, Sent::NotSent(_)) {
+    // Of a file that was not written, something may have gone to where it was to be.
+    if matches!((&sent, request), (Sent::NotSent(_), Request::Http(_))) {
         results.discount_request(request, attempt);
     }
     sent
