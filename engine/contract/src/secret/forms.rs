@@ -49,7 +49,7 @@ impl Forms {
         if self.all.is_empty() {
             return found;
         }
-        let Some(readings) = Readings::of(text) else { return vec![0..text.len()] };
+        let Some(readings) = Readings::of(text) else { return std::iter::once(0..text.len()).collect() };
         for (at, byte) in text.iter().enumerate() {
             if !first[usize::from(*byte)] && !is_introducer(*byte) {
                 continue;
