@@ -35,6 +35,8 @@ pub enum Act {
     Throttle(Option<String>),
     /// Answers with this status and these bytes; takes nothing in.
     Answer(u16, Bytes),
+    /// Answers with this status and nothing in it, this much later; takes nothing in.
+    Late(u16, Duration),
     /// Closes the connection without an answer; takes nothing in.
     DropBefore,
     /// Takes the records in, and closes the connection without an answer.
@@ -446,6 +448,7 @@ fn decide(state: &mut State, method: String, path: String, headers: Vec<(String,
         _ if issued.is_some() => Plan::refuse(issued),
         Act::Status(status) => Plan::refuse(Some(Reply::new(status, ""))),
         Act::Answer(status, body) => Plan::refuse(Some(Reply::new(status, body))),
+        Act::Late(status, reply_after) => Plan { reply_after, ..Plan::refuse(Some(Reply::new(status, ""))) },
         Act::Throttle(retry_after) => Plan::refuse(Some(Reply { retry_after, ..Reply::new(429, "") })),
         Act::DropBefore => Plan::refuse(None),
         act => {

@@ -45,7 +45,14 @@ fn run() -> ExitCode {
             exit_of(&error)
         }
     };
-    ExitCode::from(exit as u8)
+    ExitCode::from(told(exit, &console) as u8)
+}
+
+/// A command whose results nobody could read has not gone well.
+fn told(exit: Exit, console: &Console) -> Exit {
+    let Some(error) = render::unwritten() else { return exit };
+    console.tell(error);
+    if exit == Exit::Ok { Exit::Failed } else { exit }
 }
 
 fn dispatch(cli: &Cli, console: &Console) -> Result<Exit, Failure> {

@@ -107,9 +107,9 @@ fn written(path: &Path) -> String {
     if plain { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
 }
 
-/// Opens the state of a project; makes its folder if there is none.
+/// Opens the state of a project to look at it, whether or not this user may write to it.
 pub(crate) fn open_state(loaded: &Loaded) -> Result<Arc<LocalStore>> {
-    LocalStore::open(&loaded.project.state).map(Arc::new)
+    LocalStore::open_to_read(&loaded.project.state).map(Arc::new)
 }
 
 /// A name for this run of the program, as its log and its results have it.
@@ -118,8 +118,13 @@ pub(crate) fn run_id() -> String {
     outflow_engine::time::sync_id(clock.wall(), clock.random())
 }
 
-/// Opens everything that a run needs.
+/// Opens everything that a run needs; makes the folder of the state if there is none.
 pub(crate) fn open(loaded: &Loaded, observer: Arc<dyn Observer>) -> Result<Engine> {
+    open_with(loaded, observer, LocalStore::open(&loaded.project.state).map(Arc::new)?)
+}
+
+/// The same for commands that change nothing.
+pub(crate) fn open_to_read(loaded: &Loaded, observer: Arc<dyn Observer>) -> Result<Engine> {
     open_with(loaded, observer, open_state(loaded)?)
 }
 
@@ -272,7 +277,11 @@ pub(crate) fn open_sources(loaded: &Loaded) -> Result<Engine> {
 /// not there yet is made only if the record is to be sent.
 pub(crate) fn open_for_one(loaded: &Loaded, send: bool, observer: Arc<dyn Observer>) -> Result<Engine> {
     let is_there = loaded.project.state.is_dir();
-    let engine = if send || is_there { open(loaded, observer)? } else { open_for_check(loaded, observer)? };
+    let engine = match (send, is_there) {
+        (true, _) => open(loaded, observer)?,
+        (false, true) => open_to_read(loaded, observer)?,
+        (false, false) => open_for_check(loaded, observer)?,
+    };
     Ok(Engine { sources: sources(&loaded.project, 1)?, ..engine })
 }
 

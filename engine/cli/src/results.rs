@@ -1,6 +1,8 @@
 //! `target/run_results.json`: what a run did, in the shape that tools round dbt read.
 
+use std::fs::{OpenOptions, Permissions};
 use std::io::Write;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
@@ -8,6 +10,9 @@ use jiff::Timestamp;
 use outflow_contract::report::SyncReport;
 use outflow_contract::{Error, Result};
 use serde_json::{Value, json};
+
+/// The rights to it.
+const FILE_MODE: u32 = 0o600;
 
 /// A run, as far as it came.
 pub(crate) struct Ran<'a> {
@@ -89,7 +94,10 @@ pub(crate) fn write(root: &Path, document: &Value) -> Result<()> {
     std::fs::create_dir_all(&folder).map_err(failed)?;
     let temporary = folder.join(format!(".run_results.{}.tmp", std::process::id()));
     let text = serde_json::to_vec_pretty(document).map_err(|error| Error::bug("the results of the run are no JSON").caused_by(error))?;
-    let mut file = std::fs::File::create(&temporary).map_err(failed)?;
+    // It holds samples of records: private to the user, as the state is.
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(FILE_MODE).open(&temporary).map_err(failed)?;
+    // One that a dead process left may be open to others.
+    file.set_permissions(Permissions::from_mode(FILE_MODE)).map_err(failed)?;
     file.write_all(&text).and_then(|()| file.write_all(b"\n")).map_err(failed)?;
     std::fs::rename(&temporary, &path).map_err(failed)
 }

@@ -142,6 +142,12 @@ pub struct Timing {
     pub total: f64,
 }
 
+/// Is it none at all?
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_none(records: &u64) -> bool {
+    *records == 0
+}
+
 /// Failed records with one reason.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FailureGroup {
@@ -149,6 +155,9 @@ pub struct FailureGroup {
     pub code: String,
     /// The message of the first of them.
     pub message: String,
+    /// How many of them have other messages; left out where none has.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub other_messages: u64,
     /// How many.
     pub records: u64,
     /// How many of each operation.

@@ -60,13 +60,25 @@ impl Preview {
     }
 }
 
-/// Takes the secrets of `redactor` out of every text in `value`.
-pub(crate) fn redact(value: &mut Value, redactor: &Redactor) {
+/// Takes the secrets of `redactor` out of every text in `value`, names of members included, and out of its numbers.
+pub fn redact(value: &mut Value, redactor: &Redactor) {
     match value {
         Value::String(text) => *text = redactor.clean(text),
+        Value::Number(number) => {
+            let shown = number.to_string();
+            let clean = redactor.clean(&shown);
+            if clean != shown {
+                *value = clean.into();
+            }
+        }
         Value::Array(items) => items.iter_mut().for_each(|item| redact(item, redactor)),
-        Value::Object(members) => members.values_mut().for_each(|member| redact(member, redactor)),
-        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        Value::Object(members) => {
+            members.values_mut().for_each(|member| redact(member, redactor));
+            if members.keys().any(|name| redactor.clean(name) != *name) {
+                *members = std::mem::take(members).into_iter().map(|(name, member)| (redactor.clean(&name), member)).collect();
+            }
+        }
+        Value::Null | Value::Bool(_) => {}
     }
 }
 

@@ -1,5 +1,9 @@
 //! The commands that a person lives with.
 
+use std::os::unix::fs::PermissionsExt;
+
+use outflow_tests::Outflow;
+use outflow_tests::outflow_bin::binary;
 use serde_json::Value;
 
 use crate::{MIRROR, Shop, counts};
@@ -149,4 +153,26 @@ fn a_plan_tells_the_models_that_can_be_asked_and_why_records_would_be_refused() 
     assert!(of("lost")["notices"][0].as_str().unwrap().contains("gone.parquet"), "{plan}");
     let told = of("mirror");
     assert!(told["refusals"][0]["message"].is_string() || told["rejections"].as_object().is_some_and(|r| !r.is_empty()), "{told}");
+}
+
+#[test]
+fn results_that_cannot_be_written_are_an_error_and_a_reader_that_has_gone_away_is_none() {
+    let shop = Shop::new(3);
+    let outflow = |rest: &str| Outflow::at(&shop.project).program("/bin/sh").arg("-c").arg(format!("{} {rest}", binary().display())).run();
+    for command in ["run", "history", "show", "history --output json"] {
+        let run = outflow(&format!("{command} > /dev/full")).expect(1);
+        assert!(run.stderr.contains("could not be written to standard output"), "{run}");
+    }
+    assert_eq!(shop.server.records().len(), 3, "what was done is done");
+    let gone = outflow("history --output json | true").expect(0);
+    assert_eq!(gone.stderr, "");
+}
+
+#[test]
+fn the_results_of_a_run_are_private_to_its_user() {
+    let shop = Shop::new(3);
+    shop.server.refuse(["2"]);
+    shop.outflow("run").expect(1);
+    let path = shop.project.path("target/run_results.json");
+    assert_eq!(std::fs::metadata(path).unwrap().permissions().mode() & 0o777, 0o600);
 }

@@ -316,6 +316,23 @@ fn a_request_that_outlasts_the_grace_is_given_up_and_sent_again_under_its_key() 
 }
 
 #[test]
+fn after_a_run_that_was_asked_to_end_while_it_waited_nothing_is_said_to_be_mended() {
+    let mut shop = Shop::new(1);
+    shop.project.edit("outflow.yml", "request_lifetime: 100ms", "request_lifetime: 60s");
+    shop.server.next(5, &Act::DropBefore);
+    shop.run(1);
+    shop.table.set(1, "name", "newer");
+    shop.write();
+    let mut running = Outflow::at(&shop.project).args("run").spawn();
+    // It waits for what may still take effect.
+    std::thread::sleep(Duration::from_secs(2));
+    running.signal(rustix::process::Signal::INT);
+    let run = running.wait().expect(1);
+    assert_eq!(shop.result()["status"], "cancelled", "{run}");
+    assert!(run.stdout.contains("outflow run --select mirror") && !run.stdout.contains("outflow check"), "{run}");
+}
+
+#[test]
 fn a_request_of_an_earlier_run_that_outlasts_the_grace_is_given_up_too() {
     let mut shop = Shop::new(10);
     shop.project.edit("outflow.yml", "request_timeout: 2s", "request_timeout: 60s");

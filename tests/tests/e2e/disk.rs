@@ -229,3 +229,41 @@ fn root_too_leaves_the_state_of_another_user_alone() {
     give(&shop.project.path("state"), 0);
     converges(&mut shop, "back with its owner");
 }
+
+#[test]
+fn what_only_reads_works_on_a_state_that_cannot_be_written_and_leaves_it_as_it_is() {
+    let mut shop = shop(50);
+    shop.run(0);
+    shop.table.set(7, "name", "changed meanwhile");
+    shop.write();
+    let program = shop.project.path("outflow");
+    std::fs::hard_link(binary(), &program).or_else(|_| std::fs::copy(binary(), &program).map(drop)).unwrap();
+    let temporary = shop.project.path("temporary");
+    std::fs::create_dir(&temporary).unwrap();
+    // The owner, who is not root: nothing keeps root from writing.
+    let is_root = rustix::process::getuid().is_root();
+    let close = if is_root { "chown -R 65534:65534 . && chmod -R a-w state" } else { "chmod -R a-w state" };
+    assert!(std::process::Command::new("sh").args(["-c", close]).current_dir(shop.project.root()).status().unwrap().success());
+    let outflow = |args: &str| {
+        let outflow = Outflow::at(&shop.project).env("TMPDIR", &temporary);
+        let outflow =
+            if is_root { outflow.program("setpriv").args("--reuid=65534 --regid=65534 --clear-groups").arg(&program) } else { outflow };
+        outflow.args(args).run()
+    };
+    let rights = || std::fs::metadata(shop.project.path("state")).unwrap().permissions().mode() & 0o777;
+    let (files, closed) = (shop.project.files("state"), rights());
+    assert_eq!(closed & 0o222, 0);
+    let commands =
+        ["history", "show", "pending", "diff people --versions", "diff people", "plan", "gc --dry-run", "test mirror --record 3"];
+    for command in commands {
+        outflow(command).expect(0);
+    }
+    assert!(outflow("plan").stdout.contains('7'));
+    let refused = outflow("run --log-format json").expect(1);
+    assert!(refused.stderr.contains("Permission denied") && !refused.stderr.contains("extract"), "{refused}");
+    std::fs::set_permissions(shop.project.path("state"), std::fs::Permissions::from_mode(closed)).unwrap();
+    assert_eq!((shop.project.files("state"), shop.project.files("temporary")), (files, Vec::new()), "nothing is left behind");
+    let open = "chmod -R u+w state && if [ $(id -u) = 0 ]; then chown -R 0:0 .; fi";
+    assert!(std::process::Command::new("sh").args(["-c", open]).current_dir(shop.project.root()).status().unwrap().success());
+    converges(&mut shop, "open for writing again");
+}

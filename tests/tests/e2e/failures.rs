@@ -177,6 +177,42 @@ fn a_secret_never_shows_wherever_the_destination_repeats_it() {
 }
 
 #[test]
+fn a_secret_never_shows_however_the_destination_escapes_it() {
+    let secret = "aGVsbG8/s3cr3t<w&r>d+c2Vj=";
+    let forms = [
+        r"aGVsbG8\/s3cr3t<w&r>d+c2Vj=",
+        r"aGVsbG8/s3cr3t\u003cw\u0026r\u003Ed\u002Bc2Vj\u003d",
+        r"aGVsbG8\\\/s3cr3t\\u003cw&r>d+c2Vj=",
+        "aGVsbG8/s3cr3t&lt;w&amp;r&gt;d&#43;c2Vj&#x3D;",
+        "aGVsbG8/s3cr3t%3Cw%26r%3Ed%2Bc2Vj%3D",
+        "YUdWc2JHOC9zM2NyM3Q8dyZyPmQrYzJWaj0=",
+    ];
+    let shop = Shop::new(3);
+    shop.configure(MIRROR, "batch: { records: 10, body: array }, auth: { type: bearer, token: '${env:TOKEN}' }", "");
+    let mut everything = String::new();
+    let outflow = |command: &str| Outflow::at(&shop.project).args(command).env("TOKEN", secret).run();
+    for form in forms {
+        // Read, it is a message; and as it stands, an excerpt.
+        shop.server.next(10, &Act::Answer(422, format!(r#"{{"message":"not {form}","seen":"{form}"}}"#).into_bytes().into()));
+        for command in ["run -vv", "show", "pending", "test mirror --record 1 --send", "test mirror --record 1 --send --output json"] {
+            let run = outflow(command);
+            everything.push_str(&run.stdout);
+            everything.push_str(&run.stderr);
+        }
+    }
+    for folder in ["state", "target"] {
+        for file in shop.project.files(folder) {
+            everything.push_str(&String::from_utf8_lossy(&std::fs::read(shop.project.path(&file)).unwrap()));
+        }
+    }
+    assert!(shop.server.requests()[0].header("authorization").unwrap().contains(secret), "the destination does get it");
+    for shown in forms.iter().chain([&secret, &"s3cr3t", &"zM2NyM3Q"]) {
+        assert!(!everything.contains(shown), "{shown} was printed or stored");
+    }
+    assert!(everything.contains("not ***"));
+}
+
+#[test]
 fn a_model_that_cannot_be_read_fails_its_own_syncs_only() {
     let shop = Shop::new(3);
     let config = shop.project.read("outflow.yml");

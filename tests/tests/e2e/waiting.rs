@@ -340,3 +340,49 @@ fn a_destination_that_is_down_is_not_tolerated() {
     shop.run(0);
     shop.assert_mirrored();
 }
+
+#[test]
+fn what_waits_is_told_as_its_sync_told_it_and_may_be_set_aside_by_that_code() {
+    let shop = per_record(3);
+    shop.server.next(10, &Act::Answer(200, "{not json".into()));
+    let mut told = vec![shop.run(1)];
+    let waiting = shop.pending();
+    let example = &waiting["reasons"][0]["examples"][0];
+    assert!(example["payload"].as_str().unwrap().contains(&format!("\"id\":{}", example["id"].as_str().unwrap())), "{waiting}");
+    assert!(shop.outflow("pending").expect(0).stdout.contains("\"op\":\"added\""));
+    assert_eq!(shop.set_aside("--code unclear_answer")["set_aside"], 3);
+
+    // Nothing of it was processed; and then the destination is not there.
+    let mut shop = per_record(3);
+    shop.server.accept_all();
+    shop.server.next(50, &Act::Throttle(None));
+    told.push(shop.run(1));
+    let throttled = shop.pending();
+    shop.server.accept_all();
+    shop.server.stop();
+    told.push(shop.run(1));
+    let codes: Vec<&str> = told.iter().map(|result| result["failure_groups"][0]["code"].as_str().unwrap()).collect();
+    assert_eq!(codes, ["unclear_answer", "throttled", "unreachable"]);
+    for (result, waiting) in told.iter().zip([waiting, throttled, shop.pending()]) {
+        let (group, reason) = (&result["failure_groups"][0], &waiting["reasons"][0]);
+        assert_eq!((&group["code"], &group["message"], &group["records"]), (&reason["code"], &reason["message"], &reason["records"]));
+    }
+    assert_eq!(shop.set_aside("--code unreachable")["set_aside"], 3);
+}
+
+#[test]
+fn what_was_sent_of_a_record_that_waits_shows_no_secret_and_is_cut_to_size() {
+    let mut shop = per_record(1);
+    shop.table.set(1, "name", format!("t0ken-value {}", "x".repeat(10_000)));
+    shop.write();
+    let settings = format!("{PER_RECORD}, auth: {{ type: bearer, token: '${{env:TOKEN}}' }}");
+    shop.configure(MIRROR, &settings, "");
+    shop.server.refuse(["1"]);
+    let outflow = |args: &str| Outflow::at(&shop.project).args(args).env("TOKEN", "t0ken-value").run();
+    outflow("run").expect(1);
+    let (text, document) = (outflow("pending").expect(0), outflow("pending --output json").expect(0));
+    let document = document.json()["mappings"][0]["reasons"][0]["examples"][0]["payload"].as_str().unwrap().to_owned();
+    assert!(document.contains("*** xxx") && document.len() < 2100, "{document}");
+    assert!(text.stdout.contains("*** xxx") && text.stdout.lines().all(|line| line.chars().count() <= 140), "{text}");
+    assert!(!text.stdout.contains("t0ken"));
+}

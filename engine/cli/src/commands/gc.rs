@@ -15,7 +15,8 @@ pub(crate) async fn run(global: &Global, args: &GcArgs, console: &Console) -> Re
     let loaded = project::load(global)?;
     console.protect(&loaded.project.redactor);
     let progress = Arc::new(Progress::new(console));
-    let engine = project::open(&loaded, Arc::clone(&progress) as Arc<_>)?;
+    let open = if args.dry_run { project::open_to_read } else { project::open };
+    let engine = open(&loaded, Arc::clone(&progress) as Arc<_>)?;
     let retained = engine.retain(RetainOptions { dry_run: args.dry_run, wait: args.wait }).await;
     progress.clear();
     let retained = retained?;

@@ -15,7 +15,7 @@ pub(crate) async fn run(global: &Global, args: &PendingArgs, console: &Console) 
     let loaded = project::load(global)?;
     console.protect(&loaded.project.redactor);
     let names = project::select(&loaded.project, &selecting(&args.selecting, &args.mappings))?;
-    let engine = project::open(&loaded, Arc::new(Progress::new(console)))?;
+    let engine = project::open_to_read(&loaded, Arc::new(Progress::new(console)))?;
     let mut all = Vec::with_capacity(names.len());
     for name in &names {
         all.push(engine.waiting(name).await?);

@@ -15,7 +15,7 @@ pub(crate) async fn run(global: &Global, args: &PlanArgs, console: &Console) -> 
     let loaded = project::load(global)?;
     let mappings = project::select(&loaded.project, &args.selecting)?;
     let progress = Arc::new(Progress::new(console));
-    let engine = project::open(&loaded, Arc::clone(&progress) as Arc<_>)?;
+    let engine = project::open_to_read(&loaded, Arc::clone(&progress) as Arc<_>)?;
     console.protect(&loaded.project.redactor);
     let mut columns = project::check_columns(&loaded, &engine, &mappings).await?;
     let models: BTreeSet<&str> =

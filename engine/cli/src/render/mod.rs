@@ -21,10 +21,13 @@ pub(crate) mod trial;
 pub(crate) mod tried;
 
 use std::io::{IsTerminal, Write};
+use std::sync::OnceLock;
 
 use anstyle::{AnsiColor, Style};
+use outflow_contract::Error;
 use outflow_contract::secret::Redactor;
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::args::{Color, Global, LogFormat, Output};
 use crate::project::environment;
@@ -54,7 +57,7 @@ pub(crate) struct Console {
     /// Standard error carries JSON lines, and nothing else.
     logs_json: bool,
     /// Takes secrets out of errors, once there is a project.
-    redactor: std::sync::OnceLock<Redactor>,
+    redactor: OnceLock<Redactor>,
     /// There is an edge that a table must not run over.
     cuts: bool,
     /// Standard error has an edge.
@@ -98,7 +101,7 @@ impl Console {
         let out = known(terminal_size::terminal_size_of(std::io::stdout()));
         let err = known(terminal_size::terminal_size_of(std::io::stderr()));
         Self {
-            redactor: std::sync::OnceLock::new(),
+            redactor: OnceLock::new(),
             cuts: out.is_some(),
             cuts_talk: err.is_some(),
             output: global.output,
@@ -121,6 +124,14 @@ impl Console {
     /// `text` without secrets.
     pub(crate) fn clean(&self, text: &str) -> String {
         self.redactor.get().map_or_else(|| text.to_owned(), |redactor| redactor.clean(text))
+    }
+
+    /// `value` without secrets.
+    pub(crate) fn clean_value(&self, mut value: Value) -> Value {
+        if let Some(redactor) = self.redactor.get() {
+            outflow_engine::preview::redact(&mut value, redactor);
+        }
+        value
     }
 
     pub(crate) fn is_json(&self) -> bool {
@@ -193,12 +204,12 @@ impl Console {
 
     /// A line of results. A reader that has gone away is no error.
     pub(crate) fn line(&self, text: &str) {
-        drop(writeln!(std::io::stdout().lock(), "{text}"));
+        note_written(writeln!(std::io::stdout().lock(), "{text}"));
     }
 
     /// A part of a result, without a line break.
     pub(crate) fn part(&self, text: &str) {
-        drop(std::io::stdout().lock().write_all(text.as_bytes()));
+        note_written(std::io::stdout().lock().write_all(text.as_bytes()));
     }
 
     /// Something on standard error, without a line break.
@@ -210,13 +221,33 @@ impl Console {
     /// A document of results, where there is no console yet.
     pub(crate) fn print_json(document: &impl Serialize) {
         let text = serde_json::to_string_pretty(document).unwrap_or_else(|error| format!("{{\"error\": \"{error}\"}}"));
-        drop(writeln!(std::io::stdout().lock(), "{text}"));
+        note_written(writeln!(std::io::stdout().lock(), "{text}"));
     }
 
     /// A document of results.
     pub(crate) fn json(&self, document: &impl Serialize) {
         Self::print_json(document);
     }
+}
+
+/// Why results could not be written, once that has happened.
+static UNWRITTEN: OnceLock<Error> = OnceLock::new();
+
+fn note_written(written: std::io::Result<()>) {
+    if let Err(error) = written
+        && error.kind() != std::io::ErrorKind::BrokenPipe
+    {
+        UNWRITTEN.get_or_init(|| {
+            Error::io("what the command did is done and recorded, but its results could not be written to standard output", error)
+                .remedy("see that there is room where the output goes; `outflow history` and `outflow show` tell what was done")
+        });
+    }
+}
+
+/// Why results of this command did not reach standard output, if that is so. To be asked at its end.
+pub(crate) fn unwritten() -> Option<&'static Error> {
+    note_written(std::io::stdout().lock().flush());
+    UNWRITTEN.get()
 }
 
 /// `text` in a tone, if there are colours.

@@ -3,6 +3,7 @@
 use outflow_contract::report::Tally;
 use outflow_engine::run::{Waiting, WaitingReason};
 
+use super::show::others;
 use super::sync::{Hint, moment, number, operations, print_hints};
 use super::{Align, Console, Table, Tone, counted, cut, plain, records, wrap};
 
@@ -56,7 +57,8 @@ fn one(console: &Console, waiting: &Waiting) {
 
 fn reason(console: &Console, reason: &WaitingReason) {
     let aside = if reason.set_aside { " set aside" } else { "" };
-    let title = format!("{}{aside}: {} ({})", records(reason.records), plain(&reason.message), plain(&reason.code));
+    let others = others(reason.other_messages);
+    let title = format!("{}{aside}: {}{others} ({})", records(reason.records), plain(&reason.message), plain(&reason.code));
     for line in wrap(&title, console.width() - 2) {
         console.line(&format!("  {}", console.paint(if reason.set_aside { Tone::Faint } else { Tone::Bad }, &line)));
     }
@@ -75,6 +77,9 @@ fn reason(console: &Console, reason: &WaitingReason) {
     }
     let ids: Vec<String> = reason.examples.iter().take(EXAMPLES).map(|record| plain(&record.id)).collect();
     fact("such as", &cut(&ids.join(", "), console.width() - 14));
+    if let Some(payload) = reason.examples.iter().find_map(|record| record.payload.as_deref()) {
+        fact("sent", &cut(&plain(payload), console.width() - 14));
+    }
 }
 
 /// What to do about those that wait.

@@ -202,7 +202,8 @@ fn rejected(console: &Console, report: &SyncReport) {
 
 fn failure(console: &Console, group: &FailureGroup) {
     console.line("");
-    let title = format!("{} failed: {}", records(group.records), plain(&group.message));
+    let others = others(group.other_messages);
+    let title = format!("{} failed: {}{others}", records(group.records), plain(&group.message));
     for line in wrap(&title, console.width()) {
         console.line(&console.paint(Tone::Bad, &line));
     }
@@ -223,6 +224,11 @@ fn failure(console: &Console, group: &FailureGroup) {
         show_sample(console, group, sample, last_answer);
         last_answer = sample.answer.as_deref();
     }
+}
+
+/// Of how many records of a group the message that stands for all of it is not theirs.
+pub(crate) fn others(records: u64) -> String {
+    if records == 0 { String::new() } else { format!(" ({} with other messages)", super::thousands(records)) }
 }
 
 /// Since when the record that failed longest does so; nothing if all of them are new.

@@ -65,6 +65,7 @@ fn named(message: &str) -> Vec<Hint> {
             "reset" => "starts afresh, and sends every record again",
             "baseline" => "counts every record as delivered, and sends nothing",
             "resume" => "lets it run again",
+            "pending" => "lists what waits, and why",
             "replay" if command.ends_with("--force") => "sends the older values, too",
             "replay" => "sends what was not acknowledged again",
             _ => return None,
@@ -104,6 +105,9 @@ pub(crate) fn mending(report: &SyncReport) -> Vec<Hint> {
         Status::Failed | Status::Cancelled => {
             if !named.is_empty() {
                 return named;
+            }
+            if report.status == Status::Cancelled {
+                return vec![Hint::new(run, "begins again: nothing is to be mended")];
             }
             vec![Hint::new("outflow check", "is it something in the project?"), Hint::new(run, "once it is mended")]
         }

@@ -118,7 +118,7 @@ pub(crate) fn sent(console: &Console, report: &SyncReport, answer: Option<&str>)
 
 /// The same as JSON.
 pub(crate) fn document(console: &Console, mapping: &Mapping, tried: &Tried, gateway: Option<&str>) -> Value {
-    let json = |text: &str| value(&console.clean(text)).unwrap_or_else(|| console.clean(text).into());
+    let json = |text: &str| decoded(console, text).unwrap_or_else(|| console.clean(text).into());
     let others = tried.others.iter().map(|other| {
         let request = request_as_json(console, &other.request, gateway);
         json!({ "op": other.op, "payload": json(&other.payload), "request": request })
@@ -239,23 +239,25 @@ fn value(text: &str) -> Option<Value> {
     serde_json::from_str(text).ok()
 }
 
+/// The JSON of a text without secrets: neither in the text, nor in what it says once it is read.
+fn decoded(console: &Console, text: &str) -> Option<Value> {
+    value(&console.clean(text)).map(|value| console.clean_value(value))
+}
+
 /// Many lines where it is JSON, or JSON on each line; otherwise the text as it is, and of bytes their number.
 fn pretty(console: &Console, body: &[u8]) -> String {
     let Ok(text) = std::str::from_utf8(body) else {
         return format!("({}, not text)", bytes(body.len() as u64));
     };
     let text = console.clean(text);
-    let printed = |text: &str| value(text).and_then(|value| serde_json::to_string_pretty(&value).ok());
+    let printed = |text: &str| decoded(console, text).and_then(|value| serde_json::to_string_pretty(&value).ok());
     let by_line = || text.lines().map(printed).collect::<Option<Vec<String>>>().map(|lines| lines.join("\n"));
     printed(&text).or_else(by_line).unwrap_or(text)
 }
 
 fn body_as_json(console: &Console, body: &[u8]) -> Value {
     match std::str::from_utf8(body) {
-        Ok(text) => {
-            let text = console.clean(text);
-            value(&text).unwrap_or_else(|| text.into())
-        }
+        Ok(text) => decoded(console, text).unwrap_or_else(|| console.clean(text).into()),
         Err(_) => json!({ "bytes": body.len() }),
     }
 }

@@ -22,7 +22,7 @@ use outflow_ledger::paths;
 use outflow_ledger::runs::SealedPart;
 
 use super::pending::reason;
-use super::{PendingWriter, Settling};
+use super::{PendingWriter, Settling, Told};
 use crate::snapshot::{KeyRange, PartReader, PartsWriter, each_entry};
 use crate::time::unix_ms;
 
@@ -59,11 +59,12 @@ struct Left {
 }
 
 /// Writes the pending records anew, with those that were sent as they are now.
-pub(super) fn write(settling: &Settling, classes: &Classes) -> Result<Written> {
+pub(super) fn write(settling: &Settling, classes: &Classes, told: &Told) -> Result<Written> {
     let path = |i: usize| paths::run_file(&settling.mapping, settling.plan.epoch, &paths::part("pending", settling.nonce, i as u32));
     let mut folding = Folding {
         settling,
         classes,
+        told,
         cursor: settling.base.as_ref().and_then(|base| base.cursor),
         now_ms: unix_ms(settling.now),
         writer: PendingWriter::new(PartsWriter::new(settling.store.as_ref(), path)),
@@ -87,6 +88,7 @@ pub(super) fn write(settling: &Settling, classes: &Classes) -> Result<Written> {
 struct Folding<'a> {
     settling: &'a Settling,
     classes: &'a Classes,
+    told: &'a Told,
     cursor: Option<u64>,
     now_ms: u64,
     writer: PendingWriter<'a>,
@@ -183,8 +185,9 @@ impl Folding<'_> {
             let (mut entries, mut reasons) = (EntryBuilder::of_pending(), ReasonBuilder::new());
             for (i, one) in left.by_ref().take(values.num_rows()).enumerate() {
                 entries.push(&one.entry, one.before_at);
-                let unanswered = one.position.map(|at| self.classes.get(at as usize)).filter(|class| matches!(class, Class::Unknown(_)));
-                reasons.push(unanswered.map(reason).or_else(|| earlier.get(i)));
+                let classes = one.position.map(|at| (self.classes.get(at as usize), at));
+                let unanswered = classes.filter(|(class, _)| matches!(class, Class::Unknown(_)));
+                reasons.push(unanswered.map(|(class, at)| reason(class, at, self.told)).or_else(|| earlier.get(i)));
             }
             self.writer.write(&reasons.finish().beside(&assemble(entries.finish(), &values)?)?)?;
         }

@@ -9,6 +9,7 @@
 
 mod again;
 mod pending;
+mod told;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -29,6 +30,7 @@ use crate::seal::Sealed;
 use crate::time::rfc3339;
 
 pub(crate) use pending::PendingWriter;
+pub use told::{OpenReasons, Sample, Samples, Told};
 
 /// What a sync is settled with.
 pub struct Settling {
@@ -69,18 +71,6 @@ pub struct Settled {
     pub sampled: HashMap<u32, FailedRecord>,
 }
 
-/// Payload and answer of a few failed records, by their positions in the sealed change set.
-pub type Samples = HashMap<u32, Sample>;
-
-/// Payload and answer of one failed record, for people: without secrets, and cut to size.
-#[derive(Clone, Debug, Default)]
-pub struct Sample {
-    /// What was sent of it, if it came so far.
-    pub payload: Option<String>,
-    /// What the destination said, if it did.
-    pub answer: Option<String>,
-}
-
 impl Settling {
     /// Makes the plan durable, and before it the empty journal, which is returned: from here on the run is one to be recovered.
     pub fn seal_plan(&self) -> Result<Box<dyn AppendLog>> {
@@ -94,26 +84,26 @@ impl Settling {
         Ok(log)
     }
 
-    /// Settles a run whose journal is closed. `deadline_ms`: until when one of its requests may still take effect; `samples` are
-    /// kept for people, and decide nothing.
-    pub fn settle_run(&self, deadline_ms: Option<u64>, samples: &Samples) -> Result<Settled> {
+    /// Settles a run whose journal is closed. `deadline_ms`: until when one of its requests may still take effect; `told` is kept
+    /// for people, and decides nothing.
+    pub fn settle_run(&self, deadline_ms: Option<u64>, told: &Told) -> Result<Settled> {
         let journal = runs::read_journal(self.store.as_ref(), &self.plan)?;
         let classes = classify_journal(&journal, self.sealed.entries as usize);
-        self.commit(&classes, deadline_ms, samples)
+        self.commit(&classes, deadline_ms, told)
     }
 
     /// Settles changes of which none is to be sent: no plan, no journal.
     pub fn settle_as_seen(&self) -> Result<Settled> {
         let deadline = self.base.as_ref().and_then(|base| base.deadline_ms);
         let classes = classify([], self.sealed.entries as usize);
-        self.commit(&classes, deadline, &Samples::new())
+        self.commit(&classes, deadline, &Told::default())
     }
 
-    fn commit(&self, classes: &Classes, deadline_ms: Option<u64>, samples: &Samples) -> Result<Settled> {
+    fn commit(&self, classes: &Classes, deadline_ms: Option<u64>, told: &Told) -> Result<Settled> {
         if self.plan.again.is_some() {
-            return self.commit_again(classes, deadline_ms);
+            return self.commit_again(classes, deadline_ms, told);
         }
-        let pending::Written { files, left, acked, failures, sampled, ahead } = pending::write(self, classes, samples)?;
+        let pending::Written { files, left, acked, failures, sampled, ahead } = pending::write(self, classes, told)?;
         let end = self.end(files, failures, deadline_ms);
         let next = if self.plan.only.is_some() {
             // The records that were sent ahead join what is pending, and the cursor stays: the sync that follows composes them with the rest.
@@ -128,8 +118,8 @@ impl Settling {
 
     /// What was sent once more joins what is pending, and the cursor stays. It went out as the mapping was then; what the mapping is like
     /// stays as it was.
-    fn commit_again(&self, classes: &Classes, deadline_ms: Option<u64>) -> Result<Settled> {
-        let again::Written { files, ahead, left, acked } = again::write(self, classes)?;
+    fn commit_again(&self, classes: &Classes, deadline_ms: Option<u64>, told: &Told) -> Result<Settled> {
+        let again::Written { files, ahead, left, acked } = again::write(self, classes, told)?;
         let next = self.head().after_replay(self.end(files, None, deadline_ms), ahead);
         let (pending, left) = (next.waiting(), PendingCounts { all: left, ..PendingCounts::default() });
         self.append(&MappingCommit { at: rfc3339(self.now), ..next })?;

@@ -15,14 +15,14 @@ use arrow::compute::{filter_record_batch, take_record_batch};
 use arrow::datatypes::SchemaRef;
 use outflow_contract::{Counts, Entry, Error, Failed, Key, Op, Result, RowHash};
 use outflow_ledger::chain::Chain;
-use outflow_ledger::changes::{EntryBuilder, EntryReader, Locator, ReasonBuilder, Reasons, assemble, values_of};
+use outflow_ledger::changes::{EntryBuilder, EntryReader, Locator, Reason, ReasonBuilder, Reasons, assemble, values_of};
 use outflow_ledger::commit::{ModelCommit, PendingCounts, PendingFile};
 use outflow_ledger::decide::Fate;
 use outflow_ledger::failures::{FailedRecord, FailureWriter};
 use outflow_ledger::fold::{Class, Classes, fold_ahead, fold_entry};
 use outflow_ledger::paths;
 
-use super::{Samples, Settling};
+use super::{Settling, Told};
 use crate::map::identifiers;
 use crate::snapshot::values::complete;
 use crate::snapshot::{PartReader, PartsWriter};
@@ -49,7 +49,7 @@ pub(super) struct Written {
 }
 
 /// Folds every sealed entry; writes those that remain, and why, into the run's folder.
-pub(super) fn write(settling: &Settling, classes: &Classes, samples: &Samples) -> Result<Written> {
+pub(super) fn write(settling: &Settling, classes: &Classes, told: &Told) -> Result<Written> {
     let all_acked = classes.tally().acked == classes.len() as u64;
     if settling.plan.only.is_none() && all_acked && settling.sealed.selected.total() == u64::from(settling.sealed.entries) {
         return Ok(Written { acked: settling.sealed.selected, ..Written::default() });
@@ -58,7 +58,7 @@ pub(super) fn write(settling: &Settling, classes: &Classes, samples: &Samples) -
     let mut folding = Folding {
         settling,
         classes,
-        samples,
+        told,
         parts: PendingWriter::new(PartsWriter::new(settling.store.as_ref(), path)),
         failures: None,
         kept: 0,
@@ -86,7 +86,7 @@ pub(super) fn write(settling: &Settling, classes: &Classes, samples: &Samples) -
 struct Folding<'a> {
     settling: &'a Settling,
     classes: &'a Classes,
-    samples: &'a Samples,
+    told: &'a Told,
     parts: PendingWriter<'a>,
     failures: Option<FailureWriter>,
     /// How many were written down.
@@ -103,7 +103,7 @@ struct Unsent<'a> {
     key: Key,
     op: Op,
     failed: Failed,
-    why: (&'a str, &'a str),
+    why: Reason<'a>,
     position: u32,
 }
 
@@ -193,7 +193,8 @@ impl<'a> Folding<'a> {
             if failing {
                 folded.failed = folded.failed.again(now_ms);
                 let (key, op, failed) = (entry.key, entry.op(), folded.failed);
-                unsent.push(Unsent { place: rows.len(), key, op, failed, why: reason(class), position });
+                let why = reason(class, position, self.told);
+                unsent.push(Unsent { place: rows.len(), key, op, failed, why, position });
             }
             if class != Class::Acked {
                 let left = &mut self.written.left;
@@ -203,7 +204,7 @@ impl<'a> Folding<'a> {
                 }
             }
             let kept = if tried { None } else { earlier.get(i) };
-            reasons.push(if failing { Some(reason(class)) } else { kept });
+            reasons.push(if failing { Some(reason(class, position, self.told)) } else { kept });
             builder.push(&folded, before_at);
             rows.push(i as u32);
         }
@@ -219,7 +220,7 @@ impl<'a> Folding<'a> {
 
     /// Writes down why each of these records remains, as far as there is room.
     fn note(&mut self, values: &RecordBatch, unsent: Vec<Unsent<'_>>) -> Result<()> {
-        let is_written = |kept: usize, unsent: &Unsent<'_>| kept < FAILURES_MAX || self.samples.contains_key(&unsent.position);
+        let is_written = |kept: usize, unsent: &Unsent<'_>| kept < FAILURES_MAX || self.told.samples.contains_key(&unsent.position);
         if !unsent.iter().any(|unsent| is_written(self.kept, unsent)) {
             return Ok(());
         }
@@ -229,8 +230,8 @@ impl<'a> Folding<'a> {
                 continue;
             }
             self.kept += 1;
-            let sample = self.samples.get(&unsent.position);
-            let Unsent { place, key, op, failed, why: (code, message), position } = unsent;
+            let sample = self.told.samples.get(&unsent.position);
+            let Unsent { place, key, op, failed, why: Reason { code, message, .. }, position } = unsent;
             let failure = FailedRecord {
                 key,
                 id: ids.get(place).cloned().unwrap_or_default(),
@@ -261,12 +262,16 @@ impl<'a> Folding<'a> {
     }
 }
 
-/// Code and message of what remains.
-pub(super) fn reason(class: Class<'_>) -> (&str, &str) {
+/// Why the record at `position` remains: as the run tells it, where its process is still there to tell.
+pub(super) fn reason<'a>(class: Class<'a>, position: u32, told: &'a Told) -> Reason<'a> {
+    let open = |code, message| {
+        let (code, message) = told.open.get(position).unwrap_or((code, message));
+        Reason { code, message, open: true }
+    };
     match class {
-        Class::Refused(refusal) => (refusal.code, refusal.message),
-        Class::Unknown(_) => ("no_answer", "a request was sent, and its answer never read"),
-        Class::Unattempted | Class::Acked | Class::Seen => ("not_attempted", "no request was processed"),
+        Class::Refused(refusal) => Reason { code: refusal.code, message: refusal.message, open: false },
+        Class::Unknown(_) => open("no_answer", "a request was sent, and its answer never read"),
+        Class::Unattempted | Class::Acked | Class::Seen => open("not_attempted", "not sent, because the sync had stopped"),
     }
 }
 

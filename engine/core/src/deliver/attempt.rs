@@ -11,6 +11,7 @@ use outflow_ledger::journal::SendPermit;
 use super::breaker::Trouble;
 use super::pace::{Admission, Feedback};
 use super::retry::{Attempt, Decision, asked_for, backoff, decide, proven};
+use super::tokens::Live;
 use super::transport::Sent;
 use super::{Delivery, Results};
 
@@ -181,8 +182,7 @@ async fn one_attempt(
 async fn send_as_ourselves(delivery: &Delivery, permit: &SendPermit, request: &Request, results: &Results, attempt: u32) -> Sent {
     let (tokens, transport) = (&delivery.link.tokens, &delivery.link.transport);
     let (Some(grant), Request::Http(http)) = (delivery.destination.token_grant(), request) else {
-        results.count_request(request, attempt);
-        return transport.send(permit, request).await;
+        return send_counted(delivery, permit, request, results, attempt).await;
     };
     let with = |token| {
         let mut http = http.clone();
@@ -193,19 +193,39 @@ async fn send_as_ourselves(delivery: &Delivery, permit: &SendPermit, request: &R
         Ok(token) => token,
         Err(error) => return Sent::NotSent(no_token(error)),
     };
-    results.count_request(request, attempt);
-    let sent = transport.send(permit, &with(&token.value)).await;
-    if !matches!(&sent, Sent::Answer(Answer::Http(response)) if response.status == 401) {
+    let sent = send_counted(delivery, permit, &with(&token.value), results, attempt).await;
+    if !is_refused(&sent, &token) {
         return sent;
     }
     // Nothing of a request that is answered with 401 was processed, so it may go again.
     match tokens.renew(&token, grant, transport).await {
         Ok(token) => {
-            results.count_request(request, attempt + 1);
-            transport.send(permit, &with(&token.value)).await
+            let sent = send_counted(delivery, permit, &with(&token.value), results, attempt + 1).await;
+            if is_refused(&sent, &token) {
+                tokens.note_refused(&token, grant).await;
+            }
+            sent
         }
         Err(error) => Sent::NotSent(no_token(error)),
     }
+}
+
+/// Sends it, and counts it if it leaves: one that is given up meanwhile may have.
+async fn send_counted(delivery: &Delivery, permit: &SendPermit, request: &Request, results: &Results, attempt: u32) -> Sent {
+    results.count_request(request, attempt);
+    let sent = delivery.link.transport.send(permit, request).await;
+    // Of a file that was not written, something may have gone to where it was to be.
+    if matches!((&sent, request), (Sent::NotSent(_), Request::Http(_))) {
+        results.discount_request(request, attempt);
+    }
+    sent
+}
+
+/// Does this answer refuse the token? What else it shows of the token is noted.
+fn is_refused(sent: &Sent, token: &Live) -> bool {
+    let Sent::Answer(Answer::Http(response)) = sent else { return false };
+    token.note_answer(response.status);
+    response.status == 401
 }
 
 /// Without a token nothing can leave, and the exchange was tried often enough.

@@ -234,7 +234,7 @@ impl Shared {
                 let since = *state.throttled_since.get_or_insert(now);
                 if state.not_before > since.saturating_add(THROTTLED_MAX) {
                     let until = now.saturating_add(wait.min(ASKED_MAX));
-                    state.breaker.give_up(until, Trouble::Throttled, self.throttled(until.saturating_sub(now)));
+                    state.breaker.give_up(until, Trouble::Throttled, self.throttled(now.saturating_sub(since), until.saturating_sub(now)));
                     state.throttled_since = None;
                 }
             }
@@ -252,11 +252,13 @@ impl Shared {
     }
 
     /// Why nothing more is sent to a destination that has asked for patience for long enough.
-    fn throttled(&self, wait: Duration) -> Rejection {
-        let minutes = THROTTLED_MAX.as_secs() / 60;
+    fn throttled(&self, waited: Duration, wait: Duration) -> Rejection {
         let until = rfc3339(self.clock.wall() + wait);
-        let message =
-            format!("the destination has asked for patience for {minutes} min on end and taken nothing; it wants nothing before {until}");
+        let waited = match waited.as_secs() {
+            0..60 => String::new(),
+            seconds => format!(" for {} min on end", seconds / 60),
+        };
+        let message = format!("the destination has asked for patience{waited} and taken nothing; it wants nothing before {until}");
         Rejection { code: "throttled".to_owned(), message }
     }
 }

@@ -26,8 +26,18 @@ pub(super) struct Reasons {
 /// Failed records with one code.
 struct Group {
     report: FailureGroup,
+    /// The message of the first of them, as it came.
+    first: String,
     /// Of the samples, in their order.
     positions: Vec<u32>,
+}
+
+impl Group {
+    /// A sample that says what another one has said before it: another message may have its place.
+    fn told_twice(&self) -> Option<usize> {
+        let samples = &self.report.samples;
+        (1..samples.len()).rev().find(|&i| samples[..i].iter().any(|sample| sample.message == samples[i].message))
+    }
 }
 
 impl Reasons {
@@ -45,19 +55,28 @@ impl Reasons {
             let report = FailureGroup {
                 code: code.to_owned(),
                 message,
+                other_messages: 0,
                 records: 0,
                 operations: Tally::default(),
                 action: self.remedies.get(code).cloned().unwrap_or_else(|| advice(code).to_owned()),
                 samples: Vec::new(),
             };
-            self.groups.insert(code.to_owned(), Group { report, positions: Vec::new() });
+            self.groups.insert(code.to_owned(), Group { report, first: why.message.clone(), positions: Vec::new() });
         }
         let Some(group) = self.groups.get_mut(code) else { return };
         group.report.records += 1;
         group.report.operations.add(op, 1);
+        let is_other = code != OTHER && why.message != group.first;
+        group.report.other_messages += u64::from(is_other);
         if group.positions.len() < SAMPLES_PER_REASON {
             group.positions.push(position);
             group.report.samples.push(sample(redactor.clean(&why.message)));
+        } else if is_other && let Some(told_twice) = group.told_twice() {
+            let message = redactor.clean(&why.message);
+            if group.report.samples.iter().all(|sample| sample.message != message) {
+                group.positions[told_twice] = position;
+                group.report.samples[told_twice] = sample(message);
+            }
         }
     }
 
@@ -114,6 +133,7 @@ pub(crate) fn not_sent(operations: Tally, cancelled: bool) -> FailureGroup {
     FailureGroup {
         code: "not_attempted".to_owned(),
         message: message.to_owned(),
+        other_messages: 0,
         records: operations.total,
         operations,
         action: action.to_owned(),
@@ -153,6 +173,19 @@ mod tests {
         assert_eq!(groups[0].operations, Tally { added: 990, updated: 0, deleted: 10, total: 1000 });
         assert_eq!((groups[0].message.as_str(), groups[0].samples[0].message.as_str()), ("no ***", "no ***"));
         assert_eq!(reasons.samples().len(), SAMPLES_PER_REASON);
+    }
+
+    #[test]
+    fn records_of_one_code_with_other_messages_are_counted_and_each_message_has_a_sample() {
+        let mut reasons = Reasons::default();
+        for (position, message) in (0..).zip([["name too long"; 100], ["phone is wrong"; 100], ["no such country"; 100]].concat()) {
+            let why = Rejection { code: "http_422".to_owned(), message: message.to_owned() };
+            reasons.add(&why, (Op::Added, position), &Redactor::default(), sample);
+        }
+        let group = &reasons.groups(&Settled::default())[0];
+        assert_eq!((group.message.as_str(), group.records, group.other_messages), ("name too long", 300, 200));
+        let told: Vec<&str> = group.samples.iter().map(|sample| sample.message.as_str()).collect();
+        assert_eq!(told, ["name too long", "name too long", "name too long", "no such country", "phone is wrong"]);
     }
 
     #[test]

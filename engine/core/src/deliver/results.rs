@@ -15,7 +15,7 @@ use super::payloads::Failed;
 use super::reasons::Reasons;
 use super::retry::answered;
 use super::{Delivery, excerpt};
-use crate::commit::{Samples, Settled};
+use crate::commit::{OpenReasons, Settled, Told};
 
 /// After so many records in a row that each alone was forbidden (403), with none taken in between, it is not the records.
 const FORBIDDEN_MAX: u32 = 5;
@@ -33,6 +33,8 @@ struct Inner {
     retried: u64,
     bytes: u64,
     failures: Reasons,
+    /// Why records have failed of which the journal only says that nothing is proven.
+    open: OpenReasons,
     /// Some attempt was not answered, or by a gateway only: it may still take effect.
     unread: bool,
     /// Why nothing more is sent.
@@ -61,6 +63,8 @@ pub(super) struct Read<'a> {
 struct Reason<'a> {
     why: &'a Rejection,
     answer: Option<&'a Answer>,
+    /// The journal does not say why: no answer settles it.
+    open: bool,
 }
 
 impl Results {
@@ -88,9 +92,10 @@ impl Results {
         self.inner().unread
     }
 
-    /// The samples of failed records, for the file of failures.
-    pub fn samples(&self) -> Samples {
-        self.inner().failures.samples()
+    /// What is known of failed records beyond the journal.
+    pub fn told(&self) -> Told {
+        let inner = self.inner();
+        Told { samples: inner.failures.samples(), open: inner.open.clone() }
     }
 
     /// Failed records by reason, most first; with what `settled` knows of them.
@@ -128,6 +133,14 @@ impl Results {
         inner.bytes += request.body().len() as u64;
     }
 
+    /// It did not leave after all.
+    pub(super) fn discount_request(&self, request: &Request, attempt: u32) {
+        let mut inner = self.inner();
+        inner.requests -= 1;
+        inner.retried -= u64::from(attempt > 1);
+        inner.bytes -= request.body().len() as u64;
+    }
+
     pub(super) fn note_remedy(&self, code: &str, error: &outflow_contract::Error) {
         if let Some(remedy) = error.remedy_text() {
             self.inner().failures.note_remedy(code, self.delivery.redactor.clean(remedy));
@@ -136,7 +149,7 @@ impl Results {
 
     /// Records that were refused together, and are not divided any further. Their outcome is in the journal already.
     pub(super) fn refused_together(&self, draft: &Draft, why: &Rejection, answer: Option<&Answer>) {
-        self.group_all(draft, Reason { why, answer });
+        self.group_all(draft, Reason { why, answer, open: false });
     }
 
     pub(super) fn note_unread(&self) {
@@ -176,7 +189,7 @@ impl Results {
         let done = failed.len() as u64;
         for Failed { position, op, id, why } in failed {
             self.refuse(&[position], &why);
-            self.group(Reason { why: &why, answer: None }, op, position, |message| sample(id, op, message));
+            self.group(Reason { why: &why, answer: None, open: false }, op, position, |message| sample(id, op, message));
         }
         self.delivery.progress.fetch_add(done, Ordering::Relaxed);
     }
@@ -184,7 +197,7 @@ impl Results {
     /// Records of a request that could not be built.
     pub(super) fn refuse_all(&self, draft: &Draft, why: &Rejection) {
         self.refuse(&draft.positions, why);
-        self.group_all(draft, Reason { why, answer: None });
+        self.group_all(draft, Reason { why, answer: None, open: false });
     }
 
     fn refuse(&self, positions: &[u32], why: &Rejection) {
@@ -210,12 +223,12 @@ impl Results {
 
     /// The same, where the outcome is in the journal already.
     pub(super) fn not_processed(&self, draft: &Draft, why: &Rejection, answer: Option<&Answer>) {
-        self.group_all(draft, Reason { why, answer });
+        self.group_all(draft, Reason { why, answer, open: true });
     }
 
     /// It is not known what became of them: there is no outcome to write.
     pub(super) fn unread(&self, draft: &Draft, why: &Rejection, answer: Option<&Answer>) {
-        self.group_all(draft, Reason { why, answer });
+        self.group_all(draft, Reason { why, answer, open: true });
     }
 
     /// An answer was read.
@@ -245,7 +258,11 @@ impl Results {
                     rejection("unclear_answer", reason)
                 }
             };
-            self.group_one(Reason { why: &why, answer }, draft, i);
+            self.group_one(
+                Reason { why: &why, answer, open: !matches!(outcome, Outcome::Rejected(_) | Outcome::RejectedTogether(_)) },
+                draft,
+                i,
+            );
         }
         Ok(())
     }
@@ -259,6 +276,9 @@ impl Results {
 
     fn group_one(&self, reason: Reason<'_>, draft: &Draft, i: usize) {
         let (op, redactor) = (draft.records.ops[i], &self.delivery.redactor);
+        if reason.open {
+            self.inner().open.note(draft.positions[i], reason.why, |message| redactor.clean(message));
+        }
         self.group(reason, op, draft.positions[i], |message| FailureSample {
             payload: excerpt::text(draft.records.payload(i), redactor),
             answer: reason.answer.and_then(|answer| excerpt::answer(answer, redactor)),

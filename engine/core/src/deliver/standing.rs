@@ -11,7 +11,7 @@
 //! Memory: up to two bits for each record that waits.
 
 use outflow_contract::Result;
-use outflow_ledger::changes::{REASON, Reasons};
+use outflow_ledger::changes::{REASON, Reason, Reasons};
 use outflow_ledger::runs::Seen;
 
 use super::divide::REFUSED_TOGETHER;
@@ -33,10 +33,11 @@ pub(super) enum Standing {
 }
 
 impl Standing {
-    fn after(code: &str) -> Self {
-        match code {
+    fn after(reason: Reason<'_>) -> Self {
+        match reason.code {
+            _ if reason.open => Self::Clear,
             REFUSED_TOGETHER => Self::Accused,
-            _ if OF_NO_RECORD.contains(&code) => Self::Clear,
+            code if OF_NO_RECORD.contains(&code) => Self::Clear,
             _ => Self::Guilty,
         }
     }
@@ -69,8 +70,8 @@ impl Standings {
         Ok(standings)
     }
 
-    fn note(&mut self, position: u32, reason: Option<(&str, &str)>) {
-        match reason.map_or(Standing::Clear, |(code, _)| Standing::after(code)) {
+    fn note(&mut self, position: u32, reason: Option<Reason<'_>>) {
+        match reason.map_or(Standing::Clear, Standing::after) {
             Standing::Clear => {}
             Standing::Accused => self.accused.insert(position),
             Standing::Guilty => self.guilty.insert(position),
@@ -98,15 +99,21 @@ mod tests {
     use super::Standing::{Accused, Clear, Guilty};
     use super::*;
 
+    fn refused(code: &str) -> Reason<'_> {
+        Reason { code, message: "", open: false }
+    }
+
     #[test]
     fn what_was_refused_goes_apart_and_after_what_was_not() {
-        let mut standings = Standings { entries: 6, ..Standings::default() };
+        let mut standings = Standings { entries: 7, ..Standings::default() };
         let codes = [Some("http_422"), None, Some(REFUSED_TOGETHER), Some("no_answer"), Some("unauthorized"), Some("too_old")];
         for (position, code) in (0..).zip(codes) {
-            standings.note(position, code.map(|code| (code, "")));
+            standings.note(position, code.map(refused));
         }
-        let stand: Vec<Standing> = (0..6).map(|position| standings.of(position)).collect();
-        assert_eq!(stand, [Guilty, Clear, Accused, Clear, Clear, Guilty]);
+        // What no answer settles says nothing against a record, whatever its code.
+        standings.note(6, Some(Reason { open: true, ..refused("http_422") }));
+        let stand: Vec<Standing> = (0..7).map(|position| standings.of(position)).collect();
+        assert_eq!(stand, [Guilty, Clear, Accused, Clear, Clear, Guilty, Clear]);
         assert!(standings.present().eq([Clear, Accused, Guilty]));
     }
 
@@ -114,7 +121,7 @@ mod tests {
     fn what_is_not_there_is_not_looked_for() {
         let mut standings = Standings { entries: 2, ..Standings::default() };
         assert!(standings.present().eq([Standing::Clear]));
-        (0..2).for_each(|position| standings.note(position, Some(("http_400", ""))));
+        (0..2).for_each(|position| standings.note(position, Some(refused("http_400"))));
         assert!(standings.present().eq([Standing::Guilty]));
     }
 }

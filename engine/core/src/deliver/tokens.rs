@@ -8,10 +8,12 @@
 //! ```
 //!
 //! Invariants: one exchange at a time; whoever waited for it gets what it brought, failures included, so that no endpoint is asked
-//! again and again for what it has just refused; every token is known to the redactor before anybody gets it. Nothing of it is stored.
+//! again and again for what it has just refused; a token that came in the place of a refused one, and is refused before it was ever
+//! accepted, is the last: nobody gets another one; every token is known to the redactor before anybody gets it. Nothing of it is stored.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use outflow_contract::clock::Clock;
@@ -41,6 +43,17 @@ pub(crate) struct Tokens {
 pub(crate) struct Live {
     pub(crate) value: Secret,
     number: u64,
+    accepted: Arc<AtomicBool>,
+}
+
+impl Live {
+    /// A request with it was answered with this status. Only an answer that was not due to who we are, nor to how the destination is,
+    /// shows that the token is good.
+    pub(crate) fn note_answer(&self, status: u16) {
+        if matches!(status, 200..=299 | 400..=499) && !matches!(status, 401 | 403 | 407 | 408 | 429) {
+            self.accepted.store(true, Ordering::Relaxed);
+        }
+    }
 }
 
 /// What is known of a grant.
@@ -51,6 +64,10 @@ struct Held {
     brought: Result<Secret, Failure>,
     /// Until when it holds.
     until: Duration,
+    /// It came in the place of one that was refused.
+    replaces: bool,
+    /// The destination has accepted it.
+    accepted: Arc<AtomicBool>,
 }
 
 /// A failure that can be told to everybody who waited.
@@ -71,9 +88,26 @@ impl Tokens {
         self.other_than(None, grant, transport).await
     }
 
-    /// Another token than the one that was refused: a new one, unless somebody has asked for one meanwhile.
+    /// Another token than the one that was refused: a new one, unless somebody has asked for one meanwhile. An error if the refused one
+    /// was the last.
     pub(crate) async fn renew(&self, refused: &Live, grant: &dyn TokenGrant, transport: &Transport) -> Result<Live> {
+        self.note_refused(refused, grant).await;
         self.other_than(Some(refused.number), grant, transport).await
+    }
+
+    /// This token was refused. If it came in the place of another one, and was never accepted, there is no other: the client is known to
+    /// the token's endpoint, and yet may do nothing at the destination.
+    pub(crate) async fn note_refused(&self, refused: &Live, grant: &dyn TokenGrant) {
+        let mut all = self.held.lock().await;
+        let last = all.get_mut(&grant.identity()).filter(|held| held.number == refused.number && held.brought.is_ok());
+        let Some(held) = last.filter(|held| held.replaces && !held.accepted.load(Ordering::Relaxed)) else { return };
+        held.number += 1;
+        held.brought = Err(Failure {
+            kind: Kind::Unauthorized,
+            message: "the credentials were refused with 401, with a new token, too".to_owned(),
+            remedy: None,
+        });
+        held.until = self.clock.monotonic().saturating_add(BREAKER_DOWN);
     }
 
     async fn other_than(&self, refused: Option<u64>, grant: &dyn TokenGrant, transport: &Transport) -> Result<Live> {
@@ -91,7 +125,9 @@ impl Tokens {
             Ok((token, lifetime)) => (Ok(token), lifetime),
             Err(error) => (Err(Failure::of(&error)), BREAKER_DOWN),
         };
-        let held = Held { number, brought, until: now.saturating_add(lifetime) };
+        // What follows a failure is no better than what failed.
+        let replaces = before.is_some_and(|held| refused == Some(held.number) || (held.replaces && held.brought.is_err()));
+        let held = Held { number, brought, until: now.saturating_add(lifetime), replaces, accepted: Arc::default() };
         let live = held.live();
         all.insert(identity, held);
         live
@@ -128,7 +164,7 @@ impl Tokens {
 impl Held {
     fn live(&self) -> Result<Live> {
         match &self.brought {
-            Ok(value) => Ok(Live { value: value.clone(), number: self.number }),
+            Ok(value) => Ok(Live { value: value.clone(), number: self.number, accepted: Arc::clone(&self.accepted) }),
             Err(failure) => Err(failure.error()),
         }
     }
@@ -150,7 +186,7 @@ impl Failure {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::atomic::AtomicUsize;
 
     use futures::future::join_all;
     use outflow_contract::destination::Token;
@@ -259,6 +295,37 @@ mod tests {
         let all = join_all((0..20).map(|_| tokens.renew(&first, &grant, &transport))).await;
         assert!(all.into_iter().all(|live| live.unwrap().value.expose() == "token-number-1"));
         assert_eq!(asked.load(Ordering::SeqCst), 2);
+    }
+
+    #[tokio::test]
+    async fn a_new_token_that_is_refused_before_it_was_accepted_is_the_last() {
+        let (url, asked) = endpoint(&[200]).await;
+        let (tokens, transport, grant) = (tokens(), transport(), Grant { url, expires_in: None });
+        let first = tokens.get(&grant, &transport).await.unwrap();
+        first.note_answer(200);
+        let second = tokens.renew(&first, &grant, &transport).await.unwrap();
+        for status in [401, 403, 429, 500, 302] {
+            second.note_answer(status);
+        }
+        tokens.note_refused(&second, &grant).await;
+        // Those under way with either of them, and those that are about to leave.
+        for late in [tokens.renew(&first, &grant, &transport).await, tokens.renew(&second, &grant, &transport).await] {
+            assert!(late.unwrap_err().to_string().contains("refused with 401"));
+        }
+        assert!(tokens.get(&grant, &transport).await.is_err());
+        assert_eq!(asked.load(Ordering::SeqCst), 2);
+    }
+
+    #[tokio::test]
+    async fn a_new_token_that_was_accepted_is_replaced_when_its_time_has_come() {
+        let (url, asked) = endpoint(&[200]).await;
+        let (tokens, transport, grant) = (tokens(), transport(), Grant { url, expires_in: None });
+        let mut live = tokens.get(&grant, &transport).await.unwrap();
+        for exchanges in 2..6 {
+            live = tokens.renew(&live, &grant, &transport).await.unwrap();
+            live.note_answer(422);
+            assert_eq!(asked.load(Ordering::SeqCst), exchanges);
+        }
     }
 
     #[tokio::test]

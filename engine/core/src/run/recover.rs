@@ -16,7 +16,7 @@ use outflow_ledger::{decide, paths};
 
 use super::{Engine, orphans, siblings};
 use crate::blocking;
-use crate::commit::{Samples, Settled, Settling};
+use crate::commit::{Settled, Settling, Told};
 use crate::seal::Sealed;
 use crate::snapshot::schema_of;
 use crate::time::unix_ms;
@@ -109,7 +109,7 @@ async fn runs_of(engine: &Engine, name: &str, destination: &str) -> Result<Vec<R
                 nonce,
                 now: at,
             };
-            let settled = settling.settle_run(deadline, &Samples::new())?;
+            let settled = settling.settle_run(deadline, &Told::default())?;
             tracing::info!(mapping = name, epoch, pending = settled.left.all.total(), "recovered an interrupted sync");
             let report = interrupted(&settling, &settled);
             recovered.push(Recovered { mapping: name.clone(), notice: notice(&report) });

@@ -216,8 +216,8 @@ impl<'a> Sync<'a> {
             now_ms: unix_ms(engine.clock.wall()),
         };
         let deadline = decide::deadline_after(&ended, settling.base.as_ref().and_then(|state| state.deadline_ms));
-        let samples = results.as_ref().map(Results::samples).unwrap_or_default();
-        let settled = blocking(move || settling.settle_run(deadline, &samples)).await?;
+        let told = results.as_ref().map(Results::told).unwrap_or_default();
+        let settled = blocking(move || settling.settle_run(deadline, &told)).await?;
         self.report.timing.commit = self.since(began);
         closed?;
         self.conclude(&results?, &settled, sealed, waited)?;

@@ -7,17 +7,20 @@
 //! A record that is set aside stays pending as it is: what its destination holds or may hold of it is known as before, a request that was
 //! never answered included. Only failed records can be set aside.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod sampled;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use outflow_contract::limits::{REASONS_MAX, SAMPLES_PER_REASON};
 use outflow_contract::plan::Mapping;
 use outflow_contract::report::Tally;
+use outflow_contract::secret::Redactor;
 use outflow_contract::state_store::StateStore;
 use outflow_contract::{Entry, Error, Key, Kind, Op, Result};
 use outflow_ledger::chain::Chain;
-use outflow_ledger::changes::{EntryBuilder, EntryReader, Reasons, assemble, values_of};
+use outflow_ledger::changes::{EntryBuilder, EntryReader, Reason, Reasons, assemble, values_of};
 use outflow_ledger::commit::{MappingCommit, ModelCommit, PendingFile};
 use outflow_ledger::{paths, runs};
 use serde::Serialize;
@@ -31,7 +34,7 @@ use crate::snapshot::{PartReader, PartsWriter};
 use crate::time::rfc3339_of_ms;
 
 /// The code of records that no sync has tried.
-const NOT_TRIED: (&str, &str) = ("not_attempted", "no sync has tried to send it yet");
+const NOT_TRIED: Reason<'_> = Reason { code: "not_attempted", message: "no sync has tried to send it yet", open: true };
 /// The code of records for whose reasons there was no room left.
 const OTHER: (&str, &str) = ("other", "failed for still other reasons");
 
@@ -81,6 +84,8 @@ pub struct WaitingReason {
     pub code: String,
     /// The message of the first of them.
     pub message: String,
+    /// How many of them have other messages.
+    pub other_messages: u64,
     /// They are set aside.
     pub set_aside: bool,
     /// How many.
@@ -112,6 +117,21 @@ pub struct WaitingRecord {
     pub first_seen: Option<String>,
     /// When it failed last.
     pub last_seen: Option<String>,
+    /// What was sent of it then, where that was kept: without secrets, and cut to size.
+    pub payload: Option<String>,
+}
+
+impl Waiting {
+    /// Takes the secrets of `redactor` out of what was kept: it may have been kept when they were not known.
+    fn redact(&mut self, redactor: &Redactor) {
+        for reason in &mut self.reasons {
+            reason.message = redactor.clean(&reason.message);
+            for record in &mut reason.examples {
+                record.message = redactor.clean(&record.message);
+                record.payload = record.payload.take().map(|payload| redactor.clean(&payload));
+            }
+        }
+    }
 }
 
 impl Engine {
@@ -120,11 +140,13 @@ impl Engine {
         let mapping = self.mapping(name)?;
         let model = self.project.model(&mapping.model).ok_or_else(|| Error::bug("a mapping without a model"))?;
         let (state, head) = (self.state_of(mapping).await?, self.head_of(model).await?);
-        let (store, name) = (Arc::clone(&self.store), name.to_owned());
+        let (store, name, redactor) = (Arc::clone(&self.store), name.to_owned(), self.project.redactor.clone());
         blocking(move || {
             let closed = state.as_ref().map_or(0, |state| state.closed_through);
             let unsettled = !runs::open_runs(store.as_ref(), &name, closed)?.is_empty();
-            listed(store.as_ref(), name, state.as_ref(), head.as_ref(), unsettled)
+            let mut waiting = listed(store.as_ref(), name, state.as_ref(), head.as_ref(), unsettled)?;
+            waiting.redact(&redactor);
+            Ok(waiting)
         })
         .await
     }
@@ -177,7 +199,7 @@ fn mark(store: &dyn StateStore, (name, epoch, nonce): (&str, u64, u64), head: &M
                 let (mut entry, before_at) = entries.get(i);
                 let meant = match which {
                     Which::All => true,
-                    Which::Code(code) => reasons.get(i).is_some_and(|(its, _)| its == code),
+                    Which::Code(code) => reasons.get(i).is_some_and(|reason| reason.code == code),
                     Which::Ids(wanted) => {
                         let meant: Vec<&String> =
                             wanted.iter().filter(|wanted| ids.get(i).is_some_and(|id| is_same_id(id, wanted))).collect();
@@ -212,9 +234,13 @@ fn listed(
 ) -> Result<Waiting> {
     let mut reasons: BTreeMap<(String, bool), WaitingReason> = BTreeMap::new();
     let identified = Identified::new(store, head, state.map(|state| state.id.as_slice()).unwrap_or_default())?;
+    let payloads = match state.filter(|state| !state.pending.is_empty()) {
+        Some(state) => sampled::payloads(store, &mapping, state)?,
+        None => HashMap::new(),
+    };
     for file in state.iter().flat_map(|state| &state.pending) {
         for batch in PartReader::open(store, &file.path)?.read()? {
-            add(&mut reasons, &batch?, &identified)?;
+            add(&mut reasons, &batch?, &identified, &payloads)?;
         }
     }
     let mut reasons: Vec<WaitingReason> = reasons.into_values().collect();
@@ -226,7 +252,12 @@ fn listed(
 }
 
 /// Adds the pending records of a batch to the reasons for which they wait.
-fn add(groups: &mut BTreeMap<(String, bool), WaitingReason>, batch: &RecordBatch, identified: &Identified<'_>) -> Result<()> {
+fn add(
+    groups: &mut BTreeMap<(String, bool), WaitingReason>,
+    batch: &RecordBatch,
+    identified: &Identified<'_>,
+    payloads: &HashMap<Key, String>,
+) -> Result<()> {
     let (entries, reasons) = (EntryReader::new(batch)?, Reasons::of(batch)?);
     // Identifiers are only asked for where an example is wanted.
     let mut ids: Option<Vec<String>> = None;
@@ -236,13 +267,14 @@ fn add(groups: &mut BTreeMap<(String, bool), WaitingReason>, batch: &RecordBatch
             continue;
         }
         let failed = entry.failed;
-        let (code, message) = if failed.attempts == 0 { NOT_TRIED } else { reasons.get(i).unwrap_or(NOT_TRIED) };
+        let Reason { code, message, .. } = if failed.attempts == 0 { NOT_TRIED } else { reasons.get(i).unwrap_or(NOT_TRIED) };
         let key = (code.to_owned(), failed.set_aside);
         let is_known = groups.contains_key(&key) || groups.len() < REASONS_MAX;
         let (key, message) = if is_known { (key, message) } else { ((OTHER.0.to_owned(), failed.set_aside), OTHER.1) };
         let group = groups.entry(key).or_insert_with_key(|(code, set_aside)| WaitingReason {
             code: code.clone(),
             message: message.to_owned(),
+            other_messages: 0,
             set_aside: *set_aside,
             records: 0,
             operations: Tally::default(),
@@ -254,20 +286,32 @@ fn add(groups: &mut BTreeMap<(String, bool), WaitingReason>, batch: &RecordBatch
         let seen = |ms: u64| (failed.attempts > 0).then(|| rfc3339_of_ms(ms));
         let (first_seen, last_seen) = (seen(failed.first_ms), seen(failed.last_ms));
         group.records += 1;
+        group.other_messages += u64::from(group.message != message);
         group.operations.add(entry.op(), 1);
         group.attempts = group.attempts.max(failed.attempts);
         group.first_seen = group.first_seen.take().into_iter().chain(first_seen.clone()).min();
         group.last_seen = group.last_seen.take().into_iter().chain(last_seen.clone()).max();
-        if group.examples.len() < SAMPLES_PER_REASON {
+        let payload = payloads.get(&entry.key).filter(|_| failed.attempts > 0).cloned();
+        let place = place_for(&group.examples, payload.is_some());
+        if let Some(place) = place {
             if ids.is_none() {
                 ids = Some(identified.of(batch, &entries)?);
             }
             let id = ids.as_ref().and_then(|ids| ids.get(i)).cloned().unwrap_or_default();
             let (op, attempts) = (entry.op(), failed.attempts);
-            group.examples.push(WaitingRecord { id, op, message: message.to_owned(), attempts, first_seen, last_seen });
+            let record = WaitingRecord { id, op, message: message.to_owned(), attempts, first_seen, last_seen, payload };
+            group.examples.truncate(SAMPLES_PER_REASON - 1);
+            group.examples.insert(place, record);
         }
     }
     Ok(())
+}
+
+/// Where an example goes, if there is room for it: those with a payload stand before the others.
+fn place_for(examples: &[WaitingRecord], has_payload: bool) -> Option<usize> {
+    let with_payload = examples.iter().take_while(|record| record.payload.is_some()).count();
+    let place = if has_payload { with_payload } else { examples.len() };
+    (place < SAMPLES_PER_REASON).then_some(place)
 }
 
 /// The keys of the records with these identifiers, each with the identifier as it was given, among those that wait: pending, or changed in

@@ -11,7 +11,7 @@
 //! | `attempt` | Struct? | with an unknown before: the last request |
 //! | `failed` | Struct? | how a pending record has fared: in how many syncs, since when, and whether it is set aside |
 //! | `values` | Struct | the model's columns: after-values, or the last known ones of a deleted record |
-//! | `reason` | Struct? | why a pending record has failed, for people: code and message |
+//! | `reason` | Struct? | why a pending record has failed, for people: code and message, and whether it was left open |
 //!
 //! `failed` and `reason` are only there where some record has them, so that a model's versions do not carry them.
 //!
@@ -33,7 +33,7 @@ use outflow_contract::{Error, Result};
 
 pub use entries::{EntryBuilder, EntryReader};
 pub use part::{FileWriter, PartFile, PartInfo, PartWriter, open_named, open_part};
-pub use reasons::{ReasonBuilder, Reasons};
+pub use reasons::{Reason, ReasonBuilder, Reasons};
 
 /// The column of the values.
 pub const VALUES: &str = "values";

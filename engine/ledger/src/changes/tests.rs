@@ -1,4 +1,4 @@
-use arrow::array::{Int64Array, StringArray, UInt8Array, UInt32Array, UInt64Array};
+use arrow::array::{AsArray, Int64Array, StringArray, UInt8Array, UInt32Array, UInt64Array};
 use outflow_contract::change::AttemptRequest;
 use outflow_contract::state_store::StateStore;
 use outflow_contract::{Attempt, Before, Entry, Failed, Key, Kind, Op, RequestKey, RowHash};
@@ -264,20 +264,34 @@ fn how_a_record_has_fared_comes_back_and_is_only_told_where_one_has_failed() {
 
 #[test]
 fn reasons_stand_beside_their_records_and_are_read_only_where_they_are_asked_for() {
+    let reason = |code, message, open| Some(Reason { code, message, open });
     let mut reasons = ReasonBuilder::new();
-    reasons.push(Some(("http_422", "no ü")));
+    reasons.push(reason("http_422", "no ü", true));
     reasons.push(None);
-    reasons.push(Some(("", "")));
+    reasons.push(reason("", "", false));
     let batch = reasons.finish().beside(&batch_of(&entries()[..3])).unwrap();
     assert_eq!(read(&batch), entries()[..3]);
     assert_eq!(values_of(&batch).unwrap(), values(3));
     let all = Reasons::of(&batch).unwrap();
-    assert_eq!([all.get(0), all.get(1), all.get(2)], [Some(("http_422", "no ü")), None, Some(("", ""))]);
+    assert_eq!([all.get(0), all.get(1), all.get(2)], [reason("http_422", "no ü", true), None, reason("", "", false)]);
     let again = Reasons::concat(&[all.at(&UInt32Array::from(vec![2, 0])).unwrap(), all]).unwrap();
-    assert_eq!([again.get(1), again.get(3)], [Some(("http_422", "no ü")), None]);
+    assert_eq!([again.get(1), again.get(3)], [reason("http_422", "no ü", true), None]);
     let without = Reasons::of(&batch_of(&entries())).unwrap();
     assert!((0..5).all(|row| without.get(row).is_none()));
     assert_eq!(without.beside(&batch_of(&entries()[..2])).err().unwrap().kind(), Kind::Bug);
     let damaged = replaced(&batch, REASON, Arc::new(UInt8Array::from(vec![1, 2, 3])));
     assert_eq!(Reasons::of(&damaged).err().unwrap().kind(), Kind::Corrupt);
+}
+
+#[test]
+fn reasons_of_a_state_that_does_not_say_which_are_open_are_read_as_they_are() {
+    let mut reasons = ReasonBuilder::new();
+    reasons.push(Some(Reason { code: "no_answer", message: "none", open: true }));
+    reasons.push(None);
+    let batch = reasons.finish().beside(&batch_of(&entries()[..2])).unwrap();
+    let now = batch.column_by_name(REASON).unwrap().as_struct().clone();
+    let (fields, columns, nulls) = now.into_parts();
+    let earlier = StructArray::new(fields.iter().take(2).cloned().collect(), columns[..2].to_vec(), nulls);
+    let read = Reasons::of(&replaced(&batch, REASON, Arc::new(earlier))).unwrap();
+    assert_eq!([read.get(0), read.get(1)], [Some(Reason { code: "no_answer", message: "none", open: false }), None]);
 }

@@ -15,6 +15,8 @@
 //!
 //! Non-goals: file systems without hard links or `flock`; several machines on one folder.
 
+mod reading;
+
 use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, BufWriter, Read, Seek, Write};
@@ -48,6 +50,8 @@ struct Disk {
     temporary: PathBuf,
     next: AtomicU64,
     durable_folders: Mutex<HashSet<PathBuf>>,
+    /// Nothing may be written, and `temporary` lies elsewhere.
+    read_only: bool,
     /// Marks `temporary` as in use; also removes it at the end.
     _lease: Lease,
 }
@@ -60,10 +64,15 @@ impl LocalStore {
         health::is_ones_own(&root)?;
         make_root(&root).map_err(|error| failed(what, &root, error))?;
         let folder = root.join("tmp");
-        sweep(&folder).map_err(|error| failed("tidy", &folder, error))?;
-        let (lease, temporary) = Lease::take(&folder).map_err(|error| failed("write to", &folder, error))?;
+        Self::at(root, &folder, false)
+    }
+
+    /// The store at `root`, with its temporary files in `folder`.
+    fn at(root: PathBuf, folder: &Path, read_only: bool) -> Result<Self> {
+        sweep(folder).map_err(|error| failed("tidy", folder, error))?;
+        let (lease, temporary) = Lease::take(folder).map_err(|error| failed("write to", folder, error))?;
         let durable_folders = Mutex::new(HashSet::from([root.clone()]));
-        Ok(Self { disk: Arc::new(Disk { root, temporary, next: AtomicU64::new(0), durable_folders, _lease: lease }) })
+        Ok(Self { disk: Arc::new(Disk { root, temporary, next: AtomicU64::new(0), durable_folders, read_only, _lease: lease }) })
     }
 }
 
@@ -100,7 +109,7 @@ impl StateStore for LocalStore {
             check_path(prefix)?;
             self.disk.root.join(prefix)
         };
-        if folder.is_dir() && !self.disk.is_durable(&folder) {
+        if !self.disk.read_only && folder.is_dir() && !self.disk.is_durable(&folder) {
             // What is listed is acted upon, so it must not vanish any more: whoever made it may have died before its fsync.
             self.disk.sync_names(&folder).map_err(|error| failed("list", &folder, error))?;
         }
@@ -113,6 +122,9 @@ impl StateStore for LocalStore {
     fn delete(&self, path: &str) -> Result<()> {
         check_path(path)?;
         let target = self.disk.root.join(path);
+        if self.disk.read_only {
+            return Err(reading::refused(&target));
+        }
         match std::fs::remove_file(&target) {
             Ok(()) => {
                 self.disk.sync_deletion(&target).map_err(|error| failed("delete", &target, error))?;
@@ -154,6 +166,9 @@ impl StateStore for LocalStore {
         check_name(name)?;
         let folder = self.disk.root.join("locks");
         let path = folder.join(format!("{name}.lock"));
+        if self.disk.read_only {
+            return reading::try_lock(&path);
+        }
         let file = disk::create_folder(&folder).and_then(|_| disk::open_lock(&path)).map_err(|error| failed("lock", &path, error))?;
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => Ok(Some(Lock::new(file))),
@@ -197,6 +212,9 @@ impl Disk {
     fn place(&self, path: &str) -> Result<PathBuf> {
         check_path(path)?;
         let target = self.root.join(path);
+        if self.read_only {
+            return Err(reading::refused(&target));
+        }
         self.make_folders(&target).map_err(|error| failed("make the folder of", &target, error))?;
         Ok(target)
     }
