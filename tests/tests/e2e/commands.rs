@@ -172,7 +172,7 @@ fn results_that_cannot_be_written_are_an_error_and_a_reader_that_has_gone_away_i
 fn the_results_of_a_run_are_private_to_its_user() {
     let shop = Shop::new(3);
     shop.server.refuse(["2"]);
-    shop.outflow("run").expect(1);
+    shop.outflow("run").expect(3);
     let path = shop.project.path("target/run_results.json");
     assert_eq!(std::fs::metadata(path).unwrap().permissions().mode() & 0o777, 0o600);
 }

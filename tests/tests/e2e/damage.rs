@@ -212,7 +212,7 @@ fn a_plan_whose_journal_is_gone_stops_every_run_since_what_it_sent_is_not_known(
     let (name, requests) = (journal.strip_prefix("state/").unwrap(), shop.server.arrived().requests);
     for _ in 0..2 {
         let run = shop.outflow("run").expect(1);
-        let said = format!("{run}");
+        let said = format!("{run}").split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(said.contains(name) && said.contains("is missing") && said.contains("outflow doctor --set-aside mirror"), "{run}");
         let found = shop.outflow("doctor --output json").expect(1);
         assert!(found.stdout.contains(name) && found.stdout.contains("this journal is missing"), "{found}");

@@ -58,9 +58,12 @@ impl Shop {
     }
 
     fn replace_models(&self, with: Option<&Path>) {
-        fs::remove_dir_all(self.project.path("state/models")).unwrap();
+        let models = self.project.path("state/models");
+        if models.exists() {
+            fs::remove_dir_all(&models).unwrap();
+        }
         if let Some(with) = with {
-            copy_all(with, &self.project.path("state/models"));
+            copy_all(with, &models);
         }
     }
 

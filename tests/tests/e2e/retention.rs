@@ -166,7 +166,7 @@ fn what_a_lagging_mapping_has_not_seen_is_folded_and_delivered_exactly() {
     assert!(shop.sent().is_empty());
     let model = shop.head("models/people");
     assert_eq!(model["versions"].as_array().unwrap().len(), 1, "only the newest version is left: {model}");
-    assert_eq!(model["dropped"], json!({ "through": 5 }));
+    assert_eq!(model["dropped"]["through"], 5);
     let mapping = shop.head("mappings/mirror");
     assert_eq!(mapping["cursor"], 5, "{mapping}");
 

@@ -359,7 +359,7 @@ fn what_waits_is_told_as_its_sync_told_it_and_may_be_set_aside_by_that_code() {
     let failing = shop.pending();
     shop.server.accept_all();
     shop.server.stop();
-    told.push(shop.run(1));
+    told.push(shop.run(3));
     let codes: Vec<&str> = told.iter().map(|result| result["failure_groups"][0]["code"].as_str().unwrap()).collect();
     assert_eq!(codes, ["unclear_answer", "http_503", "unreachable"]);
     for (result, waiting) in told.iter().zip([waiting, failing, shop.pending()]) {
