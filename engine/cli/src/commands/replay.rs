@@ -18,7 +18,7 @@ use crate::{project, signals};
 
 pub(crate) async fn run(global: &Global, args: &ReplayArgs, console: &Console) -> Result<Exit, Failure> {
     let begun = Begun::now(global);
-    let ended = replay(global, args, console, &begun).await;
+    let ended = Box::pin(replay(global, args, console, &begun)).await;
     begun.end(console, ended)
 }
 
